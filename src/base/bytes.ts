@@ -1,0 +1,38 @@
+// Small helpers over byte arrays. Buffer views share memory with the arrays they are made from.
+
+/** A Buffer over the same memory; no copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('hex')
+}
+
+/** Bytes of a lower-case hex string; null if it is not one. */
+export function fromHex(hex: string): Uint8Array | null {
+  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/.test(hex)) return null
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && asBuffer(a).equals(b)
+}
+
+/** Orders by byte value, as directories and deterministic maps are ordered. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b)
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+}
+
+export function utf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8')
+}
+
+/** Text of bytes that need not be UTF-8; for display only. */
+export function displayText(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('utf8')
+}

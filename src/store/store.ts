@@ -1,0 +1,73 @@
+// What a repository asks of the place that keeps it: put, get, list, stat, delete. No rename, no append, no conditional
+// write for safety (docs/format.md, "Principles"). Everything that talks to storage is a Store; everything that changes
+// how one behaves (retry, faults, read-only, counting) is a Store around a Store and passes the same contract suite.
+
+/** What `list` and `stat` tell of an object. */
+export interface ObjectInfo {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  /** When the store received it, in milliseconds since 1970, by the store's clock. */
+  readonly receivedMs: number
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[]
+  /** Pass it to `list` for the next page; undefined when this was the last one. */
+  readonly cursor: string | undefined
+}
+
+export interface PutResult {
+  /** False when an object of that name existed; it was left as it is. */
+  readonly created: boolean
+}
+
+export interface Store {
+  /** For messages and the configuration: a path or a URL without secrets. */
+  readonly location: string
+
+  /**
+   * Stores an object whole: after a crash it is there with all its bytes or not at all, and once this resolves it
+   * survives a power cut. Never overwrites: an existing object is left as it is and `created` is false.
+   * The bytes are the concatenation of `parts`; they must not change until this resolves.
+   * Throws `full`, `refused`, `io`, `unreachable`, `limit` (over `objectSizeMax` or a bad name is `usage`).
+   */
+  put(name: string, parts: readonly Uint8Array[]): Promise<PutResult>
+
+  /**
+   * The bytes of an object, or of the range [offset, offset + length) of it. Never shorter than asked for: an object
+   * that ends early is `corrupt`. Throws `not-found` only when the store said so.
+   */
+  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array>
+
+  /** Size and time of one object, or null when the store said that it is not there. */
+  stat(name: string): Promise<ObjectInfo | null>
+
+  /**
+   * Objects whose names begin with `prefix`, in ascending order of name, at most LIST_PAGE_MAX a page. A failure
+   * anywhere throws: a failed listing is never an empty or a short one.
+   */
+  list(prefix: string, cursor?: string): Promise<ListPage>
+
+  /** Removes an object; true if it was there. Only pruning calls this. */
+  delete(name: string): Promise<boolean>
+
+  close(): Promise<void>
+}
+
+/** 64 MiB: two packs of the largest permitted size; bounds what a hostile store can make a client allocate. */
+export const OBJECT_SIZE_MAX = 64 * 1024 * 1024
+/** Objects a page of `list` may hold. */
+export const LIST_PAGE_MAX = 1000
+/** Longest object name in bytes; the longest that Holdfast makes has 117. */
+export const NAME_LENGTH_MAX = 200
+
+/** All objects under a prefix, page by page. */
+export async function* listAll(store: Store, prefix: string): AsyncGenerator<ObjectInfo> {
+  let cursor: string | undefined
+  do {
+    const page = await store.list(prefix, cursor)
+    yield* page.objects
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}
