@@ -1,0 +1,46 @@
+// Prints which of the locked libraries node_modules holds: `all`, `runtime` (without what only the tests need) or
+// `stale` (`stale-all` when tools for the tests are among them). Used by tools/setup.sh; imports nothing that might be missing.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+interface Package {
+  version?: string
+  dev?: boolean
+  devOptional?: boolean
+  os?: string[]
+  cpu?: string[]
+  libc?: string[]
+  optional?: boolean
+}
+
+const root = process.argv[2] ?? '.'
+const locked = packages(join(root, 'package-lock.json'))
+const present = packages(join(root, 'node_modules/.package-lock.json')) // npm's own record of what it installed
+
+let runtime = present.size > 0
+let all = runtime
+let someDev = false
+for (const [path, wanted] of locked) {
+  const found = present.get(path)
+  const dev = wanted.dev === true || wanted.devOptional === true
+  if (dev && found !== undefined && wanted.optional !== true) someDev = true
+  if (found?.version === wanted.version || (found === undefined && forOtherSystem(wanted))) continue
+  all = false
+  if (!dev) runtime = false
+}
+console.log(all ? 'all' : runtime ? 'runtime' : someDev ? 'stale-all' : 'stale')
+
+function packages(file: string): Map<string, Package> {
+  try {
+    const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages?: Record<string, Package> }
+    return new Map(Object.entries(lock.packages ?? {}).filter(([path]) => path !== ''))
+  } catch {
+    return new Map()
+  }
+}
+
+function forOtherSystem(p: Package): boolean {
+  if (p.optional !== true) return false
+  const names = (list: string[] | undefined, own: string): boolean => list === undefined || [list].flat().includes(own)
+  return !names(p.os, process.platform) || !names(p.cpu, process.arch) || p.libc !== undefined
+}

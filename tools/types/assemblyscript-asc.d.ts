@@ -1,0 +1,12 @@
+// What the build of the chunker uses of the AssemblyScript compiler. Its own declarations would bring a second `console`,
+// `f64` and other globals into every file of the project.
+interface Host {
+  readFile(name: string, base: string): Promise<string | null>
+  writeFile(name: string, contents: Uint8Array | string, base: string): void
+  listFiles(folder: string, base: string): string[]
+}
+
+declare const asc: {
+  main(args: string[], host: Host): Promise<{ error: Error | null; stdout: object; stderr: object }>
+}
+export default asc
