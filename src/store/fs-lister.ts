@@ -1,0 +1,149 @@
+// Lists the objects of a local repository in the order of their names, a page at a time.
+import type { Stats } from 'node:fs'
+import { lstat, readdir, stat } from 'node:fs/promises'
+import { BackupError } from '../base/errors.ts'
+import type { FsRoot } from './fs-root.ts'
+import { isObjectName, NAME_SEGMENTS_MAX, TEMPORARY_FOLDER } from './object-names.ts'
+import { LIST_PAGE_MAX, type ListPage, type ObjectInfo } from './store.ts'
+
+/** Told about what is in the repository's folder and is not an object. */
+export type OnSkipped = (name: string, why: string) => void
+
+/** One entry; a folder's name ends with a slash, which puts it where its objects belong among the others. */
+type Entry = string
+
+interface Folder {
+  readonly folder: string
+  readonly entries: readonly Entry[]
+}
+
+/** Calls of stat at a time; more would keep the few threads behind them from everybody else. */
+const STATS_AT_ONCE = 64
+
+export class FsLister {
+  readonly #root: FsRoot
+  readonly #onSkipped: OnSkipped
+  /** Names of the folder in which the last page ended: reading 100,000 names again for each 1,000 is too slow. */
+  #resume: (Folder & { readonly cursor: string }) | undefined
+
+  constructor(root: FsRoot, onSkipped: OnSkipped) {
+    this.#root = root
+    this.#onSkipped = onSkipped
+  }
+
+  async list(prefix: string, cursor: string | undefined): Promise<ListPage> {
+    const page: Page = { prefix, cursor, names: [], last: undefined }
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    await this.#walk(folder, page)
+    // An unmounted disk leaves an empty folder behind.
+    if (page.names.length === 0) await this.#root.checkAlive()
+    const more = page.names.length > LIST_PAGE_MAX
+    const names = more ? page.names.slice(0, LIST_PAGE_MAX) : page.names
+    const next = more ? names.at(-1)! : undefined
+    this.#resume = next === undefined || page.last === undefined ? undefined : { cursor: next, ...page.last }
+    return { objects: await this.#stats(names), cursor: next }
+  }
+
+  /** Collects names below `folder` (which is empty or ends with a slash) until there is one more than a page holds. */
+  async #walk(folder: string, page: Page): Promise<void> {
+    const entries = await this.#entries(folder, page)
+    page.last = { folder, entries }
+    for (const entry of entries) {
+      if (page.names.length > LIST_PAGE_MAX) return
+      const name = folder + entry
+      const before = page.cursor !== undefined && name <= page.cursor
+      if (!entry.endsWith('/')) {
+        if (!before && name.startsWith(page.prefix)) page.names.push(name)
+        continue
+      }
+      if (before && !page.cursor.startsWith(name)) continue
+      if (!name.startsWith(page.prefix) && !page.prefix.startsWith(name)) continue
+      await this.#walk(name, page)
+      if (page.names.length <= LIST_PAGE_MAX) page.last = { folder, entries }
+    }
+  }
+
+  async #entries(folder: string, page: Page): Promise<readonly Entry[]> {
+    const resume = this.#resume
+    if (resume !== undefined && resume.cursor === page.cursor && resume.folder === folder) return resume.entries
+    const entries: Entry[] = []
+    for (const found of await this.#readFolder(folder)) {
+      const name = folder + found.name
+      if (name === TEMPORARY_FOLDER) continue
+      const kind = found.isSymbolicLink() ? await this.#target(name) : found
+      if (kind.isDirectory() && isObjectName(`${name}/x`) && name.split('/').length < NAME_SEGMENTS_MAX) {
+        entries.push(`${found.name}/`)
+      } else if (kind.isFile() && isObjectName(name)) {
+        entries.push(found.name)
+      } else {
+        this.#onSkipped(name, 'not an object of a repository')
+      }
+    }
+    return entries.sort()
+  }
+
+  async #readFolder(folder: string) {
+    const path = this.#root.pathOf(folder)
+    try {
+      return await readdir(path, { withFileTypes: true })
+    } catch (cause) {
+      // "Not there" is an empty folder only while the repository is; a link that leads nowhere is a lost disk.
+      if ((await this.#root.saysAbsent(cause)) && !(await isThere(path))) return []
+      throw await this.#root.failure('listing', path, cause)
+    }
+  }
+
+  /** What a symbolic link leads to: folders may lie on another disk. */
+  async #target(name: string): Promise<Stats> {
+    const path = this.#root.pathOf(name)
+    try {
+      return await stat(path)
+    } catch (cause) {
+      throw new BackupError('unreachable', 'symbolic link in the repository leads nowhere', path, {
+        cause,
+        hint: 'mount the disk it leads to, or remove the link',
+      })
+    }
+  }
+
+  async #stats(names: readonly string[]): Promise<ObjectInfo[]> {
+    const objects: ObjectInfo[] = []
+    for (let at = 0; at < names.length; at += STATS_AT_ONCE) {
+      const some = await Promise.all(names.slice(at, at + STATS_AT_ONCE).map((name) => this.#stat(name)))
+      for (const info of some) if (info !== null) objects.push(info)
+    }
+    return objects
+  }
+
+  /** Null when the object was deleted since its name was read. */
+  async #stat(name: string): Promise<ObjectInfo | null> {
+    try {
+      const info = await stat(this.#root.pathOf(name))
+      return objectInfo(name, info)
+    } catch (cause) {
+      if (await this.#root.saysAbsent(cause)) return null
+      throw await this.#root.failure('listing', this.#root.pathOf(name), cause)
+    }
+  }
+}
+
+export function objectInfo(name: string, info: Stats): ObjectInfo {
+  return { name, size: info.size, receivedMs: Math.floor(info.mtimeMs) }
+}
+
+interface Page {
+  readonly prefix: string
+  readonly cursor: string | undefined
+  readonly names: string[]
+  /** The folder that was read last. */
+  last: Folder | undefined
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch {
+    return false
+  }
+}

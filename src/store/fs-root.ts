@@ -1,0 +1,204 @@
+// The folder of a local repository: how it is recognised, made, and told from an empty mount point.
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
+import { TEMPORARY_FOLDER } from './object-names.ts'
+
+/** A folder that holds this folder is a repository's; made first and never removed (docs/format.md, section 2). */
+const MARKER_FOLDER = 'format'
+export const FOLDER_MODE = 0o700
+/** Left-over temporary files are older than this; no put takes a day. */
+const LEFT_OVER_MS = 24 * 60 * 60 * 1000
+const TEMPORARY_NAME = /^[0-9a-f]{16}-[0-9]+$/
+/** Found in a new file system; does not make a folder somebody's. */
+const HARMLESS = new Set([TEMPORARY_FOLDER, 'lost+found', '.DS_Store'])
+
+interface Identity {
+  readonly dev: bigint
+  readonly ino: bigint
+}
+
+export class FsRoot {
+  readonly path: string
+  readonly #identity: Identity
+
+  constructor(path: string, identity: Identity) {
+    this.path = path
+    this.#identity = identity
+  }
+
+  pathOf(name: string): string {
+    return join(this.path, name)
+  }
+
+  /**
+   * Throws `unreachable` unless the folder is the one that was opened. Asked whenever something is said not to be there:
+   * an unmounted disk leaves an empty folder behind, and "empty" would be taken for the truth.
+   */
+  async checkAlive(): Promise<void> {
+    try {
+      const now = await stat(this.path, { bigint: true })
+      if (now.dev === this.#identity.dev && now.ino === this.#identity.ino) return
+      // An automounted disk comes back with another device number.
+      if (now.ino === this.#identity.ino && (await isFolder(this.pathOf(MARKER_FOLDER)))) return
+    } catch (cause) {
+      throw goneError(this.path, cause)
+    }
+    throw goneError(this.path, undefined)
+  }
+
+  /** True when `cause` says that something is not there and the repository's folder itself still is. */
+  async saysAbsent(cause: unknown): Promise<boolean> {
+    const errno = errnoOf(cause)
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return false
+    await this.checkAlive()
+    return true
+  }
+
+  /** The error for an operation that failed, with what to do about it. */
+  async failure(what: string, subject: string, cause: unknown): Promise<BackupError> {
+    if (cause instanceof BackupError) return cause
+    try {
+      await this.saysAbsent(cause)
+    } catch (gone) {
+      if (gone instanceof BackupError) return gone
+    }
+    return fsError(what, subject, cause)
+  }
+}
+
+/** Opens the folder of a repository, makes it if `create`. Throws `not-found`, `usage`, `refused`, `full`, `io`. */
+export async function openRoot(location: string, create: boolean): Promise<FsRoot> {
+  const path = resolve(location)
+  try {
+    if (create) await makeRoot(path)
+    const info = await stat(path, { bigint: true })
+    if (!info.isDirectory()) throw new BackupError('usage', 'not a folder', path)
+    if (!(await isFolder(join(path, MARKER_FOLDER)))) throw notRepository(path)
+    return new FsRoot(path, { dev: info.dev, ino: info.ino })
+  } catch (cause) {
+    if (cause instanceof BackupError) throw cause
+    const errno = errnoOf(cause)
+    if (errno === 'ENOENT') throw notRepository(path)
+    if (errno === 'EEXIST' || errno === 'ENOTDIR') throw new BackupError('usage', 'not a folder', path, { cause })
+    throw fsError('opening repository folder', path, cause)
+  }
+}
+
+/** Removes temporary files that a dead process left; best effort, and never a file younger than a day. */
+export async function removeLeftOvers(root: FsRoot): Promise<void> {
+  const folder = root.pathOf(TEMPORARY_FOLDER)
+  try {
+    const names = (await readdir(folder)).filter((name) => TEMPORARY_NAME.test(name))
+    if (names.length === 0) return
+    const now = await storeTime(folder)
+    for (const name of names) {
+      const path = join(folder, name)
+      const info = await stat(path)
+      if (info.isFile() && now - info.mtimeMs > LEFT_OVER_MS) await unlink(path)
+    }
+  } catch {
+    // Another process may be doing the same, or the store is read-only: nothing depends on this.
+  }
+}
+
+/** Makes what was done in a folder before this call survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } catch (cause) {
+    // Some network and FUSE file systems have no fsync for folders; their entries are as durable as they can be.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(cause) ?? '')) throw cause
+  } finally {
+    await handle.close()
+  }
+}
+
+/** A system error of a local store as a BackupError with a hint. */
+export function fsError(what: string, subject: string, cause: unknown): BackupError {
+  const code = fsErrorCode(cause)
+  const hint = HINTS[code]
+  return new BackupError(code, what, subject, hint === undefined ? { cause } : { cause, hint })
+}
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  full: 'make room at the destination; what was stored so far is kept and will be used by the next run',
+  refused: 'check that the repository is not mounted read-only and that this user may write to its folder',
+  unreachable: 'check that the disk or network share of the repository is connected and mounted',
+}
+
+function fsErrorCode(cause: unknown): ErrorCode {
+  switch (errnoOf(cause)) {
+    case 'ESTALE':
+    case 'ENOTCONN':
+    case 'ENODEV':
+    case 'ENXIO':
+    case 'EHOSTDOWN':
+    case 'EHOSTUNREACH':
+    case 'ETIMEDOUT':
+    case 'ESHUTDOWN':
+      return 'unreachable'
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EEXIST':
+      // Where these mean that an object is absent or present they were dealt with before.
+      return 'io'
+    default:
+      return codeOf(cause)
+  }
+}
+
+async function makeRoot(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  if (!(await isFolder(join(path, MARKER_FOLDER)))) {
+    const foreign = (await readdir(path)).find((name) => !HARMLESS.has(name))
+    if (foreign !== undefined) {
+      throw new BackupError('exists', `folder is not empty, it holds ${JSON.stringify(foreign)}`, path, {
+        hint: 'choose a new or an empty folder for the repository',
+      })
+    }
+    await mkdir(join(path, MARKER_FOLDER), { recursive: true, mode: FOLDER_MODE })
+  }
+  await syncFolder(path)
+  if (first === undefined) return
+  // Every folder that mkdir made is an entry of the one above it.
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) {
+    await syncFolder(dirname(folder))
+  }
+}
+
+/** Now by the clock of the file system, which may be another machine's. */
+async function storeTime(folder: string): Promise<number> {
+  const path = join(folder, `probe-${process.pid}-${Date.now()}`)
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    return (await handle.stat()).mtimeMs
+  } finally {
+    await handle.close()
+    await unlink(path)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return false
+    throw cause
+  }
+}
+
+function notRepository(path: string): BackupError {
+  return new BackupError('not-found', 'no repository in this folder', path, {
+    hint: 'check the path and that its disk is mounted; `holdfast init` makes a new repository',
+  })
+}
+
+function goneError(path: string, cause: unknown): BackupError {
+  return new BackupError('unreachable', 'the repository folder is no longer there', path, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: HINTS.unreachable!,
+  })
+}

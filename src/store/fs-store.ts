@@ -1,0 +1,263 @@
+// A repository in a local folder. An object appears under its name whole or not at all, and an acknowledged one
+// survives a power cut (docs/decisions/0004-local-store-durability.md): temporary file, fsync, link, fsync of the folder.
+import { constants } from 'node:fs'
+import { link, lstat, mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { BackupError, errnoOf } from '../base/errors.ts'
+import { toHex } from '../base/bytes.ts'
+import { secureRandom } from '../base/random.ts'
+import { FsFolders } from './fs-folders.ts'
+import { FsLister, objectInfo, type OnSkipped } from './fs-lister.ts'
+import { FOLDER_MODE, openRoot, removeLeftOvers, type FsRoot } from './fs-root.ts'
+import {
+  checkGet,
+  checkObjectName,
+  checkObjectSize,
+  checkPrefix,
+  checkPut,
+  endsEarly,
+  folderOf,
+  TEMPORARY_FOLDER,
+} from './object-names.ts'
+import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
+
+/** Objects never change: not even their owner may write to them. */
+const OBJECT_MODE = 0o400
+/** Buffers a writev takes (IOV_MAX of Linux and macOS). */
+const WRITEV_PARTS_MAX = 1024
+/** What link(2) says where there are no hard links: FAT, exFAT, some FUSE and SMB. */
+const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'])
+
+export interface FsStoreOptions {
+  /** Makes the folder if it is not there; a folder with something else in it is refused. */
+  readonly create: boolean
+  readonly onSkipped?: OnSkipped
+}
+
+/**
+ * Opens the repository in a folder. Throws `not-found` when there is none (and not `create`), `exists` when `create` and
+ * the folder holds something else, `usage` when it is not a folder, `refused`, `full`, `io`.
+ */
+export async function openFsStore(path: string, opts: FsStoreOptions): Promise<FsStore> {
+  const root = await openRoot(path, opts.create)
+  await removeLeftOvers(root)
+  return new FsStore(root, opts.onSkipped ?? (() => {}))
+}
+
+export class FsStore implements Store {
+  readonly location: string
+  readonly #root: FsRoot
+  readonly #folders: FsFolders
+  readonly #lister: FsLister
+  /** Names of temporary files begin with this, so that two processes (or machines) never share one. */
+  readonly #token = toHex(secureRandom(8))
+  #temporaryFiles = 0
+  #hasLinks = true
+  /** Where there are no links: puts that are between looking for their name and taking it. */
+  readonly #taking = new Map<string, Promise<boolean>>()
+
+  constructor(root: FsRoot, onSkipped: OnSkipped) {
+    this.location = root.path
+    this.#root = root
+    this.#folders = new FsFolders(root)
+    this.#lister = new FsLister(root, onSkipped)
+  }
+
+  async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    checkPut(name, parts)
+    return this.#doing('storing', name, async () => {
+      const folder = folderOf(name)
+      const there = await isThere(this.#root.pathOf(name))
+      const created = there ? false : await this.#create(name, parts)
+      // An object that was there may be from a process that died before this fsync.
+      if (!created) await this.#folders.ensure(folder)
+      await this.#folders.sync(folder)
+      return { created }
+    })
+  }
+
+  async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    checkGet(name, range)
+    return this.#doing('reading', name, async () => {
+      // Not to wait for ever should the name be a fifo's.
+      const handle = await open(this.#root.pathOf(name), constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) =>
+        this.#notFound(name, cause),
+      )
+      try {
+        if (range !== undefined) return await readExactly(handle, name, range.offset, range.length)
+        const info = await handle.stat()
+        if (!info.isFile()) throw new BackupError('not-found', 'not an object', name)
+        checkObjectSize(name, info.size)
+        return await readExactly(handle, name, 0, info.size)
+      } catch (cause) {
+        if (errnoOf(cause) === 'EISDIR') throw new BackupError('not-found', 'not an object', name)
+        throw cause
+      } finally {
+        await handle.close()
+      }
+    })
+  }
+
+  async stat(name: string): Promise<ObjectInfo | null> {
+    checkObjectName(name)
+    return this.#doing('looking for', name, async () => {
+      try {
+        const info = await stat(this.#root.pathOf(name))
+        return info.isFile() ? objectInfo(name, info) : null
+      } catch (cause) {
+        if (await this.#root.saysAbsent(cause)) return null
+        throw cause
+      }
+    })
+  }
+
+  async list(prefix: string, cursor?: string): Promise<ListPage> {
+    checkPrefix(prefix)
+    return this.#lister.list(prefix, cursor)
+  }
+
+  async delete(name: string): Promise<boolean> {
+    checkObjectName(name)
+    return this.#doing('deleting', name, async () => {
+      try {
+        await unlink(this.#root.pathOf(name))
+      } catch (cause) {
+        if (await this.#root.saysAbsent(cause)) return false
+        throw cause
+      }
+      await this.#folders.sync(folderOf(name))
+      return true
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  /** Writes the bytes to a temporary file and gives it the object's name; false when somebody else has it by then. */
+  async #create(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    // The folder is made durable while the bytes are written.
+    const ensuring = this.#folders.ensure(folderOf(name))
+    ensuring.catch(() => {})
+    const temporary = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
+    const handle = await this.#openTemporary(temporary)
+    let created = false
+    try {
+      await writeAll(handle, parts)
+      await handle.sync()
+      await ensuring
+      created = await this.#takeName(temporary, name)
+      // NFS may repeat a link whose answer was lost and then find its own work in the way.
+      if (!created) created = (await handle.stat()).nlink > 1
+    } finally {
+      await handle.close()
+      await unlink(temporary).catch(() => {}) // gone if it was renamed; else a left-over for another day
+    }
+    return created
+  }
+
+  async #openTemporary(path: string): Promise<FileHandle> {
+    try {
+      return await open(path, 'wx', OBJECT_MODE)
+    } catch (cause) {
+      if (!(await this.#root.saysAbsent(cause))) throw cause
+      await mkdir(this.#root.pathOf(TEMPORARY_FOLDER), { mode: FOLDER_MODE, recursive: true })
+      return open(path, 'wx', OBJECT_MODE)
+    }
+  }
+
+  async #takeName(temporary: string, name: string): Promise<boolean> {
+    const path = this.#root.pathOf(name)
+    if (!this.#hasLinks) return this.#takeNameWithoutLinks(temporary, path)
+    try {
+      await link(temporary, path)
+      return true
+    } catch (cause) {
+      const errno = errnoOf(cause) ?? ''
+      if (errno === 'EEXIST') return false
+      if (NO_LINKS.has(errno)) {
+        const taken = await this.#takeNameWithoutLinks(temporary, path)
+        this.#hasLinks = false
+        return taken
+      }
+      if (errno !== 'ENOENT') throw cause
+    }
+    // Somebody removed the folder because it was empty.
+    await this.#root.checkAlive()
+    this.#folders.forget(folderOf(name))
+    await this.#folders.ensure(folderOf(name))
+    return link(temporary, path).then(
+      () => true,
+      (cause) => {
+        if (errnoOf(cause) === 'EEXIST') return false
+        throw cause
+      },
+    )
+  }
+
+  /**
+   * Two processes that put one name at the same moment may both take it here, the second over the first: harmless for
+   * names that are hashes of their bytes, and all that a file system without links offers.
+   */
+  async #takeNameWithoutLinks(temporary: string, path: string): Promise<boolean> {
+    const before = this.#taking.get(path) ?? Promise.resolve(false)
+    const taking = before
+      .catch(() => false)
+      .then(async () => {
+        if (await isThere(path)) return false
+        await rename(temporary, path)
+        return true
+      })
+    this.#taking.set(path, taking)
+    try {
+      return await taking
+    } finally {
+      if (this.#taking.get(path) === taking) this.#taking.delete(path)
+    }
+  }
+
+  async #notFound(name: string, cause: unknown): Promise<never> {
+    if (await this.#root.saysAbsent(cause)) throw new BackupError('not-found', 'no such object', name, { cause })
+    throw cause
+  }
+
+  async #doing<T>(what: string, name: string, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step()
+    } catch (cause) {
+      throw await this.#root.failure(what, this.#root.pathOf(name), cause)
+    }
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return false
+    throw cause
+  }
+}
+
+/** Writes all parts without joining them; a short write (a disk that is nearly full) goes on where it stopped. */
+async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  let rest = parts.filter((part) => part.byteLength > 0)
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest.slice(0, WRITEV_PARTS_MAX))
+    let written = bytesWritten
+    let done = 0
+    while (done < rest.length && written >= rest[done]!.byteLength) written -= rest[done++]!.byteLength
+    rest = rest.slice(done)
+    if (written > 0) rest[0] = rest[0]!.subarray(written)
+  }
+}
+
+async function readExactly(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {
+  // Not zeroed, its own memory, and no Buffer: their `slice` shares memory where an array's copies.
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  let got = 0
+  while (got < length) {
+    const { bytesRead } = await handle.read(bytes, got, length - got, offset + got)
+    if (bytesRead === 0) throw endsEarly(name, length, got)
+    got += bytesRead
+  }
+  return bytes
+}
