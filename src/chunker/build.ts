@@ -1,14 +1,14 @@
 // Builds kernel.wasm from assembly/: `sh tools/with-node.sh src/chunker/build.ts` writes it, `compileKernel` only returns it.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { main } from 'assemblyscript/asc'
+import asc from 'assemblyscript/asc'
 
 const FOLDER = import.meta.dirname
 
 /** The compiled module. Throws with the compiler's messages. */
 export async function compileKernel(): Promise<Uint8Array> {
   let wasm: Uint8Array | undefined
-  const { error, stderr } = await main(
+  const { error, stderr } = await asc.main(
     [
       'assembly/index.ts',
       '--outFile=kernel.wasm',
