@@ -110,8 +110,8 @@ export class IncrementalHash {
  * Loads both implementations; await it once in each thread before the functions above. Without the native module (an
  * unsupported platform, an install without optional packages) everything works at about a tenth of the speed.
  */
-export function initHashing(opts: { readonly native?: boolean } = {}): Promise<void> {
-  initialised ??= load(opts.native ?? true)
+export function initHashing(): Promise<void> {
+  initialised ??= load()
   return initialised
 }
 
@@ -130,16 +130,14 @@ let native: typeof Blake3Hasher | null = null
 let plainNative: Blake3Hasher | null = null
 let wasm: Wasm | undefined
 
-async function load(wantNative: boolean): Promise<void> {
+async function load(): Promise<void> {
   const { createBLAKE3 } = await import('hash-wasm')
   wasm = { plain: await createBLAKE3(256), keyed: await createBLAKE3(256, wasmKey) }
-  if (wantNative) {
-    try {
-      native = (await import('@napi-rs/blake-hash')).Blake3Hasher
-      plainNative = new native()
-    } catch {
-      native = null // hashingIsNative() tells; nothing is lost but speed
-    }
+  try {
+    native = (await import('@napi-rs/blake-hash')).Blake3Hasher
+    plainNative = new native()
+  } catch {
+    native = null // hashingIsNative() tells; nothing is lost but speed
   }
   selfTest()
 }
@@ -192,7 +190,7 @@ function nativeFor(key: Uint8Array): Blake3Hasher {
   }
   assert(native !== null && key.length === KEY_SIZE, 'a hash key has 32 bytes')
   const hasher = native.newKeyed(asBuffer(key))
-  nativeByKey.set(key, { key: key.slice(), hasher })
+  nativeByKey.set(key, { key: new Uint8Array(key), hasher }) // not slice(): of a Buffer that is a view
   return hasher
 }
 

@@ -44,7 +44,7 @@ export class Sealer {
     assert(repoId.length === REPO_ID_SIZE, 'a repository id has 16 bytes')
     assert(suite === 0 || suite === 1 || suite === 2, 'a suite is 0, 1 or 2')
     this.#suite = suite
-    this.#repoId = repoId.slice()
+    this.#repoId = new Uint8Array(repoId) // not slice(): of a Buffer that is a view
     this.#saltRoot = deriveKey('holdfast 1 salt', key)
     this.#sealRoot = deriveKey('holdfast 1 seal', key)
   }
@@ -170,5 +170,5 @@ function clearTag(partKey: Uint8Array, what: Uint8Array, text: Uint8Array): Uint
 }
 
 function openClear(partKey: Uint8Array, what: Uint8Array, text: Uint8Array, tag: Uint8Array): Uint8Array | null {
-  return timingSafeEqual(tag, clearTag(partKey, what, text)) ? text.slice() : null
+  return timingSafeEqual(tag, clearTag(partKey, what, text)) ? new Uint8Array(text) : null
 }
