@@ -175,6 +175,17 @@ export class CborReader {
     return unknown
   }
 
+  /** The last `count` pairs of a map, none of them known, after the key `previous`; undefined if there are none. */
+  remainingFields(count: number, previous: number): RawField[] | undefined {
+    if (count === 0) return undefined
+    const unknown: RawField[] = []
+    for (let i = 0, key = previous; i < count; i++) {
+      key = this.key(key)
+      unknown.push({ key, value: this.item() })
+    }
+    return unknown
+  }
+
   /** One whole item of any kind, checked, as a view of the input. */
   item(): Uint8Array {
     const start = this.#at

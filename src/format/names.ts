@@ -1,0 +1,144 @@
+// docs/format.md, 2: every name of an object in a repository, made and parsed.
+import { assert } from '../base/assert.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
+import { HASH_SIZE } from '../crypto/hash.ts'
+
+/** Longest object name in bytes; the longest that Holdfast makes has 119. */
+export const OBJECT_NAME_MAX = 200
+/** Bytes of `wid`, `sid` and `pid`. */
+export const ID_SIZE = 16
+
+/** Folders of a repository, each a prefix for `list`. */
+export const PREFIXES = {
+  format: 'format/',
+  keys: 'keys/',
+  writers: 'writers/',
+  sessionKeys: 'skeys/',
+  data: 'data/',
+  meta: 'meta/',
+  index: 'index/',
+  snapshots: 'snap/',
+  sessions: 'sess/',
+  plans: 'gc/',
+  log: 'log/',
+  trash: 'trash/',
+} as const
+
+export type PackKind = 'data' | 'meta'
+
+/** What a name says. Hashes and identifiers are lower-case hex. */
+export type ObjectName =
+  | { readonly kind: 'description'; readonly number: number }
+  | { readonly kind: 'key-slot'; readonly hash: string }
+  | { readonly kind: 'writer'; readonly wid: string }
+  | { readonly kind: 'session-keys'; readonly sid: string }
+  | { readonly kind: 'pack'; readonly packKind: PackKind; readonly hash: string }
+  | { readonly kind: 'index'; readonly hash: string }
+  | { readonly kind: 'snapshot'; readonly wid: string; readonly seq: number; readonly hash: string }
+  | { readonly kind: 'session'; readonly sid: string }
+  | { readonly kind: 'heartbeat'; readonly sid: string; readonly number: number }
+  | { readonly kind: 'session-end'; readonly sid: string }
+  | { readonly kind: 'plan'; readonly pid: string }
+  | { readonly kind: 'log'; readonly seq: number; readonly hash: string }
+  | { readonly kind: 'trash'; readonly rest: string }
+
+/** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
+export const NAME_NUMBER_MAX = 0xffff_fffe
+/** Greatest sequence number: names have ten decimal digits. */
+export const SEQ_MAX = 9_999_999_999
+const SEQ_DIGITS = 10
+
+export const descriptionName = (number: number): string => `format/${decimal(number)}`
+export const keySlotName = (hash: Uint8Array | string): string => `keys/${hex(hash, HASH_SIZE)}`
+export const writerName = (wid: Uint8Array | string): string => `writers/${hex(wid, ID_SIZE)}`
+export const sessionKeysName = (sid: Uint8Array | string): string => `skeys/${hex(sid, ID_SIZE)}`
+export const indexName = (hash: Uint8Array | string): string => `index/${hex(hash, HASH_SIZE)}`
+export const sessionName = (sid: Uint8Array | string): string => `sess/${hex(sid, ID_SIZE)}`
+export const heartbeatName = (sid: Uint8Array | string, number: number): string =>
+  `sess/${hex(sid, ID_SIZE)}.hb${decimal(number)}`
+export const sessionEndName = (sid: Uint8Array | string): string => `sess/${hex(sid, ID_SIZE)}.end`
+export const planName = (pid: Uint8Array | string): string => `gc/${hex(pid, ID_SIZE)}`
+export const logName = (seq: number, hash: Uint8Array | string): string =>
+  `log/${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
+export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
+  `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+
+export function packName(kind: PackKind, hash: Uint8Array | string): string {
+  const digits = hex(hash, HASH_SIZE)
+  return `${kind}/${digits.slice(0, 2)}/${digits}`
+}
+
+/** Whether a store accepts `name`: the characters of section 2, no empty part, no part that begins with a dot. */
+export function isObjectName(name: string): boolean {
+  return name.length <= OBJECT_NAME_MAX && /^[0-9a-z_-][0-9a-z._-]*(\/[0-9a-z_-][0-9a-z._-]*)*$/.test(name)
+}
+
+const PATTERN = new RegExp(
+  [
+    '^(?:',
+    'format/(?<description>0|[1-9][0-9]{0,9})',
+    '|keys/(?<slot>[0-9a-f]{64})',
+    '|writers/(?<writer>[0-9a-f]{32})',
+    '|skeys/(?<sessionKeys>[0-9a-f]{32})',
+    '|(?<packKind>data|meta)/(?<fan>[0-9a-f]{2})/(?<pack>\\k<fan>[0-9a-f]{62})',
+    '|index/(?<index>[0-9a-f]{64})',
+    '|snap/(?<wid>[0-9a-f]{32})/(?<seq>[0-9]{10})-(?<snapshot>[0-9a-f]{64})',
+    '|sess/(?<sid>[0-9a-f]{32})(?<mark>\\.end|\\.hb(?<beat>0|[1-9][0-9]{0,9}))?',
+    '|gc/(?<plan>[0-9a-f]{32})',
+    '|log/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
+    '|trash/(?<trash>.+)',
+    ')$',
+  ].join(''),
+)
+
+/** What an object's name says; null if it is not the name of anything in a repository. */
+export function parseObjectName(name: string): ObjectName | null {
+  if (!isObjectName(name)) return null
+  const g = PATTERN.exec(name)?.groups
+  if (g === undefined) return null
+  if (g['description'] !== undefined) return numbered(g['description'], (number) => ({ kind: 'description', number }))
+  if (g['slot'] !== undefined) return { kind: 'key-slot', hash: g['slot'] }
+  if (g['writer'] !== undefined) return { kind: 'writer', wid: g['writer'] }
+  if (g['sessionKeys'] !== undefined) return { kind: 'session-keys', sid: g['sessionKeys'] }
+  if (g['pack'] !== undefined) return { kind: 'pack', packKind: g['packKind'] as PackKind, hash: g['pack'] }
+  if (g['index'] !== undefined) return { kind: 'index', hash: g['index'] }
+  if (g['snapshot'] !== undefined) {
+    return { kind: 'snapshot', wid: g['wid']!, seq: Number(g['seq']), hash: g['snapshot'] }
+  }
+  if (g['sid'] !== undefined) {
+    const sid = g['sid']
+    if (g['mark'] === undefined) return { kind: 'session', sid }
+    if (g['beat'] === undefined) return { kind: 'session-end', sid }
+    return numbered(g['beat'], (number) => ({ kind: 'heartbeat', sid, number }))
+  }
+  if (g['plan'] !== undefined) return { kind: 'plan', pid: g['plan'] }
+  if (g['log'] !== undefined) return { kind: 'log', seq: Number(g['logSeq']), hash: g['log'] }
+  return { kind: 'trash', rest: g['trash']! }
+}
+
+/** The hash of the object's bytes where its name promises one, as hex. */
+export function hashInName(name: ObjectName): string | null {
+  return 'hash' in name ? name.hash : null
+}
+
+function numbered(digits: string, make: (number: number) => ObjectName): ObjectName | null {
+  const number = Number(digits)
+  return number <= NAME_NUMBER_MAX ? make(number) : null
+}
+
+function hex(value: Uint8Array | string, size: number): string {
+  const digits = typeof value === 'string' ? value : toHex(value)
+  assert(digits.length === size * 2 && fromHex(digits) !== null, `an identifier in a name has ${size} bytes`)
+  return digits
+}
+
+function decimal(number: number): string {
+  assert(Number.isInteger(number) && number >= 0 && number <= NAME_NUMBER_MAX, 'a number in a name has 32 bits')
+  return String(number)
+}
+
+function sequence(seq: number): string {
+  assert(Number.isSafeInteger(seq) && seq >= 0 && seq <= SEQ_MAX, 'a sequence number has at most ten digits')
+  return String(seq).padStart(SEQ_DIGITS, '0')
+}
