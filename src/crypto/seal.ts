@@ -41,7 +41,7 @@ export interface OpenOptions {
 
 /** Seals and opens parts under one key of one repository. */
 export class Sealer {
-  readonly #suite: Suite
+  readonly suite: Suite
   readonly #repoId: Uint8Array
   readonly #saltRoot: Uint8Array
   readonly #sealRoot: Uint8Array
@@ -50,7 +50,7 @@ export class Sealer {
     assert(key.length === KEY_SIZE, 'a sealing key has 32 bytes')
     assert(repoId.length === REPO_ID_SIZE, 'a repository id has 16 bytes')
     assert(suite === 0 || suite === 1 || suite === 2, 'a suite is 0, 1 or 2')
-    this.#suite = suite
+    this.suite = suite
     this.#repoId = new Uint8Array(repoId) // not slice(): of a Buffer that is a view
     this.#saltRoot = deriveKey('holdfast 1 salt', key)
     this.#sealRoot = deriveKey('holdfast 1 seal', key)
@@ -68,12 +68,12 @@ export class Sealer {
     const partKey = keyedHash(this.#sealRoot, salt)
     const sealed = ownArray(length + SEAL_OVERHEAD)
     sealed.set(salt, 0)
-    if (this.#suite === 0) {
+    if (this.suite === 0) {
       sealed.set(plaintext, SALT_SIZE)
       sealed.set(clearTag(partKey, what, plaintext), SALT_SIZE + length)
       return sealed
     }
-    const cipher = newCipher(this.#suite, partKey)
+    const cipher = newCipher(this.suite, partKey)
     cipher.setAAD(what, { plaintextLength: length })
     for (let at = 0; at < length; at += PIECE_SIZE) {
       sealed.set(cipher.update(plaintext.subarray(at, at + PIECE_SIZE)), SALT_SIZE + at)
@@ -107,7 +107,7 @@ export class Sealer {
     const tag = sealed.subarray(SALT_SIZE + length)
     const partKey = keyedHash(this.#sealRoot, salt)
     const plaintext =
-      this.#suite === 0 ? openClear(partKey, what, text, tag) : decrypt(this.#suite, partKey, what, text, tag)
+      this.suite === 0 ? openClear(partKey, what, text, tag) : decrypt(this.suite, partKey, what, text, tag)
     if (plaintext === null || (checkSalt && !timingSafeEqual(salt, this.#salt(what, plaintext)))) {
       throw new BackupError('corrupt', 'sealed part is not authentic', subject)
     }
@@ -119,7 +119,7 @@ export class Sealer {
     assert(Number.isInteger(type) && type >= 0 && type <= 255, 'the type of a sealed part is one byte')
     const what = new Uint8Array(REPO_ID_SIZE + 2 + context.length)
     what.set(this.#repoId, 0)
-    what[REPO_ID_SIZE] = this.#suite
+    what[REPO_ID_SIZE] = this.suite
     what[REPO_ID_SIZE + 1] = type
     what.set(context, REPO_ID_SIZE + 2)
     return what
