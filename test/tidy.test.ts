@@ -28,7 +28,7 @@ test('code, comments and literals are told apart', () => {
   const { code, comments, literals } = scan(source)
   assert.equal(
     code.replace(/ +/g, ' '),
-    'const a = \' \'\nconst b = / /.test(a) ? a / 2 : ` ${ {a}.a + " " } `\n\n f()',
+    'const a = \' \' \nconst b = / /.test(a) ? a / 2 : ` ${ {a}.a + " " } `\n \n f()',
   )
   assert.equal(comments.replace(/ +/g, ' '), " // z\n \n/* w\n' */ ")
   assert.equal(literals.replace(/ +/g, ' ').trim(), 'x // y \n [/"]` t u v')
