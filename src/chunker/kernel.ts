@@ -7,7 +7,7 @@
 //   slots            KEY_SLOTS_MAX keys of 32 bytes
 //   result           32 bytes
 //   staging          STAGING_SIZE bytes, for input from outside
-//   chaining values  32 bytes per KiB of the largest input
+//   chaining values  32 bytes per KiB of the largest input, and one more that the fourth lane may write
 import { readFileSync } from 'node:fs'
 import { assert } from '../base/assert.ts'
 import { checkParams, type ChunkerParams } from './params.ts'
@@ -91,7 +91,7 @@ export function createKernel(options: KernelOptions): Kernel {
   const result = slots + KEY_SLOTS_MAX * HASH_LENGTH
   const staging = result + HASH_LENGTH
   const cvs = staging + STAGING_SIZE
-  const end = cvs + HASH_LENGTH * Math.ceil(Math.max(arenaSize, HASH_INPUT_MAX) / HASH_CHUNK)
+  const end = cvs + HASH_LENGTH * (Math.ceil(Math.max(arenaSize, HASH_INPUT_MAX) / HASH_CHUNK) + 1)
 
   const pages = Math.ceil(end / PAGE)
   const linear = new WebAssembly.Memory({ initial: pages, maximum: pages })

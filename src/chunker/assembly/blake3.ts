@@ -1,8 +1,9 @@
 // BLAKE3 in its keyed mode (O'Connor, Aumasson, Neves, Wilcox-O'Hearn: "BLAKE3, one function, fast everywhere", 2020).
 // Four 1 KiB chunks, or four parents, go through the compression function side by side, one in each 32-bit lane of a
-// v128; what is left over goes through a version that keeps one 4x4 state in four rows. All inputs lie in linear memory.
+// v128; what is left over goes block by block. All inputs lie in linear memory.
 //
 // Input lengths stay below 4 GiB, so the upper half of every chunk counter is zero.
+import { compress1, IV0, IV1, IV2, IV3 } from './blake3-block'
 
 const BLOCK_LENGTH: u32 = 64
 const CHUNK_LENGTH: u32 = 1024
@@ -13,11 +14,6 @@ const CHUNK_END: u32 = 2
 const PARENT: u32 = 4
 const ROOT: u32 = 8
 const KEYED_HASH: u32 = 16
-
-const IV0: i32 = 0x6a09e667
-const IV1: i32 = 0xbb67ae85
-const IV2: i32 = 0x3c6ef372
-const IV3: i32 = 0xa54ff53a
 
 /** Transposed message of four blocks: word w of all four lanes lies at 16 w. */
 const MESSAGE: usize = memory.data(256, 16)
@@ -212,60 +208,6 @@ function compress4(
   storeCvHalf(out, 16, h4, h5, h6, h7)
 }
 
-/** Compresses one 64-byte block onto the chaining value at `cv`; writes the new one to `out` (may be the same place). */
-function compress1(cv: usize, block: usize, counter: u32, blockLength: u32, flags: u32, out: usize): void {
-  let r0 = v128.load(cv)
-  let r1 = v128.load(cv, 16)
-  let r2 = i32x4(IV0, IV1, IV2, IV3)
-  let r3 = i32x4.replace_lane(i32x4.replace_lane(i32x4.replace_lane(i32x4.splat(0), 0, counter), 2, blockLength), 3, flags)
-  const m0 = v128.load(block)
-  const m1 = v128.load(block, 16)
-  const m2 = v128.load(block, 32)
-  const m3 = v128.load(block, 48)
-  // The words of a round in the order of its four steps; the diagonal ones are rotated by a lane, because row 0 turns
-  // instead of row 1, which is the last to be known.
-  let a = v128.shuffle<i32>(m0, m1, 0, 2, 4, 6)
-  let b = v128.shuffle<i32>(m0, m1, 1, 3, 5, 7)
-  let c = v128.shuffle<i32>(m2, m3, 6, 0, 2, 4)
-  let d = v128.shuffle<i32>(m2, m3, 7, 1, 3, 5)
-  for (let round = 0; ; ) {
-    r0 = i32x4.add(i32x4.add(r0, a), r1)
-    r3 = rotate16(v128.xor(r3, r0))
-    r2 = i32x4.add(r2, r3)
-    r1 = rotate12(v128.xor(r1, r2))
-    r0 = i32x4.add(i32x4.add(r0, b), r1)
-    r3 = rotate8(v128.xor(r3, r0))
-    r2 = i32x4.add(r2, r3)
-    r1 = rotate7(v128.xor(r1, r2))
-    r0 = v128.shuffle<i32>(r0, r0, 3, 0, 1, 2)
-    r3 = v128.shuffle<i32>(r3, r3, 2, 3, 0, 1)
-    r2 = v128.shuffle<i32>(r2, r2, 1, 2, 3, 0)
-    r0 = i32x4.add(i32x4.add(r0, c), r1)
-    r3 = rotate16(v128.xor(r3, r0))
-    r2 = i32x4.add(r2, r3)
-    r1 = rotate12(v128.xor(r1, r2))
-    r0 = i32x4.add(i32x4.add(r0, d), r1)
-    r3 = rotate8(v128.xor(r3, r0))
-    r2 = i32x4.add(r2, r3)
-    r1 = rotate7(v128.xor(r1, r2))
-    r0 = v128.shuffle<i32>(r0, r0, 1, 2, 3, 0)
-    r3 = v128.shuffle<i32>(r3, r3, 2, 3, 0, 1)
-    r2 = v128.shuffle<i32>(r2, r2, 3, 0, 1, 2)
-    if (++round == 7) break
-    // The permutation, in the rotated order: shuffles of the reference implementation's SSE4.1 code.
-    const na = v128.shuffle<i32>(a, b, 1, 5, 7, 2)
-    const nb = v128.shuffle<i32>(v128.shuffle<i32>(c, d, 2, 2, 7, 7), a, 7, 0, 4, 2)
-    const nc = v128.shuffle<i32>(v128.shuffle<i32>(d, b, 0, 1, 4, 4), c, 0, 2, 7, 1)
-    const nd = v128.shuffle<i32>(v128.shuffle<i32>(b, d, 2, 6, 2, 6), c, 5, 1, 0, 4)
-    a = na
-    b = nb
-    c = nc
-    d = nd
-  }
-  v128.store(out, v128.xor(r0, r2))
-  v128.store(out, v128.xor(r1, r3), 16)
-}
-
 /** One chunk of 0 to 1,024 bytes; `finalFlags` is ROOT for an input that is a single chunk. */
 function compressChunk(key: usize, input: usize, length: u32, counter: u32, finalFlags: u32, out: usize): void {
   let cv = key
@@ -291,16 +233,19 @@ function compressChunk(key: usize, input: usize, length: u32, counter: u32, fina
 
 /**
  * Chaining values of the chunks of `length` bytes, of which the first is chunk number `counter` of its input, written
- * next to one another; returns how many. Not for an input that is one single chunk.
+ * next to one another; returns how many. Not for an input that is one single chunk. Up to 1 KiB after the input is read,
+ * and `out` has room for one more.
  */
 export function blake3Chunks(key: usize, input: usize, length: u32, counter: u32, out: usize): u32 {
   const first = counter
-  while (length >= 4 * CHUNK_LENGTH) {
+  while (length >= 3 * CHUNK_LENGTH) {
+    // Three whole chunks are still faster this way; the fourth lane then hashes what follows, and its result is ignored.
+    const n = min(length / CHUNK_LENGTH, 4)
     compress4(key, input, CHUNK_LENGTH, 16, counter, 1, KEYED_HASH, CHUNK_START, CHUNK_END, out)
-    input += 4 * CHUNK_LENGTH
-    length -= 4 * CHUNK_LENGTH
-    counter += 4
-    out += 4 * CV_LENGTH
+    input += n * CHUNK_LENGTH
+    length -= n * CHUNK_LENGTH
+    counter += n
+    out += n * CV_LENGTH
   }
   while (length > 0) {
     const n = min(length, CHUNK_LENGTH)

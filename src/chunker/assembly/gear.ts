@@ -25,13 +25,30 @@ export function setCutParameters(min: u32, average: u32, max: u32): void {
   limitAfter = (<u64>1) << (64 - (bits - 2))
 }
 
+// @ts-ignore: decorator
+@inline
+function step(h: u64, p: usize): u64 {
+  return (h << 1) + load<u64>(GEAR + (<usize>load<u8>(p) << 3))
+}
+
 /** First position of [from, to) whose hash is below `limit`, else `to`. Positions are addresses; 64 bytes lie before `from`. */
 function scan(from: usize, to: usize, limit: u64): usize {
   let h: u64 = 0
-  for (let p = from - WINDOW; p < from; p++) h = (h << 1) + load<u64>(GEAR + (<usize>load<u8>(p) << 3))
-  for (let p = from; p < to; p++) {
+  for (let p = from - WINDOW; p < from; p++) h = step(h, p)
+  let p = from
+  for (; p + 4 <= to; p += 4) {
     if (h < limit) return p
-    h = (h << 1) + load<u64>(GEAR + (<usize>load<u8>(p) << 3))
+    h = step(h, p)
+    if (h < limit) return p + 1
+    h = step(h, p + 1)
+    if (h < limit) return p + 2
+    h = step(h, p + 2)
+    if (h < limit) return p + 3
+    h = step(h, p + 3)
+  }
+  for (; p < to; p++) {
+    if (h < limit) return p
+    h = step(h, p)
   }
   return to
 }

@@ -1,0 +1,78 @@
+// Content of one file as a sequence of pieces: chunks, and runs of zeros between them.
+import { assert } from '../base/assert.ts'
+import type { Kernel } from './kernel.ts'
+import { firstZeroRun, possibleRunStart, zeroPages, ZERO_PAGE, ZERO_RUN_MIN } from './zero-runs.ts'
+
+/**
+ * How much content must be present for `next` to find a piece in any case. An arena holds at least this, better a few
+ * times as much.
+ */
+export function pieceWindow(kernel: Kernel): number {
+  return kernel.params.max + ZERO_RUN_MIN + ZERO_PAGE
+}
+
+export class PieceCutter {
+  readonly #kernel: Kernel
+  #position = 0
+  #inZeroRun = false
+
+  /** After `next`: whether the piece is zeros. Neighbouring pieces of zeros are one run, told as it was read. */
+  zeros = false
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+  }
+
+  /** Begins new content. `position` is where it lies in its file, if not at the beginning: after a hole, say. */
+  begin(position = 0): void {
+    this.#position = position
+    this.#inZeroRun = false
+    this.zeros = false
+  }
+
+  /** Where the next piece begins in the file. */
+  get position(): number {
+    return this.#position
+  }
+
+  /**
+   * Length of the next piece. It begins at `offset` of the arena, where `length` bytes are present; `final` if the content
+   * ends with them. 0: more bytes are needed, or there are none left. The pieces do not depend on how many bytes are
+   * present at which call.
+   */
+  next(offset: number, length: number, final: boolean): number {
+    const piece = this.#inZeroRun ? this.#moreZeros(offset, length, final) : 0
+    const found = piece > 0 || this.#inZeroRun ? piece : this.#chunkOrRun(offset, length, final)
+    this.#position += found
+    return found
+  }
+
+  /** The rest of a run that was not over when the bytes present were. 0 leaves #inZeroRun when more bytes must decide. */
+  #moreZeros(offset: number, length: number, final: boolean): number {
+    if (length < ZERO_PAGE && !final) return 0
+    const zeros = zeroPages(this.#kernel, offset, length)
+    this.#inZeroRun = zeros > 0 && length - zeros < ZERO_PAGE
+    this.zeros = true
+    return zeros
+  }
+
+  #chunkOrRun(offset: number, length: number, final: boolean): number {
+    if (length === 0) return 0
+    const kernel = this.#kernel
+    // A chunk ends within the maximum, so a run that begins later does not matter yet.
+    const seen = Math.min(length, pieceWindow(kernel))
+    const run = firstZeroRun(kernel, offset, seen, this.#position)
+    this.zeros = run !== null && run.start === offset
+    if (run !== null && this.zeros) {
+      const zeros = run.end - offset
+      this.#inZeroRun = seen - zeros < ZERO_PAGE
+      return zeros
+    }
+    if (run !== null) return kernel.cut(offset, run.start - offset, true)
+    const chunk = kernel.cut(offset, length, final)
+    if (final) return chunk
+    const certain = possibleRunStart(kernel, offset, seen, this.#position) - offset
+    assert(chunk > 0 || length < kernel.params.max, 'cut found nothing in a full window')
+    return chunk <= certain ? chunk : 0
+  }
+}
