@@ -67,8 +67,8 @@ export const TROUBLE = {
   listing: 4,
 } as const
 
-/** Bytes of a name: Linux allows 255, other systems up to 1,020. */
-export const NAME_MAX = 4096
+/** Bytes of a name: Linux allows 255, FUSE 1,024, other systems up to 1,020. */
+export const NAME_MAX = 1024
 /** Bytes of the name of a root entry, which is a whole path. */
 export const ROOT_NAME_MAX = 65_535
 /** Bytes of a link's target: Linux allows 4,095. */

@@ -32,10 +32,10 @@ export const OBJECT_TYPES = {
 export const SEALED_TYPES = {
   dataBlock: 32,
   metaBlock: 33,
-  packDirectory: 34,
-  packTrailer: 35,
-  capabilityBundle: 36,
-  keySlotLabel: 37,
+  directory: 34,
+  trailer: 35,
+  bundle: 36,
+  slotLabel: 37,
   sessionSecret: 38,
   localState: 39,
 } as const

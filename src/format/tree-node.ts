@@ -39,10 +39,10 @@ export interface InnerNode {
 
 /** Entries of a leaf, children of an inner node. */
 export const NODE_ITEMS_MAX = 4096
-/** A node is cut once its items have this many bytes, whatever the names say. */
-export const NODE_SIZE_CUT = 1024 * 1024
-/** Bytes of an encoded node: NODE_SIZE_CUT and one more entry of at most 1 MiB, with room to spare. */
-export const NODE_SIZE_MAX = 4 * 1024 * 1024
+/** A leaf is cut once its entries have this many bytes, whatever the names say. */
+export const LEAF_SIZE_CUT = 1024 * 1024
+/** Bytes of an encoded node: 4,096 children with names of 1,024 bytes make 4.4 MiB, a leaf at most 2 MiB. */
+export const NODE_SIZE_MAX = 8 * 1024 * 1024
 
 export function isLeaf(node: TreeNode): node is LeafNode {
   return node.level === 0
