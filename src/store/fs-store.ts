@@ -122,6 +122,8 @@ export class FsStore implements Store {
         await unlink(this.#root.pathOf(name))
       } catch (cause) {
         if (await this.#root.saysAbsent(cause)) return false
+        // unlink of a folder is EISDIR on Linux and EPERM elsewhere.
+        if ((await lstat(this.#root.pathOf(name))).isDirectory()) return false
         throw cause
       }
       await this.#folders.sync(folderOf(name))
@@ -229,12 +231,12 @@ export class FsStore implements Store {
 
 async function isThere(path: string): Promise<boolean> {
   try {
-    await lstat(path)
-    return true
+    if (!(await lstat(path)).isDirectory()) return true
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return false
     throw cause
   }
+  throw new BackupError('corrupt', 'there is a folder where an object belongs', path)
 }
 
 /** Writes all parts without joining them; a short write (a disk that is nearly full) goes on where it stopped. */

@@ -1,0 +1,125 @@
+// What the processes of a simulated world write to. It knows which writes a crash may still undo, and shows stale lists
+// when told to. A process talks to it through a FaultyStore of its own.
+import type { Rng } from '../base/random.ts'
+import { concatBytes } from '../base/bytes.ts'
+import { chance, type Faults, randomBelow } from './faults.ts'
+import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
+
+/** Probability that an acknowledged write is gone after a crash of a disk that lies. */
+const LIED = 0.3
+
+/** A put or a delete that was not acknowledged. */
+export interface UnsettledWrite {
+  readonly kind: 'put' | 'delete'
+  readonly name: string
+  /** put: its bytes, in the caller's memory: changing them too early shows. */
+  readonly parts: readonly Uint8Array[]
+  /** The store below was changed by it. */
+  applied: boolean
+  /** delete: the bytes that were removed. */
+  before: Uint8Array | undefined
+}
+
+export class FaultyDisk {
+  /** The store below: what is really there, without faults. */
+  readonly inner: Store
+  readonly #rng: Rng
+  /** Objects whose put was acknowledged to somebody. */
+  readonly #acknowledged = new Set<string>()
+  /** Changes that lists do not show until so many requests have come: null for an object that is not shown yet. */
+  readonly #stale = new Map<string, { readonly shown: ObjectInfo | null; readonly until: number }>()
+  #requests = 0
+
+  constructor(inner: Store, rng: Rng) {
+    this.inner = inner
+    this.#rng = rng
+  }
+
+  async applyPut(write: UnsettledWrite, listLag: number): Promise<PutResult> {
+    const result = await this.inner.put(write.name, write.parts)
+    write.applied = result.created
+    if (result.created) this.#hide(write.name, null, listLag)
+    return result
+  }
+
+  async applyDelete(write: UnsettledWrite, listLag: number): Promise<boolean> {
+    const info = await this.inner.stat(write.name)
+    if (info !== null) write.before = await this.inner.get(write.name)
+    write.applied = await this.inner.delete(write.name)
+    if (info !== null) this.#hide(write.name, info, listLag)
+    return write.applied
+  }
+
+  /** As the store below lists it, but for changes that do not show yet. */
+  async list(prefix: string, cursor: string | undefined): Promise<ListPage> {
+    const page = await this.inner.list(prefix, cursor)
+    const now = this.#requests++
+    const onPage = (name: string) =>
+      name.startsWith(prefix) &&
+      (cursor === undefined || name > cursor) &&
+      (page.cursor === undefined || name <= page.cursor)
+    const objects = new Map(page.objects.map((object) => [object.name, object]))
+    for (const [name, { shown, until }] of this.#stale) {
+      if (now >= until) this.#stale.delete(name)
+      else if (shown === null) objects.delete(name)
+      else if (onPage(name) && !objects.has(name)) objects.set(name, shown)
+    }
+    return { objects: [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), cursor: page.cursor }
+  }
+
+  /** The write is safe from crashes. */
+  acknowledge(write: UnsettledWrite): void {
+    if (write.kind === 'put') this.#acknowledged.add(write.name)
+    else this.#acknowledged.delete(write.name)
+  }
+
+  /** A process died: each of its open writes is kept, lost or, if `torn`, leaves wrong bytes. */
+  async settle(open: readonly UnsettledWrite[], faults: Faults): Promise<void> {
+    for (const write of open) {
+      if (write.kind === 'put') await this.#settlePut(write, faults.torn)
+      else await this.#settleDelete(write)
+    }
+    if (!faults.lying) return
+    for (const name of this.#acknowledged) {
+      if (!chance(this.#rng, LIED)) continue
+      await this.inner.delete(name)
+      this.#acknowledged.delete(name)
+    }
+  }
+
+  async #settlePut(write: UnsettledWrite, torn: boolean): Promise<void> {
+    // An object that somebody was told is safe, or that was there before, is not at risk.
+    if (this.#acknowledged.has(write.name)) return
+    if (!write.applied && (await this.inner.stat(write.name)) !== null) return
+    const outcome = randomBelow(this.#rng, torn ? 3 : 2)
+    if (outcome === 0) {
+      await this.inner.put(write.name, write.parts)
+      return
+    }
+    await this.inner.delete(write.name)
+    if (outcome === 2) await this.inner.put(write.name, [tear(this.#rng, concatBytes(write.parts))])
+  }
+
+  async #settleDelete(write: UnsettledWrite): Promise<void> {
+    if (chance(this.#rng, 0.5)) await this.inner.delete(write.name)
+    else if (write.before !== undefined) await this.inner.put(write.name, [write.before])
+  }
+
+  #hide(name: string, shown: ObjectInfo | null, listLag: number): void {
+    if (listLag > 0) this.#stale.set(name, { shown, until: this.#requests + randomBelow(this.#rng, listLag + 1) })
+  }
+
+  /** Counts a request, by which list lag is measured. */
+  countRequest(): void {
+    this.#requests++
+  }
+}
+
+/** Cut short, or of the right length with zeros where the disk had not written yet. */
+function tear(rng: Rng, bytes: Uint8Array): Uint8Array {
+  const cut = bytes.slice(0, randomBelow(rng, bytes.byteLength))
+  if (chance(rng, 0.5)) return cut
+  const zeroed = new Uint8Array(bytes.byteLength)
+  zeroed.set(cut)
+  return zeroed
+}

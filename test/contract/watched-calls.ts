@@ -1,0 +1,101 @@
+// Watches, and makes fail, the system calls of the local store; and says what a power cut would leave.
+import { syncBuiltinESMExports } from 'node:module'
+import fsp, { type FileHandle } from 'node:fs/promises'
+import { mock, type TestContext } from 'node:test'
+import { dirname, relative } from 'node:path'
+
+export interface Call {
+  readonly kind: 'open' | 'writev' | 'sync' | 'mkdir' | 'link' | 'rename' | 'unlink' | 'readdir' | 'stat' | 'lstat'
+  /** Below the repository's parent folder. */
+  readonly path: string
+  /** link, rename: the new name. */
+  readonly to?: string
+}
+
+export class WatchedCalls {
+  /** Calls that succeeded, in the order in which they did. */
+  readonly done: Call[] = []
+  /** Calls begun. */
+  begun = 0
+  /** Decides by the call and its number whether it fails. */
+  failure: (call: Call, number: number) => NodeJS.ErrnoException | undefined = () => undefined
+  readonly #base: string
+
+  /** Watches calls on paths below `base` until the test ends. */
+  constructor(t: TestContext, base: string) {
+    this.#base = base
+    for (const kind of ['link', 'rename'] as const) {
+      this.#replace(t, kind, (real, from: string, to: string) =>
+        this.#run(this.#call(kind, from, to), () => real(from, to)),
+      )
+    }
+    for (const kind of ['mkdir', 'unlink', 'readdir', 'stat', 'lstat'] as const) {
+      this.#replace(t, kind, (real, path: string, ...rest: unknown[]) =>
+        this.#run(this.#call(kind, path), () => real(path, ...rest)),
+      )
+    }
+    this.#replace(t, 'open', async (real, path: string, ...rest: unknown[]) => {
+      const handle = (await this.#run(this.#call('open', path), () => real(path, ...rest))) as FileHandle
+      for (const kind of ['sync', 'writev'] as const) {
+        const method = handle[kind].bind(handle) as (...args: unknown[]) => Promise<unknown>
+        Object.assign(handle, {
+          [kind]: (...args: unknown[]) => this.#run(this.#call(kind, path), () => method(...args)),
+        })
+      }
+      return handle
+    })
+  }
+
+  /**
+   * Whether an object would be there, whole, after a power cut now: its bytes were synced before it got its name, and
+   * the entry of each folder on the way was synced after it was made.
+   */
+  survivesPowerCut(root: string, name: string): boolean {
+    const path = this.#short(`${root}/${name}`)
+    const named = this.done.findIndex((call) => (call.kind === 'link' || call.kind === 'rename') && call.to === path)
+    if (named < 0) return false
+    const temporary = this.done[named]!.path
+    const written = this.done.findLastIndex((call) => call.kind === 'writev' && call.path === temporary)
+    const synced = this.done.findIndex((call) => call.kind === 'sync' && call.path === temporary)
+    return synced >= 0 && synced < named && written < synced && this.#entryIsDurable(path, named)
+  }
+
+  #entryIsDurable(path: string, made: number): boolean {
+    const folder = dirname(path)
+    if (this.done.findLastIndex((call) => call.kind === 'sync' && call.path === folder) < made) return false
+    const folderMade = this.done.findIndex((call) => call.kind === 'mkdir' && call.path === folder)
+    return folder === '.' || folderMade < 0 || this.#entryIsDurable(folder, folderMade)
+  }
+
+  async #run<T>(call: Call, step: () => Promise<T>): Promise<T> {
+    const failure = this.failure(call, this.begun++)
+    if (failure !== undefined) throw failure
+    const result = await step()
+    this.done.push(call)
+    return result
+  }
+
+  #call(kind: Call['kind'], path: string, to?: string): Call {
+    return { kind, path: this.#short(path), ...(to === undefined ? {} : { to: this.#short(to) }) }
+  }
+
+  #short(path: string): string {
+    return relative(this.#base, path) || '.'
+  }
+
+  #replace(t: TestContext, name: keyof typeof fsp, replacement: (real: AnyCall, ...args: never[]) => unknown): void {
+    const real = fsp[name] as unknown as AnyCall
+    mock.method(fsp, name as 'open', ((...args: never[]) => replacement(real, ...args)) as never)
+    syncBuiltinESMExports()
+    t.after(() => {
+      Object.assign(fsp, { [name]: real })
+      syncBuiltinESMExports()
+    })
+  }
+}
+
+type AnyCall = (...args: unknown[]) => Promise<unknown>
+
+export function errno(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: simulated`), { code, errno: -1, syscall: 'test' })
+}
