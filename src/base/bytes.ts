@@ -36,3 +36,16 @@ export function utf8(text: string): Uint8Array {
 export function displayText(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('utf8')
 }
+
+/** Buffers below this size may share their memory with others (Node keeps pools of small ones). */
+const RELEASE_FROM = 256 * 1024
+
+/**
+ * Gives the memory of a large array back at once instead of at some later garbage collection; the array is empty
+ * afterwards. Only for memory that the caller alone uses. In a stream of megabytes the collector is too late: it counts
+ * memory outside of its heap reluctantly.
+ */
+export function releaseMemory(bytes: Uint8Array): void {
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= RELEASE_FROM) buffer.transfer(0)
+}

@@ -1,0 +1,143 @@
+// The worker's end of the pipeline: bytes in the arena become blobs, blobs become blocks. Small blobs are read straight
+// to the end of the bundle and stay there if they are new; nothing is copied on the way to the compressor.
+import { assert } from '../../base/assert.ts'
+import { BackupError } from '../../base/errors.ts'
+import { equalBytes, releaseMemory } from '../../base/bytes.ts'
+import type { Kernel, KeySlot } from '../../chunker/kernel.ts'
+import { keyedHash } from '../../crypto/hash.ts'
+import type { Sealer } from '../../crypto/seal.ts'
+import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import { SEALED_TYPES } from '../../format/object-header.ts'
+import type { BlobIndex } from '../../repo/blob-index.ts'
+import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
+import type { Compression } from '../../repo/block-codec.ts'
+import type { SealedBlock } from './jobs.ts'
+
+/** Plaintext at which a bundle is closed. Larger bundles compress better, smaller ones make single files cheaper to read. */
+export const BUNDLE_TARGET = 1024 * 1024
+/** From this size on a native hash beats the kernel's, whose call costs nothing; measured crossover, see crypto/hash.ts. */
+const NATIVE_HASH_FROM = 16 * 1024
+/** A blob of this size or more is a block of its own. */
+const SOLO_FROM = 512 * 1024
+
+export interface SinkKeys {
+  /** K_ref("data"). */
+  readonly ref: Uint8Array
+  readonly loc: Uint8Array
+}
+
+export interface SinkOptions {
+  readonly kernel: Kernel
+  readonly index: BlobIndex
+  readonly keys: SinkKeys
+  readonly sealer: Sealer
+  readonly compression: Compression
+}
+
+interface NewBlob {
+  readonly ref: Uint8Array
+  readonly loc: Uint8Array
+  readonly length: number
+}
+
+/** Uses the front of the arena, BUNDLE_TARGET and one largest blob; what lies behind belongs to the caller. */
+export class BlobSink {
+  readonly #kernel: Kernel
+  /** Replaced when the index has got another table. */
+  index: BlobIndex
+  readonly #keys: SinkKeys
+  readonly #refSlot: KeySlot
+  readonly #locSlot: KeySlot
+  readonly #sealer: Sealer
+  readonly #compression: Compression
+  #bundleEnd = 0
+  #blobs: NewBlob[] = []
+  #blocks: SealedBlock[] = []
+  newBlobs = 0
+  newBytes = 0
+
+  constructor(opts: SinkOptions) {
+    this.#kernel = opts.kernel
+    this.index = opts.index
+    this.#keys = opts.keys
+    this.#refSlot = opts.kernel.addKey(opts.keys.ref)
+    this.#locSlot = opts.kernel.addKey(opts.keys.loc)
+    this.#sealer = opts.sealer
+    this.#compression = opts.compression
+  }
+
+  /** Arena offset where the next small blob may be read to; `add` there costs no copy. */
+  get tail(): number {
+    return this.#bundleEnd
+  }
+
+  /** Takes the bytes at [offset, offset + length) of the arena as one blob; they may be reused afterwards. */
+  add(offset: number, length: number): Uint8Array {
+    const kernel = this.#kernel
+    const ref =
+      length < NATIVE_HASH_FROM
+        ? kernel.hash(this.#refSlot, offset, length)
+        : keyedHash(this.#keys.ref, kernel.memory.subarray(offset, offset + length))
+    const loc = kernel.hashOf(this.#locSlot, ref)
+    if (!this.index.claim(loc)) return ref
+    this.newBlobs++
+    this.newBytes += length
+    if (length >= SOLO_FROM && offset !== this.#bundleEnd) {
+      this.#seal(kernel.memory.subarray(offset, offset + length), [{ ref, loc, length }])
+      return ref
+    }
+    if (offset !== this.#bundleEnd) kernel.memory.copyWithin(this.#bundleEnd, offset, offset + length)
+    this.#bundleEnd += length
+    this.#blobs.push({ ref, loc, length })
+    if (this.#bundleEnd >= BUNDLE_TARGET) this.flush()
+    return ref
+  }
+
+  /** Closes the bundle that is being filled. */
+  flush(): void {
+    if (this.#blobs.length === 0) return
+    const plain = this.#kernel.memory.subarray(0, this.#bundleEnd)
+    this.#seal(plain, this.#blobs)
+    this.#blobs = []
+    this.#bundleEnd = 0
+  }
+
+  /** The blocks sealed since the last call. */
+  take(): SealedBlock[] {
+    const blocks = this.#blocks
+    this.#blocks = []
+    return blocks
+  }
+
+  /** Seals a block and opens it again; only what came back bit for bit is handed on (rule W3). */
+  #seal(plain: Uint8Array, blobs: readonly NewBlob[]): void {
+    const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#compression)
+    const subject = 'block just sealed'
+    const back = decodeBlock(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)
+    const locs = new Uint8Array(blobs.length * LOCATOR_SIZE)
+    const lengths = new Uint32Array(blobs.length)
+    let at = 0
+    for (const [i, { ref, loc, length }] of blobs.entries()) {
+      locs.set(loc.subarray(0, LOCATOR_SIZE), i * LOCATOR_SIZE)
+      lengths[i] = length
+      this.#verify(back.subarray(at, at + length), ref)
+      at += length
+    }
+    assert(at === back.byteLength, 'the blobs of a block make up its plaintext')
+    releaseMemory(back)
+    this.#blocks.push({ kind: 'data', sealed, codec, plainLength: plain.byteLength, locs, lengths })
+  }
+
+  #verify(bytes: Uint8Array, ref: Uint8Array): void {
+    const small = bytes.byteLength < NATIVE_HASH_FROM
+    const found = small ? this.#kernel.hashOf(this.#refSlot, bytes) : keyedHash(this.#keys.ref, bytes)
+    if (!equalBytes(found, ref)) throw notWhatWentIn()
+  }
+}
+
+/** What to say when bytes that were just encoded do not come back: bad memory, or a bug in a codec. */
+export function notWhatWentIn(): BackupError {
+  return new BackupError('corrupt', 'a block did not decode to what went into it; nothing of it was stored', 'backup', {
+    hint: 'run the backup again; if it happens again, test this machine’s memory',
+  })
+}

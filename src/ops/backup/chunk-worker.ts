@@ -1,0 +1,260 @@
+// A worker of the backup pipeline: reads files, cuts and hashes them, asks the index, bundles, compresses, seals and
+// verifies. It knows nothing of threads: a thread wraps it (worker-thread.ts), the simulator calls it directly.
+import { assert } from '../../base/assert.ts'
+import { equalBytes } from '../../base/bytes.ts'
+import { codeOf } from '../../base/errors.ts'
+import { createKernel } from '../../chunker/kernel.ts'
+import type { Kernel } from '../../chunker/kernel.ts'
+import type { ChunkerParams } from '../../chunker/params.ts'
+import { deriveKey, keyedHash } from '../../crypto/hash.ts'
+import { Sealer } from '../../crypto/seal.ts'
+import type { Suite } from '../../crypto/seal.ts'
+import { SEALED_TYPES } from '../../format/object-header.ts'
+import { BlobIndex } from '../../repo/blob-index.ts'
+import type { SharedIndexHandle } from '../../repo/blob-index.ts'
+import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
+import type { Compression } from '../../repo/block-codec.ts'
+import { BlobSink, BUNDLE_TARGET, notWhatWentIn } from './blob-sink.ts'
+import { ContentCutter } from './content-cutter.ts'
+import { FileColumns } from './file-columns.ts'
+import { sameIdentity, unpackIdentity } from './jobs.ts'
+import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
+import type { FileStat } from '../../posix/stat.ts'
+import type { FileReader, OpenFile } from './file-reader.ts'
+
+/** Content up to this size lies in the file's entry itself. */
+export const INLINE_MAX = 512
+/** How often a file that changes while it is read is read again before it is stored as it is, with a note. */
+export const RETRIES_MAX = 3
+/** Bytes that are read of a file whose size is said to be 0 (/proc and the like): some of them never end. */
+export const MADE_UP_MAX = 64 * 1024
+
+/** Everything a worker needs; passes between threads. */
+export interface WorkerSetup {
+  readonly repoId: Uint8Array
+  readonly suite: Suite
+  readonly keyId: Uint8Array
+  readonly keyLoc: Uint8Array
+  readonly keyCdc: Uint8Array
+  readonly dataSecret: Uint8Array
+  readonly metaSecret: Uint8Array
+  readonly chunker: ChunkerParams
+  readonly compression: Compression
+  readonly index: SharedIndexHandle
+}
+
+export class ChunkWorker {
+  readonly #kernel: Kernel
+  readonly #sink: BlobSink
+  readonly #cutter: ContentCutter
+  readonly #metaSealer: Sealer
+  readonly #metaKeys: readonly Uint8Array[]
+  readonly #compression: Compression
+  readonly #reader: FileReader
+  readonly #smallMax: number
+  #bytesRead = 0
+
+  constructor(setup: WorkerSetup, reader: FileReader) {
+    const { chunker } = setup
+    const bundleSize = BUNDLE_TARGET + chunker.max
+    const windowSize = ContentCutter.windowSizeFor(chunker.max)
+    this.#kernel = createKernel({ arenaSize: bundleSize + windowSize, cdcKey: setup.keyCdc, params: chunker })
+    this.#sink = new BlobSink({
+      kernel: this.#kernel,
+      index: BlobIndex.attach(setup.index),
+      keys: { ref: deriveKey('holdfast 1 ref data', setup.keyId), loc: setup.keyLoc },
+      sealer: new Sealer(setup.dataSecret, setup.repoId, setup.suite),
+      compression: setup.compression,
+    })
+    this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize, chunker.max)
+    this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)
+    this.#metaKeys = ['data', 'tree', 'list'].map((type) => deriveKey(`holdfast 1 ref ${type}`, setup.keyId))
+    this.#compression = setup.compression
+    this.#reader = reader
+    this.#smallMax = chunker.min
+  }
+
+  /** The index got another table. */
+  attachIndex(handle: SharedIndexHandle): void {
+    this.#sink.index = BlobIndex.attach(handle)
+  }
+
+  run(job: Job): JobResult {
+    if (job.kind === 'bundle') return { blocks: [this.#sealBundle(job)], stats: NO_STATS }
+    this.#bytesRead = 0
+    this.#sink.newBlobs = 0
+    this.#sink.newBytes = 0
+    const done = job.kind === 'files' ? { files: this.#readFiles(job) } : { segment: this.#readSegment(job) }
+    this.#sink.flush()
+    const stats = { bytesRead: this.#bytesRead, newBlobs: this.#sink.newBlobs, newBytes: this.#sink.newBytes }
+    return { ...done, blocks: this.#sink.take(), stats }
+  }
+
+  #readFiles(job: FilesJob): ReturnType<FileColumns['finish']> {
+    const columns = new FileColumns()
+    let start = 0
+    for (let i = 0; i < job.pathEnds.length; i++) {
+      const end = job.pathEnds[i]!
+      this.#readFile(job.paths.subarray(start, end), unpackIdentity(job.identities, i), columns)
+      start = end
+    }
+    return columns.finish()
+  }
+
+  #readFile(path: Uint8Array, seen: FileIdentity, columns: FileColumns): void {
+    const index = columns.next
+    let file: OpenFile | undefined
+    try {
+      file = this.#reader.open(path)
+      let before = seen
+      let stat: FileStat | undefined
+      let trouble: number[] | undefined
+      for (let attempt = 0; ; attempt++) {
+        const read = this.#readContent(file, before.size)
+        const after = file.stat()
+        const held = sameIdentity(before, after)
+        if (!held && attempt < RETRIES_MAX) {
+          stat = after
+          before = after
+          continue
+        }
+        // A file that does not hold still is stored as it was read last, and its entry says so. One that held still and
+        // gave another number of bytes than it claims is of a kind the kernel makes up (/proc, /sys).
+        if (!held || read.endless === true) trouble = [TROUBLE_CHANGED]
+        if (!held || read.length !== before.size) stat = { ...after, size: read.length }
+        keep(columns, read)
+        break
+      }
+      const attributes = file.attributes()
+      const extra: FileExtra = {
+        index,
+        ...(stat !== undefined && { stat }),
+        ...(attributes.xattrs !== undefined && { xattrs: attributes.xattrs }),
+        ...(attributes.flags !== undefined && { flags: attributes.flags }),
+        ...troubles(trouble, attributes.failed),
+      }
+      if (Object.keys(extra).length > 1) columns.extra(extra)
+    } catch (cause) {
+      const code = codeOf(cause)
+      if (code === 'not-found') columns.vanished()
+      else columns.failed()
+      columns.extra({ index, error: { code, message: cause instanceof Error ? cause.message : String(cause) } })
+    } finally {
+      file?.close()
+    }
+  }
+
+  #readContent(file: OpenFile, size: number): ReadContent {
+    const memory = this.#kernel.memory
+    if (size <= this.#smallMax) {
+      const at = this.#sink.tail
+      // One byte more than expected tells that the file has grown.
+      // A file that claims to be empty may still have something to say, and may never end.
+      const length = readFully(file, memory, at, size === 0 ? MADE_UP_MAX : size, 0)
+      this.#bytesRead += length
+      const endless = size === 0 && length === MADE_UP_MAX
+      if (length <= INLINE_MAX) return { length, inline: memory.slice(at, at + length) }
+      return { length, endless, extents: [{ length, ref: this.#sink.add(at, length) }] }
+    }
+    const result = this.#cutter.cut(
+      {
+        size,
+        read: (offset, length, position) => readFully(file, memory, offset, length, position),
+        data: (position) => file.data(position, size),
+      },
+      { from: 0, start: 0, end: size },
+      (offset, length) => this.#sink.add(offset, length),
+    )
+    this.#bytesRead += result.bytesRead
+    return { length: result.lastEnd, extents: result.extents }
+  }
+
+  #readSegment(job: SegmentJob): SegmentResult {
+    const { start, end, from } = job
+    let file: OpenFile | undefined
+    try {
+      file = this.#reader.open(job.path)
+      const opened = file
+      const { size } = job.identity
+      const memory = this.#kernel.memory
+      const changedBefore = !sameIdentity(job.identity, file.stat())
+      const result = this.#cutter.cut(
+        {
+          size,
+          read: (offset, length, position) => readFully(opened, memory, offset, length, position),
+          data: (position) => opened.data(position, size),
+        },
+        { from, start, end },
+        (offset, length) => this.#sink.add(offset, length),
+      )
+      this.#bytesRead += result.bytesRead
+      const changed = changedBefore || result.short || !sameIdentity(job.identity, file.stat())
+      const { extents, firstStart, lastEnd } = result
+      if (start !== 0) return { extents, firstStart, lastEnd, changed }
+      const { xattrs, flags, failed } = file.attributes()
+      const extra: FileExtra = {
+        index: 0,
+        ...(xattrs !== undefined && { xattrs }),
+        ...(flags !== undefined && { flags }),
+        ...troubles(undefined, failed),
+      }
+      return { extents, firstStart, lastEnd, changed, extra }
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause)
+      const error = { code: codeOf(cause), message }
+      return { extents: [], firstStart: start, lastEnd: start, changed: false, error }
+    } finally {
+      file?.close()
+    }
+  }
+
+  #sealBundle(job: BundleJob): JobResult['blocks'][number] {
+    const { plain, locs, lengths, refs, types } = job
+    const { sealed, codec } = encodeBlock(this.#metaSealer, SEALED_TYPES.metaBlock, plain, this.#compression)
+    const subject = 'block just sealed'
+    const back = decodeBlock(this.#metaSealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
+    let at = 0
+    for (let i = 0; i < types.length; i++) {
+      const bytes = back.subarray(at, at + lengths[i]!)
+      if (!equalBytes(keyedHash(this.#metaKeys[types[i]!]!, bytes), refs.subarray(i * 32, i * 32 + 32)))
+        throw notWhatWentIn()
+      at += bytes.byteLength
+    }
+    assert(at === back.byteLength, 'the blobs of a block make up its plaintext')
+    return { kind: 'meta', sealed, codec, plainLength: plain.byteLength, locs, lengths }
+  }
+}
+
+const NO_STATS = { bytesRead: 0, newBlobs: 0, newBytes: 0 }
+/** Trouble codes of docs/format.md, 6.2, key 20. */
+const TROUBLE_CHANGED = 2
+const TROUBLE_ATTRIBUTES = 3
+
+interface ReadContent {
+  readonly length: number
+  /** Reading was stopped at a limit. */
+  readonly endless?: boolean
+  readonly inline?: Uint8Array
+  readonly extents?: ReturnType<ContentCutter['cut']>['extents']
+}
+
+function keep(columns: FileColumns, read: ReadContent): void {
+  if (read.inline !== undefined) columns.inline(read.inline)
+  else columns.extents(read.extents ?? [])
+}
+
+function troubles(trouble: readonly number[] | undefined, attributesFailed: boolean): { trouble?: readonly number[] } {
+  if (!attributesFailed) return trouble === undefined ? {} : { trouble }
+  return { trouble: [...(trouble ?? []), TROUBLE_ATTRIBUTES] }
+}
+
+/** Reads until `length` bytes are there or the file ends. */
+function readFully(file: OpenFile, arena: Uint8Array, offset: number, length: number, position: number): number {
+  let done = 0
+  while (done < length) {
+    const got = file.read(arena, offset + done, length - done, position + done)
+    if (got === 0) break
+    done += got
+  }
+  return done
+}

@@ -1,0 +1,149 @@
+// Where jobs run: in worker threads, or in the caller's own thread (small runs, the simulator).
+import { Worker } from 'node:worker_threads'
+import { BackupError } from '../../base/errors.ts'
+import type { SharedIndexHandle } from '../../repo/blob-index.ts'
+import { ChunkWorker } from './chunk-worker.ts'
+import type { WorkerSetup } from './chunk-worker.ts'
+import type { FileReader } from './file-reader.ts'
+import type { Job, JobResult } from './jobs.ts'
+
+export interface Executor {
+  /** Jobs that may be under way at once; who has more waits, so that memory stays bounded. */
+  readonly width: number
+  run(job: Job): Promise<JobResult>
+  /** The index has another table. */
+  indexGrew(handle: SharedIndexHandle): void
+  close(): Promise<void>
+}
+
+/** Runs each job at once in this thread. */
+export function inlineExecutor(setup: WorkerSetup, reader: FileReader): Executor {
+  const worker = new ChunkWorker(setup, reader)
+  return {
+    width: 1,
+    run: async (job) => worker.run(job),
+    indexGrew: (handle) => worker.attachIndex(handle),
+    close: async () => {},
+  }
+}
+
+export type ToThread =
+  | { readonly kind: 'job'; readonly id: number; readonly job: Job }
+  | { readonly kind: 'index'; readonly handle: SharedIndexHandle }
+  | { readonly kind: 'stop' }
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly id: number; readonly result: JobResult }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: ThreadError }
+
+/** An error as it passes between threads: classes do not survive the way. */
+export interface ThreadError {
+  readonly code?: BackupError['code']
+  readonly subject?: string
+  readonly hint?: string
+  readonly message: string
+  readonly stack?: string
+}
+
+/** Jobs a thread has in hand: the one it works on and one that keeps it from waiting. */
+const QUEUE_PER_THREAD = 2
+
+interface Waiting {
+  readonly thread: Thread
+  readonly resolve: (result: JobResult) => void
+  readonly reject: (error: Error) => void
+}
+
+interface Thread {
+  readonly worker: Worker
+  queued: number
+  /** Resolves when the native modules are loaded: until then the thread must not be stopped. */
+  readonly ready: Promise<void>
+}
+
+/** `threads` worker threads with a copy of `setup` each. */
+export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
+  const waiting = new Map<number, Waiting>()
+  let nextId = 0
+  let failure: Error | undefined
+  const failAll = (error: Error) => {
+    failure ??= error
+    for (const { reject } of waiting.values()) reject(failure)
+    waiting.clear()
+  }
+  const pool = Array.from({ length: threads }, () => startThread(setup, waiting, failAll))
+  return {
+    width: threads * QUEUE_PER_THREAD,
+    run(job) {
+      if (failure !== undefined) return Promise.reject(failure)
+      const thread = pool.reduce((a, b) => (b.queued < a.queued ? b : a))
+      const id = nextId++
+      thread.queued++
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { thread, resolve, reject })
+        thread.worker.postMessage({ kind: 'job', id, job } satisfies ToThread, transfers(job))
+      })
+    },
+    indexGrew(handle) {
+      for (const { worker } of pool) worker.postMessage({ kind: 'index', handle } satisfies ToThread)
+    },
+    async close() {
+      await Promise.all(
+        pool.map(async ({ worker, ready }) => {
+          await ready.catch(() => {})
+          const exited = new Promise((resolve) => worker.once('exit', resolve))
+          worker.postMessage({ kind: 'stop' } satisfies ToThread)
+          await exited
+        }),
+      )
+    },
+  }
+}
+
+function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll: (error: Error) => void): Thread {
+  const worker = new Worker(new URL('worker-thread.ts', import.meta.url), {
+    workerData: setup,
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  })
+  let settleReady: () => void = () => {}
+  const ready = new Promise<void>((resolve) => {
+    settleReady = resolve
+  })
+  worker.on('message', (message: FromThread) => {
+    if (message.kind === 'ready') return settleReady()
+    const entry = waiting.get(message.id)
+    if (entry === undefined) return
+    waiting.delete(message.id)
+    entry.thread.queued--
+    if (message.kind === 'done') entry.resolve(message.result)
+    else entry.reject(revive(message.error))
+  })
+  worker.on('error', (error) => {
+    settleReady()
+    failAll(error instanceof Error ? error : new Error(String(error)))
+  })
+  worker.on('exit', (code) => {
+    settleReady()
+    if (code !== 0) failAll(new Error(`a worker thread ended with code ${code}`))
+  })
+  return { worker, queued: 0, ready }
+}
+
+/** Only the plaintext of bundles is large enough to be worth moving. */
+function transfers(job: Job): ArrayBuffer[] {
+  return job.kind === 'bundle' ? [job.plain.buffer as ArrayBuffer] : []
+}
+
+function revive(error: ThreadError): Error {
+  if (error.code !== undefined) {
+    const revived = new BackupError(error.code, error.message, error.subject ?? '', {
+      ...(error.hint !== undefined && { hint: error.hint }),
+    })
+    revived.message = error.message
+    return revived
+  }
+  const plain = new Error(error.message)
+  if (error.stack !== undefined) plain.stack = error.stack
+  return plain
+}

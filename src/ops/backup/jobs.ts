@@ -1,0 +1,168 @@
+// What the main thread asks of the workers and what they answer. Everything here passes between threads: plain values and
+// typed arrays. Tens of thousands of files pass in a second, so files travel as columns, not as objects.
+import type { Timespec } from '../../base/time.ts'
+import type { FileStat } from '../../posix/stat.ts'
+import type { Extent } from '../../format/extent.ts'
+import type { Xattr } from '../../format/xattr.ts'
+
+/** What has to hold still while a file is read, as the walk saw it. */
+export interface FileIdentity {
+  readonly size: number
+  readonly mtime: Timespec
+  readonly ctime: Timespec
+  readonly ino: bigint
+  readonly dev: bigint
+}
+
+/** Numbers a file takes in `FilesJob.identities`. */
+const IDENTITY_WIDTH = 9
+
+/** Many small files at once, or one of a middle size. */
+export interface FilesJob {
+  readonly kind: 'files'
+  /** Absolute paths, raw bytes, one after the other; `pathEnds[i]` is where path i ends. */
+  readonly paths: Uint8Array
+  readonly pathEnds: Uint32Array
+  /** IDENTITY_WIDTH numbers a file. */
+  readonly identities: Float64Array
+}
+
+/** A part of one large file: the chunks that begin in [start, end). */
+export interface SegmentJob {
+  readonly kind: 'segment'
+  readonly path: Uint8Array
+  readonly identity: FileIdentity
+  readonly start: number
+  readonly end: number
+  /** Where cutting begins; before `start`, so that the cuts have fallen into step with a cut from the beginning. */
+  readonly from: number
+}
+
+/** A bundle of tree blobs that the main thread has encoded and hashed. */
+export interface BundleJob {
+  readonly kind: 'bundle'
+  /** Concatenation of the blobs. */
+  readonly plain: Uint8Array
+  /** Locators, 24 bytes each. */
+  readonly locs: Uint8Array
+  readonly lengths: Uint32Array
+  /** 32 bytes each. */
+  readonly refs: Uint8Array
+  /** 1 tree node, 2 content list node. */
+  readonly types: Uint8Array
+}
+
+export type Job = FilesJob | SegmentJob | BundleJob
+
+/** A block, sealed and verified, on its way into a pack. */
+export interface SealedBlock {
+  readonly kind: 'data' | 'meta'
+  /** Owns its memory: it is moved between threads, not copied. */
+  readonly sealed: Uint8Array
+  readonly codec: number
+  readonly plainLength: number
+  /** Locators of its blobs, 24 bytes each. */
+  readonly locs: Uint8Array
+  readonly lengths: Uint32Array
+}
+
+export const FILE_EXTENTS = 0
+export const FILE_INLINE = 1
+export const FILE_FAILED = 2
+export const FILE_VANISHED = 3
+
+/** What few files have, by the file's number in the job. */
+export interface FileExtra {
+  readonly index: number
+  /** The file's state when its bytes were read, where that is not what the walk saw. */
+  readonly stat?: FileStat
+  readonly xattrs?: readonly Xattr[]
+  readonly flags?: number
+  /** Trouble codes (docs/format.md, 6.2, key 20). */
+  readonly trouble?: readonly number[]
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+export interface FilesResult {
+  /** One of FILE_… for each file. */
+  readonly status: Uint8Array
+  /** Extents of the file, or bytes of an inline one. */
+  readonly counts: Uint32Array
+  /** Lengths of all extents in order. */
+  readonly lengths: Float64Array
+  /** 0 blob, 1 zeros, 2 hole. */
+  readonly fills: Uint8Array
+  /** Refs of the extents that are blobs, 32 bytes each. */
+  readonly refs: Uint8Array
+  readonly inline: Uint8Array
+  readonly extras: readonly FileExtra[]
+}
+
+export interface SegmentResult {
+  readonly extents: readonly Extent[]
+  /** Offset of the first chunk that belongs to the segment, and the end of the last one. */
+  readonly firstStart: number
+  readonly lastEnd: number
+  /** Set when the file did not hold still or could not be read. */
+  readonly changed: boolean
+  readonly error?: { readonly code: string; readonly message: string }
+  /** Attributes; only from the segment that begins at 0. */
+  readonly extra?: FileExtra
+}
+
+export interface JobResult {
+  readonly files?: FilesResult
+  readonly segment?: SegmentResult
+  readonly blocks: readonly SealedBlock[]
+  readonly stats: JobStats
+}
+
+export interface JobStats {
+  readonly bytesRead: number
+  readonly newBlobs: number
+  readonly newBytes: number
+}
+
+export function packIdentities(identities: readonly FileIdentity[]): Float64Array {
+  const packed = new Float64Array(identities.length * IDENTITY_WIDTH)
+  let at = 0
+  for (const { size, mtime, ctime, ino, dev } of identities) {
+    packed[at++] = size
+    packed[at++] = mtime.sec
+    packed[at++] = mtime.nsec
+    packed[at++] = ctime.sec
+    packed[at++] = ctime.nsec
+    packed[at++] = Number(ino & 0xffff_ffffn)
+    packed[at++] = Number(ino >> 32n)
+    packed[at++] = Number(dev & 0xffff_ffffn)
+    packed[at++] = Number(dev >> 32n)
+  }
+  return packed
+}
+
+export function unpackIdentity(packed: Float64Array, index: number): FileIdentity {
+  const at = index * IDENTITY_WIDTH
+  return {
+    size: packed[at]!,
+    mtime: { sec: packed[at + 1]!, nsec: packed[at + 2]! },
+    ctime: { sec: packed[at + 3]!, nsec: packed[at + 4]! },
+    ino: wide(packed[at + 5]!, packed[at + 6]!),
+    dev: wide(packed[at + 7]!, packed[at + 8]!),
+  }
+}
+
+function wide(low: number, high: number): bigint {
+  return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low)
+}
+
+export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+  return (
+    a.size === b.size &&
+    a.mtime.nsec === b.mtime.nsec &&
+    a.mtime.sec === b.mtime.sec &&
+    a.ctime.nsec === b.ctime.nsec &&
+    a.ctime.sec === b.ctime.sec &&
+    a.ino === b.ino &&
+    a.dev === b.dev
+  )
+}

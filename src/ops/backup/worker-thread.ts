@@ -1,0 +1,49 @@
+// A worker thread of the backup pipeline: a ChunkWorker behind messages.
+import { parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../../base/assert.ts'
+import { BackupError } from '../../base/errors.ts'
+import { initHashing } from '../../crypto/hash.ts'
+import { ChunkWorker } from './chunk-worker.ts'
+import type { WorkerSetup } from './chunk-worker.ts'
+import type { FromThread, ThreadError, ToThread } from './executor.ts'
+import { posixFileReader } from './posix-file-reader.ts'
+
+assert(parentPort !== null, 'worker-thread.ts runs as a worker thread')
+const port = parentPort
+
+await initHashing()
+const worker = new ChunkWorker(workerData as WorkerSetup, posixFileReader)
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'stop':
+      port.close()
+      return
+    case 'index':
+      worker.attachIndex(message.handle)
+      return
+    case 'job':
+      answer(message.id, message.job)
+  }
+})
+// Native modules are loaded from here on; a thread that is stopped while it loads them takes the process with it.
+port.postMessage({ kind: 'ready' } satisfies FromThread)
+
+function answer(id: number, job: Parameters<ChunkWorker['run']>[0]): void {
+  try {
+    const result = worker.run(job)
+    const moved = result.blocks.map((block) => block.sealed.buffer as ArrayBuffer)
+    port.postMessage({ kind: 'done', id, result } satisfies FromThread, moved)
+  } catch (error) {
+    port.postMessage({ kind: 'failed', id, error: describe(error) } satisfies FromThread)
+  }
+}
+
+function describe(error: unknown): ThreadError {
+  if (error instanceof BackupError) {
+    const { code, subject, hint, message } = error
+    return { code, subject, message, ...(hint !== undefined && { hint }) }
+  }
+  if (!(error instanceof Error)) return { message: String(error) }
+  return { message: error.message, ...(error.stack !== undefined && { stack: error.stack }) }
+}

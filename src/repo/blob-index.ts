@@ -1,0 +1,204 @@
+// The lookup from locators to places, shared by all worker threads without a lock. One table is a set of typed arrays
+// over a SharedArrayBuffer:
+//
+//   control   entries used, capacity
+//   slots     open addressing, linear probing; a slot holds entry + 1, 0 is empty; written once, by compare-exchange
+//   entries   locator (6 x u32) | block | offset in block | length
+//
+// An entry is written in full before its slot is set, so whoever sees the slot sees the entry. Nothing is ever removed.
+// When a table is full a larger one is added behind it; lookups ask all, new claims go to the last. Two threads that
+// hold different lists can claim the same blob twice: it is then stored twice, which costs space and nothing else.
+import { assert } from '../base/assert.ts'
+import { LOCATOR_SIZE } from '../format/block-table.ts'
+
+const ENTRY_WORDS = 9
+const CONTROL_WORDS = 4
+/** Slots per entry: a load factor of at most one half keeps probes short. */
+const SLOTS_PER_ENTRY = 2
+/** Entry capacity of the first table: 19 MiB of address space, touched only as it fills. */
+const CAPACITY_MIN = 256 * 1024
+/** The block of a blob that this run has claimed and not yet placed. */
+export const BLOCK_PENDING = 0xffff_ffff
+
+/** Where a blob lies: the number of a block (the caller's table), and its place in that block's plaintext. */
+export interface BlobPlace {
+  readonly block: number
+  readonly offset: number
+  readonly length: number
+}
+
+class Table {
+  readonly shared: SharedArrayBuffer
+  readonly capacity: number
+  readonly #control: Int32Array
+  readonly #slots: Int32Array
+  readonly #entries: Uint32Array
+  readonly #mask: number
+
+  constructor(shared: SharedArrayBuffer) {
+    this.shared = shared
+    this.#control = new Int32Array(shared, 0, CONTROL_WORDS)
+    this.capacity = this.#control[1]!
+    const slotCount = this.capacity * SLOTS_PER_ENTRY
+    this.#slots = new Int32Array(shared, CONTROL_WORDS * 4, slotCount)
+    this.#entries = new Uint32Array(shared, (CONTROL_WORDS + slotCount) * 4, this.capacity * ENTRY_WORDS)
+    this.#mask = slotCount - 1
+  }
+
+  static create(capacityMin: number): Table {
+    const capacity = 2 ** Math.ceil(Math.log2(capacityMin))
+    const words = CONTROL_WORDS + capacity * SLOTS_PER_ENTRY + capacity * ENTRY_WORDS
+    const shared = new SharedArrayBuffer(words * 4)
+    new Int32Array(shared, 0, CONTROL_WORDS)[1] = capacity
+    return new Table(shared)
+  }
+
+  get used(): number {
+    return Atomics.load(this.#control, 0)
+  }
+
+  find(loc: Uint32Array): number {
+    const slots = this.#slots
+    for (let slot = loc[0]! & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const entry = Atomics.load(slots, slot) - 1
+      if (entry < 0) return -1
+      if (this.#same(entry, loc)) return entry
+    }
+  }
+
+  /** The entry that stands for `loc` afterwards, negated minus one if it was there before. */
+  insert(loc: Uint32Array, block: number, offset: number, length: number): number {
+    let mine = -1
+    const slots = this.#slots
+    for (let slot = loc[0]! & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      let entry = Atomics.load(slots, slot) - 1
+      if (entry < 0) {
+        if (mine < 0) mine = this.#write(loc, block, offset, length)
+        entry = Atomics.compareExchange(slots, slot, 0, mine + 1) - 1
+        if (entry < 0) return mine
+      }
+      if (this.#same(entry, loc)) return -entry - 1
+    }
+  }
+
+  place(entry: number, block: number, offset: number, length: number): void {
+    const at = entry * ENTRY_WORDS
+    this.#entries[at + 7] = offset
+    this.#entries[at + 8] = length
+    this.#entries[at + 6] = block
+  }
+
+  placeOf(entry: number): BlobPlace {
+    const at = entry * ENTRY_WORDS
+    return { block: this.#entries[at + 6]!, offset: this.#entries[at + 7]!, length: this.#entries[at + 8]! }
+  }
+
+  #write(loc: Uint32Array, block: number, offset: number, length: number): number {
+    const entry = Atomics.add(this.#control, 0, 1)
+    assert(entry < this.capacity, 'the blob index has room: reserve() is called before each batch')
+    const at = entry * ENTRY_WORDS
+    for (let i = 0; i < 6; i++) this.#entries[at + i] = loc[i]!
+    this.#entries[at + 6] = block
+    this.#entries[at + 7] = offset
+    this.#entries[at + 8] = length
+    return entry
+  }
+
+  #same(entry: number, loc: Uint32Array): boolean {
+    const at = entry * ENTRY_WORDS
+    const e = this.#entries
+    return (
+      e[at] === loc[0] &&
+      e[at + 1] === loc[1] &&
+      e[at + 2] === loc[2] &&
+      e[at + 3] === loc[3] &&
+      e[at + 4] === loc[4] &&
+      e[at + 5] === loc[5]
+    )
+  }
+}
+
+/** What a thread needs to use the index: pass it by postMessage; the memory is shared, not copied. */
+export type SharedIndexHandle = readonly SharedArrayBuffer[]
+
+export class BlobIndex {
+  readonly #tables: Table[]
+  readonly #loc = new Uint32Array(LOCATOR_SIZE / 4)
+  readonly #locBytes = new Uint8Array(this.#loc.buffer)
+
+  private constructor(tables: Table[]) {
+    this.#tables = tables
+  }
+
+  static create(expectedEntries = 0): BlobIndex {
+    return new BlobIndex([Table.create(Math.max(CAPACITY_MIN, Math.ceil(expectedEntries * 1.25)))])
+  }
+
+  static attach(handle: SharedIndexHandle): BlobIndex {
+    return new BlobIndex(handle.map((shared) => new Table(shared)))
+  }
+
+  get handle(): SharedIndexHandle {
+    return this.#tables.map((table) => table.shared)
+  }
+
+  /** Blobs known, counting one twice that was claimed in two tables. */
+  get size(): number {
+    return this.#tables.reduce((sum, table) => sum + table.used, 0)
+  }
+
+  /** Tables; a thread whose list is shorter than the owner's attaches again. */
+  get tableCount(): number {
+    return this.#tables.length
+  }
+
+  /**
+   * Makes sure that `entries` more fit in the last table; true if a table was added, so that the threads have to be
+   * told. Only the owner calls it, with room for all that the threads may claim before they hear of a new one.
+   */
+  reserve(entries: number): boolean {
+    const last = this.#tables.at(-1)!
+    if (last.used + entries <= last.capacity) return false
+    this.#tables.push(Table.create(Math.max(last.capacity * 2, entries * 2)))
+    return true
+  }
+
+  has(locs: Uint8Array, at = 0): boolean {
+    this.#load(locs, at)
+    return this.#tables.some((table) => table.find(this.#loc) >= 0)
+  }
+
+  find(locs: Uint8Array, at = 0): BlobPlace | undefined {
+    this.#load(locs, at)
+    for (const table of this.#tables) {
+      const entry = table.find(this.#loc)
+      if (entry >= 0) return table.placeOf(entry)
+    }
+    return undefined
+  }
+
+  /** True if the caller is the first to name this blob and therefore has to store it. */
+  claim(locs: Uint8Array, at = 0): boolean {
+    this.#load(locs, at)
+    for (let i = 0; i < this.#tables.length - 1; i++) if (this.#tables[i]!.find(this.#loc) >= 0) return false
+    return this.#tables.at(-1)!.insert(this.#loc, BLOCK_PENDING, 0, 0) >= 0
+  }
+
+  /** Records where a blob lies; keeps the place it has if it was placed before. Owner only. */
+  place(locs: Uint8Array, at: number, block: number, offset: number, length: number): void {
+    this.#load(locs, at)
+    for (const table of this.#tables) {
+      const entry = table.find(this.#loc)
+      if (entry < 0) continue
+      if (table.placeOf(entry).block === BLOCK_PENDING) table.place(entry, block, offset, length)
+      return
+    }
+    this.reserve(1)
+    this.#tables.at(-1)!.insert(this.#loc, block, offset, length)
+  }
+
+  #load(locs: Uint8Array, at: number): void {
+    const bytes = this.#locBytes
+    for (let i = 0; i < LOCATOR_SIZE; i++) bytes[i] = locs[at + i]!
+  }
+}

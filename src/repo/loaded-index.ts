@@ -1,0 +1,134 @@
+// The index as a client holds it: which packs there are, which blocks are in them, and where each blob lies. It is a
+// cache of the packs' directories and never evidence that something may be deleted.
+import { toHex } from '../base/bytes.ts'
+import { LOCATOR_SIZE } from '../format/block-table.ts'
+import type { DirectoryBlock } from '../format/block-table.ts'
+import { HEADER_SIZE } from '../format/object-header.ts'
+import { packName } from '../format/names.ts'
+import type { PackKind } from '../format/names.ts'
+import { BlobIndex } from './blob-index.ts'
+
+export interface PackRecord {
+  readonly objectName: string
+  readonly kind: PackKind
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface BlockPlace {
+  /** Number of the block in this index; equal for all blobs of one block. */
+  readonly number: number
+  readonly pack: PackRecord
+  /** Where it begins in the pack, and its length there with the seal. */
+  readonly offset: number
+  readonly storedLength: number
+  readonly plainLength: number
+  readonly codec: number
+  /** Session whose secret seals it, 16 bytes. */
+  readonly sid: Uint8Array
+}
+
+export interface BlobLocation {
+  readonly block: BlockPlace
+  /** Place in the block's plaintext. */
+  readonly offset: number
+  readonly length: number
+}
+
+/** What a segment or a finished pack tells of one pack. */
+export interface IndexablePack {
+  readonly hash: Uint8Array
+  readonly kind: PackKind
+  readonly size: number
+  readonly blocks: readonly DirectoryBlock[]
+}
+
+/** Numbers kept of each block. */
+const BLOCK_WIDTH = 6
+
+export class LoadedIndex {
+  readonly blobs: BlobIndex
+  readonly packs: PackRecord[] = []
+  readonly #packNumbers = new Map<string, number>()
+  readonly #sids: Uint8Array[] = []
+  readonly #sidNumbers = new Map<string, number>()
+  #blocks = new Uint32Array(BLOCK_WIDTH * 1024)
+  #blockCount = 0
+
+  /** `expectedBlobs` sizes the table so that it need not grow. */
+  constructor(expectedBlobs = 0) {
+    this.blobs = BlobIndex.create(expectedBlobs)
+  }
+
+  get blockCount(): number {
+    return this.#blockCount
+  }
+
+  hasPack(objectName: string): boolean {
+    return this.#packNumbers.has(objectName)
+  }
+
+  /** Adds what is known of one pack; a pack that is known already is passed over. */
+  addPack(pack: IndexablePack, sessions: readonly Uint8Array[]): void {
+    const objectName = packName(pack.kind, toHex(pack.hash))
+    if (this.#packNumbers.has(objectName)) return
+    const packNumber = this.packs.length
+    this.packs.push({ objectName, kind: pack.kind, size: pack.size })
+    this.#packNumbers.set(objectName, packNumber)
+    let offset = HEADER_SIZE
+    for (const block of pack.blocks) {
+      const number = this.#addBlock(packNumber, offset, block, this.#sidNumber(sessions[block.session]!))
+      offset += block.storedLength
+      let at = 0
+      for (let i = 0; i < block.lengths.length; i++) {
+        const length = block.lengths[i]!
+        this.blobs.place(block.locs, i * LOCATOR_SIZE, number, at, length)
+        at += length
+      }
+    }
+  }
+
+  /** Where a blob lies; undefined when the index does not name it, or it is claimed and not yet in a pack. */
+  locate(loc: Uint8Array): BlobLocation | undefined {
+    const place = this.blobs.find(loc)
+    if (place === undefined || place.block >= this.#blockCount) return undefined
+    return { block: this.block(place.block), offset: place.offset, length: place.length }
+  }
+
+  block(number: number): BlockPlace {
+    const at = number * BLOCK_WIDTH
+    const b = this.#blocks
+    return {
+      number,
+      pack: this.packs[b[at]!]!,
+      offset: b[at + 1]!,
+      storedLength: b[at + 2]!,
+      plainLength: b[at + 3]!,
+      codec: b[at + 4]!,
+      sid: this.#sids[b[at + 5]!]!,
+    }
+  }
+
+  #addBlock(pack: number, offset: number, block: DirectoryBlock, sid: number): number {
+    const number = this.#blockCount++
+    const at = number * BLOCK_WIDTH
+    if (at + BLOCK_WIDTH > this.#blocks.length) {
+      const larger = new Uint32Array(this.#blocks.length * 2)
+      larger.set(this.#blocks)
+      this.#blocks = larger
+    }
+    this.#blocks.set([pack, offset, block.storedLength, block.plainLength, block.codec, sid], at)
+    return number
+  }
+
+  #sidNumber(sid: Uint8Array): number {
+    const key = toHex(sid)
+    let number = this.#sidNumbers.get(key)
+    if (number === undefined) {
+      number = this.#sids.length
+      this.#sids.push(sid.slice())
+      this.#sidNumbers.set(key, number)
+    }
+    return number
+  }
+}

@@ -1,0 +1,26 @@
+// What a client keeps on its own disk: its writer's key, the heads it has seen. Nothing of it is needed to restore; a
+// client that lost it enrols again. The caller says where it lies; the repository layer sees names and bytes.
+export interface LocalState {
+  read(name: string): Promise<Uint8Array | null>
+  /** Replaces atomically. */
+  write(name: string, bytes: Uint8Array): Promise<void>
+  /** Runs `step` while no other process of this machine does so under the same name. */
+  exclusive<T>(name: string, step: () => Promise<T>): Promise<T>
+}
+
+/** State that ends with the process: for tests, and where nothing may be written. */
+export function memoryState(): LocalState {
+  const values = new Map<string, Uint8Array>()
+  let tail: Promise<unknown> = Promise.resolve()
+  return {
+    read: async (name) => values.get(name) ?? null,
+    write: async (name, bytes) => {
+      values.set(name, bytes.slice())
+    },
+    exclusive: (_name, step) => {
+      const run = tail.then(step, step)
+      tail = run.catch(() => {})
+      return run
+    },
+  }
+}
