@@ -1,0 +1,134 @@
+// The route map: which words lead to which command. Each command's file is light; what it needs to work it imports
+// when it runs, so that a command that opens no repository starts at once.
+import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, text_en } from '@stricli/core'
+import type { Application, ApplicationText, RouteMap } from '@stricli/core'
+import type { HoldfastCommand } from './command.ts'
+import { backup } from './commands/backup.ts'
+import { cat } from './commands/cat.ts'
+import { check } from './commands/check.ts'
+import { completion } from './commands/completion.ts'
+import { diff } from './commands/diff.ts'
+import { find } from './commands/find.ts'
+import { init } from './commands/init.ts'
+import { keyAdd } from './commands/key-add.ts'
+import { keyList } from './commands/key-list.ts'
+import { keyPasswd } from './commands/key-passwd.ts'
+import { keyRemove } from './commands/key-remove.ts'
+import { ls } from './commands/ls.ts'
+import { man } from './commands/man.ts'
+import { restore } from './commands/restore.ts'
+import { scrub } from './commands/scrub.ts'
+import { snapshots } from './commands/snapshots.ts'
+import { stats } from './commands/stats.ts'
+import { version } from './commands/version.ts'
+import type { Context } from './context.ts'
+import { renderOverview, type HelpTopic } from './help.ts'
+
+/** In the order in which help lists them. */
+const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastCommand[]])[] = [
+  ['Every day', [backup, snapshots, restore]],
+  ['Looking into snapshots', [ls, find, diff, cat]],
+  ['Care for the repository', [init, check, scrub, stats, keyList, keyAdd, keyRemove, keyPasswd]],
+  ['About Holdfast', [version, completion, man]],
+]
+
+export const commands: readonly HoldfastCommand[] = TOPICS.flatMap(([, members]) => members)
+
+const key = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { list: keyList, add: keyAdd, remove: keyRemove, passwd: keyPasswd },
+    docs: { brief: 'manage what opens the repository' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast key: manage what opens the repository',
+      'holdfast key COMMAND [flags]',
+      [
+        'A repository may have any number of keys: passphrases and key files. Each opens all of it; losing all of them loses the data.',
+      ],
+      [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd])],
+      bold,
+    ),
+)
+
+const root = withHelp(
+  buildRouteMap<string, Context>({
+    routes: {
+      init,
+      backup,
+      snapshots,
+      ls,
+      cat,
+      restore,
+      check,
+      diff,
+      find,
+      stats,
+      key,
+      scrub,
+      version,
+      completion,
+      man,
+    },
+    docs: { brief: 'encrypted, deduplicating backups' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast: encrypted, deduplicating backups',
+      'holdfast COMMAND [flags] [arguments]',
+      [
+        '`holdfast backup DIR` is all it takes: it creates an encrypted repository when there is none, stores what is new, and says how to restore it. `holdfast COMMAND --help` explains a command with examples.',
+      ],
+      TOPICS.map(([title, members]) => topic(title, members)),
+      bold,
+    ),
+)
+
+const text: ApplicationText = {
+  ...text_en,
+  exceptionWhileParsingArguments(error) {
+    return error instanceof Error && error.constructor.name.endsWith('Error') ? parsingMessage(error) : String(error)
+  },
+  noCommandRegisteredForInput({ input, corrections }) {
+    const meant = corrections.length === 0 ? '' : `; did you mean ${corrections.join(' or ')}?`
+    return `there is no command \`${input}\`${meant}`
+  },
+}
+
+export const app: Application<Context> = buildApplication<Context>(root, {
+  name: 'holdfast',
+  scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+  localization: { text },
+})
+
+function parsingMessage(error: Error): string {
+  return formatMessageForArgumentScannerError(error as never, {
+    ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, exception }) => {
+      const why = exception instanceof Error ? exception.message : String(exception)
+      return `${/^[A-Z]/.test(name) ? name : `--${name}`}: ${why}`
+    },
+    UnsatisfiedPositionalError: ({ placeholder }) => `${placeholder} is missing`,
+    UnexpectedPositionalError: ({ input }) => `unexpected argument \`${input}\``,
+    FlagNotFoundError: ({ input, corrections }) => {
+      const meant =
+        corrections.length === 0 ? '' : `; did you mean ${corrections.map((name) => `--${name}`).join(' or ')}?`
+      return `there is no flag --${input}${meant}`
+    },
+    AliasNotFoundError: ({ input }) => `there is no flag -${input}`,
+    UnexpectedFlagError: ({ externalFlagName, input }) =>
+      `--${externalFlagName} is given twice, the second time with \`${input}\``,
+    UnsatisfiedFlagError: ({ externalFlagName }) => `--${externalFlagName} needs a value`,
+    EnumValidationError: ({ externalFlagName, input, values }) =>
+      `--${externalFlagName} cannot be \`${input}\`, only ${values.join(', ')}`,
+  })
+}
+
+function topic(title: string, members: readonly HoldfastCommand[]): HelpTopic {
+  return { title, rows: members.map(({ words }) => [words.name, words.brief] as const) }
+}
+
+function withHelp(routes: RouteMap<Context>, help: (bold: boolean) => string): RouteMap<Context> {
+  return Object.defineProperty(routes, 'formatHelp', {
+    value: ({ ansiColor }: { ansiColor: boolean }) => help(ansiColor),
+  })
+}

@@ -1,0 +1,65 @@
+import { defineCommand } from '../command.ts'
+import { parsed, text, texts, yes } from '../flags.ts'
+import { parseSize } from '../units.ts'
+
+export type BackupFlags = {
+  readonly set?: string
+  readonly exclude?: readonly string[]
+  readonly excludeFile?: readonly string[]
+  readonly rule?: readonly string[]
+  readonly ruleFile?: readonly string[]
+  readonly excludeIfPresent?: readonly string[]
+  readonly excludeCaches?: boolean
+  readonly excludeLargerThan?: number
+  readonly oneFileSystem?: boolean
+  readonly tag?: readonly string[]
+  readonly description?: string
+  readonly host?: string
+  readonly reread?: boolean
+  readonly ignoreCtime?: boolean
+  readonly ignoreInode?: boolean
+}
+
+export const backup = defineCommand<BackupFlags, string[]>({
+  name: 'backup',
+  brief: 'back up files and folders',
+  description: [
+    'Stores each DIR (or file) as a new snapshot. What an earlier snapshot or another file has already is not stored again; files whose time, size and inode did not change are not read again.',
+    'With no repository configured one is created in the user data folder: the passphrase is asked for twice, or taken from HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND.',
+    'Files that cannot be read are named, the rest is stored, the snapshot is marked partial and the exit code is 3. A backup that was interrupted leaves nothing half done; the next one reuses what is stored.',
+  ],
+  examples: [
+    { command: 'holdfast backup ~/photos', what: 'the first backup and every one after it' },
+    { command: "holdfast backup / --one-file-system --exclude '/var/cache/**' --tag weekly", what: 'a whole machine' },
+    {
+      command: "holdfast backup /srv --rule '+/log/$' --rule '-\\.log$'",
+      what: 'ordered rules: the first that matches decides',
+    },
+    { command: 'holdfast backup --set home', what: 'what the configuration calls `home`' },
+  ],
+  parameters: {
+    flags: {
+      set: text('NAME', 'Back up this source set of the configuration (the one named `default` when no DIR is given)'),
+      exclude: texts('GLOB', 'Leave out what matches, as in .gitignore'),
+      excludeFile: texts('FILE', 'Read such patterns from a file'),
+      rule: texts('RULE', 'Ordered rule: + or - and a regular expression on the path; the first that matches decides'),
+      ruleFile: texts('FILE', 'Read such rules from a file'),
+      excludeIfPresent: texts('NAME', 'Leave out folders that hold an entry of this name'),
+      excludeCaches: yes('Leave out folders with a CACHEDIR.TAG'),
+      excludeLargerThan: parsed('SIZE', 'Leave out files larger than this', parseSize),
+      oneFileSystem: yes('Stay on the file system of each DIR'),
+      tag: texts('TAG', 'Mark the snapshot'),
+      description: text('TEXT', 'Say what the snapshot is about'),
+      host: text('NAME', 'Say another host name than that of this machine'),
+      reread: yes('Read every file, also those that did not change by their times'),
+      ignoreCtime: yes('A changed inode time alone does not make a file changed'),
+      ignoreInode: yes('A changed inode number alone does not make a file changed'),
+    },
+    aliases: { e: 'exclude', x: 'oneFileSystem', t: 'tag', s: 'set' },
+    positional: { kind: 'array', parameter: { placeholder: 'DIR', brief: 'What to back up', parse: String } },
+  },
+  async run(context, flags, ...paths) {
+    const { runBackupCommand } = await import('../backup-command.ts')
+    return runBackupCommand(context, flags, paths)
+  },
+})

@@ -1,0 +1,15 @@
+import { defineCommand } from '../command.ts'
+
+export const keyList = defineCommand({
+  name: 'key list',
+  brief: 'list what opens the repository',
+  description: [
+    'Lists every passphrase and key file that opens the repository, with its label. The one in use is marked with `*`.',
+  ],
+  examples: [{ command: 'holdfast key list', what: 'who can open this?' }],
+  parameters: {},
+  async run(context) {
+    const [{ withRepository }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
+    await withRepository(context, (repository) => keys.listKeys(context, repository))
+  },
+})

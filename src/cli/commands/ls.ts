@@ -1,0 +1,49 @@
+import { defineCommand } from '../command.ts'
+import { parseSnapshotPath, yes, type SnapshotPath } from '../flags.ts'
+
+export const ls = defineCommand<{ recursive?: boolean; long?: boolean }, [SnapshotPath]>({
+  name: 'ls',
+  brief: 'list files of a snapshot',
+  description: [
+    'Lists what a snapshot holds: its sources when no PATH is given, else the folder or the file at PATH. PATH is absolute as it was when it was backed up, or relative to a source.',
+    'Names that a terminal would obey are shown escaped; --json has them without loss.',
+  ],
+  examples: [
+    { command: 'holdfast ls latest', what: 'what did the newest snapshot back up?' },
+    { command: 'holdfast ls -l latest:/home/ann/photos', what: 'a folder with sizes and times' },
+    { command: 'holdfast ls -R 3f9a1c --json', what: 'everything, for a program' },
+  ],
+  parameters: {
+    flags: {
+      recursive: yes('Also everything below, at any depth'),
+      long: yes('Mode, owner, size and time of each entry'),
+    },
+    aliases: { R: 'recursive', l: 'long' },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        { placeholder: 'SNAPSHOT[:PATH]', brief: '`latest`, an id or its beginning', parse: parseSnapshotPath },
+      ],
+    },
+  },
+  async run(context, flags, { snapshot, path }) {
+    const [{ withRepository }, { listTree }, { entryLine, entryRecord }] = await Promise.all([
+      import('../repository.ts'),
+      import('../../ops/ls.ts'),
+      import('../entry-view.ts'),
+    ])
+    await withRepository(context, async (repository) => {
+      const { root } = await repository.findSnapshot(snapshot)
+      await listTree({
+        reader: repository,
+        root,
+        path,
+        recursive: flags.recursive === true,
+        onEntry(at, entry) {
+          if (context.out.json) context.out.record(entryRecord('entry', at, entry))
+          else context.out.line(entryLine(at, entry, flags.long === true))
+        },
+      })
+    })
+  },
+})

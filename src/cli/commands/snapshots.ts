@@ -1,0 +1,49 @@
+import { defineCommand } from '../command.ts'
+import { parsed, text, texts } from '../flags.ts'
+
+type SnapshotsFlags = {
+  readonly host?: string
+  readonly tag?: readonly string[]
+  readonly source?: string
+  readonly last?: number
+}
+
+export const snapshots = defineCommand<SnapshotsFlags>({
+  name: 'snapshots',
+  brief: 'list the snapshots in the repository',
+  description: [
+    'Lists snapshots, the oldest first: id, time, host, how much it holds, how much it added to the repository, and its sources. The beginning of an id is enough wherever a snapshot is asked for; `latest` is the newest of all.',
+    'A snapshot marked `partial` is complete but for files that could not be read. `unconfirmed` means that the backup that made it never reported success: it was interrupted at the very end, or still runs.',
+  ],
+  examples: [
+    { command: 'holdfast snapshots', what: 'what is there?' },
+    { command: 'holdfast snapshots --host mail --last 3', what: 'the newest three of one machine' },
+  ],
+  parameters: {
+    flags: {
+      host: text('NAME', 'Only snapshots of this host'),
+      tag: texts('TAG', 'Only snapshots with this tag'),
+      source: text('PATH', 'Only snapshots that hold this path'),
+      last: parsed('N', 'Only the newest N', parseCount),
+    },
+  },
+  async run(context, flags) {
+    const [{ withRepository }, view, { tableLines }] = await Promise.all([
+      import('../repository.ts'),
+      import('../snapshot-view.ts'),
+      import('../table.ts'),
+    ])
+    const { out, reporter } = context
+    await withRepository(context, async (repository) => {
+      const chosen = await view.chosenSnapshots(repository, flags)
+      for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
+      if (chosen.length === 0) reporter.note('no snapshots')
+      else for (const line of tableLines(view.SNAPSHOT_COLUMNS, chosen.map(view.snapshotRow))) out.line(line)
+    })
+  },
+})
+
+function parseCount(digits: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(digits)) throw new Error(`\`${digits}\` is not a count`)
+  return Number(digits)
+}

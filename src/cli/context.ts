@@ -1,0 +1,22 @@
+import type { CommandContext } from '@stricli/core'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from './config.ts'
+import type { GlobalOptions } from './global-flags.ts'
+import type { Output } from './output.ts'
+import type { Reporter } from './reporter.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a command works with; nothing else is taken from the surroundings. */
+export interface Context extends CommandContext {
+  readonly process: CommandContext['process'] & { exitCode?: number | string | null }
+  readonly globals: GlobalOptions
+  readonly env: Environment
+  readonly out: Output
+  readonly reporter: Reporter
+  readonly clock: Clock
+  /** The signal that asked the command to stop, once there was one (signals.ts). */
+  readonly stop: { signal?: NodeJS.Signals }
+  /** Reads the configuration file; the same object each time. Throws `usage`. */
+  config(): Promise<Config>
+}

@@ -1,0 +1,70 @@
+// Shows a failure: one line per link of its chain, from what was tried to what the system said, then what to do next.
+import { arch, platform } from 'node:os'
+import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
+import { escapeLines, escapeText } from './escape.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+
+/** Longer chains than this are cut; none of ours comes near. */
+const LINKS_MAX = 12
+
+export interface Failure {
+  /** `bug` is no ErrorCode: a bug never reaches an operation's result. */
+  readonly code: ErrorCode | 'bug'
+  readonly exitCode: ExitCode
+  /** What was tried first, the reason last; not escaped. */
+  readonly links: readonly string[]
+  readonly hint: string | undefined
+  readonly stack: string | undefined
+}
+
+/** Takes a caught value apart; never throws. */
+export function describeFailure(error: unknown): Failure {
+  const chain = causes(error)
+  const links = chain.map(messageOf).filter((message, at, all) => at === 0 || message !== all[at - 1])
+  const last = chain.at(-1)
+  if (isBug(last)) {
+    const stack = last instanceof Error ? last.stack : undefined
+    return { code: 'bug', exitCode: EXIT.bug, links, hint: undefined, stack: stack ?? String(last) }
+  }
+  const code = isAbort(last) ? 'interrupted' : codeOf(chain.find((link) => link instanceof BackupError) ?? last)
+  const hint = chain.find((link) => link instanceof BackupError && link.hint !== undefined) as BackupError | undefined
+  return { code, exitCode: exitCodeOf(code), links, hint: hint?.hint, stack: undefined }
+}
+
+/** Text for standard error, ending in a line feed. `version` is Holdfast's. */
+export function renderFailure(failure: Failure, version: string): string {
+  const lines = failure.links.map((link, at) => (at === 0 ? `holdfast: ${link}` : `  because ${link}`)).map(escapeText)
+  if (failure.hint !== undefined) lines.push(escapeText(`  hint: ${failure.hint}`))
+  if (failure.code === 'bug') {
+    lines.push('  This is a bug in Holdfast. Please report it with these lines and with what you did:')
+    lines.push(`    holdfast ${version}, Node ${process.version}, ${platform()} ${arch()}`)
+    for (const line of escapeLines(failure.stack ?? '').split('\n')) lines.push(`    ${line.trim()}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function causes(error: unknown): unknown[] {
+  const chain: unknown[] = []
+  for (let link = error; chain.length < LINKS_MAX && !chain.includes(link);) {
+    chain.push(link)
+    if (!(link instanceof Error) || link.cause === undefined) break
+    link = link.cause
+  }
+  return chain
+}
+
+function messageOf(link: unknown): string {
+  if (!(link instanceof Error)) return String(link)
+  if (link instanceof BackupError || errnoOf(link) !== undefined || isAbort(link)) return link.message
+  return link.message === '' ? link.name : `${link.name}: ${link.message}`
+}
+
+/** A failure that ends in neither one of our errors nor one of the system's is ours to repair. */
+function isBug(last: unknown): boolean {
+  if (last instanceof BackupError || isAbort(last)) return false
+  return errnoOf(last) === undefined
+}
+
+function isAbort(link: unknown): boolean {
+  return link instanceof Error && link.name === 'AbortError'
+}

@@ -1,0 +1,42 @@
+// The JSON that the command line prints: docs/json.md. One object a line; keys in snake_case; `v` is the version of
+// the whole schema and grows only when a field changes its meaning or goes away, not when one is added.
+import { isUtf8 } from 'node:buffer'
+import { asBuffer, displayText, toHex } from '../base/bytes.ts'
+import type { Timespec } from '../base/time.ts'
+import { formatUtcTime } from './units.ts'
+
+export const JSON_VERSION = 1
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue }
+export type JsonRecord = { readonly type: string } & { readonly [key: string]: JsonValue }
+
+/** A line of output with its line feed. Fields that are undefined are left out. */
+export function toJsonLine(record: JsonRecord): string {
+  return `${JSON.stringify({ v: JSON_VERSION, ...record })}\n`
+}
+
+/**
+ * A name without loss: `path` is its text; when the bytes are not UTF-8 the text has U+FFFD in their place and
+ * `path_bytes` has all bytes in base64. `key` replaces `path` in both names.
+ */
+export function jsonName(bytes: Uint8Array, key = 'path'): Record<string, string> {
+  if (isUtf8(bytes)) return { [key]: displayText(bytes) }
+  return { [key]: displayText(bytes), [`${key}_bytes`]: asBuffer(bytes).toString('base64') }
+}
+
+/** RFC 3339 with nanoseconds. */
+export function jsonTime(time: Timespec | undefined): string | undefined {
+  return time === undefined ? undefined : formatUtcTime(time)
+}
+
+/** Identifiers are lower-case hex. */
+export function jsonId(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : toHex(bytes)
+}

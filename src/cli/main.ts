@@ -1,0 +1,85 @@
+// Where the program begins: arguments in, exit code out.
+import { ExitCode as StricliExit, run } from '@stricli/core'
+import { systemClock } from '../base/clock.ts'
+import { BackupError } from '../base/errors.ts'
+import { app } from './app.ts'
+import { guarded } from './command.ts'
+import { loadConfig, type Config } from './config.ts'
+import type { Context } from './context.ts'
+import { EXIT } from './exit-codes.ts'
+import { splitGlobalFlags, type GlobalOptions, type SplitArguments } from './global-flags.ts'
+import { nativeArguments } from './native-text.ts'
+import { Output } from './output.ts'
+import { Reporter } from './reporter.ts'
+
+/** What is assumed when the flags themselves are wrong. */
+const NO_FLAGS: GlobalOptions = { json: false, quiet: false, verbose: false, noProgress: false }
+
+async function main(args: readonly string[]): Promise<void> {
+  let split: SplitArguments
+  try {
+    split = splitGlobalFlags(args)
+  } catch (error) {
+    const context = contextFor({ ...NO_FLAGS, json: args.includes('--json') })
+    process.exitCode = await guarded(context, () => Promise.reject(error))
+    return
+  }
+  const context = contextFor(split.globals)
+  await run(app, split.rest, context)
+  process.exitCode = await finish(context, split.rest)
+}
+
+/** Turns what stricli has to say into our exit codes and our way of showing errors. */
+async function finish(context: CliContext, args: readonly string[]): Promise<number> {
+  const code = Number(context.process.exitCode)
+  if (code === StricliExit.InvalidArgument || code === StricliExit.UnknownCommand) {
+    const command = code === StricliExit.UnknownCommand ? '' : `${commandWords(args)} `
+    const hint = `\`holdfast ${command}--help\` shows how it is used`
+    return guarded(context, async () => {
+      throw new BackupError('usage', context.complaints.join('; '), `holdfast ${args.join(' ')}`, { hint })
+    })
+  }
+  if (code < 0) return guarded(context, () => Promise.reject(new Error(context.complaints.join('; '))))
+  return guarded(context, async () => {
+    context.out.flush()
+  }).then((flushed) => (flushed === EXIT.ok ? code : flushed))
+}
+
+interface CliContext extends Context {
+  /** What stricli wrote to standard error; it is shown in our own words. */
+  readonly complaints: string[]
+}
+
+function contextFor(globals: GlobalOptions): CliContext {
+  const { env } = process
+  const out = new Output(process.stdout, globals.json)
+  const complaints: string[] = []
+  const plain = env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== ''
+  let config: Promise<Config> | undefined
+  return {
+    complaints,
+    process: {
+      stdout: {
+        write: (text: string) => out.text(text),
+        getColorDepth: () => (out.isTerminal && !plain && env['TERM'] !== 'dumb' ? 4 : 1),
+      },
+      stderr: { write: (text: string) => complaints.push(text.trimEnd()) },
+    },
+    globals,
+    env,
+    out,
+    reporter: new Reporter(process.stderr, out, globals, systemClock, env['TERM']),
+    clock: systemClock,
+    stop: {},
+    config: () => (config ??= loadConfig(globals.config, env)),
+  }
+}
+
+function commandWords(args: readonly string[]): string {
+  return args
+    .slice(0, args[0] === 'key' ? 2 : 1)
+    .filter((word) => !word.startsWith('-'))
+    .join(' ')
+}
+
+await main(nativeArguments(process.argv.slice(2)))

@@ -1,0 +1,77 @@
+// Standard output: results as text lines, as JSON lines, or as raw bytes.
+import { toJsonLine, type JsonRecord } from './json-lines.ts'
+
+/** What this file asks of a stream; `process.stdout` and test doubles have it. */
+export interface Sink {
+  write(chunk: string | Uint8Array, done?: (error?: Error | null) => void): boolean
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+/** Thrown when whoever read our output went away; ends the program quietly. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed'
+}
+
+/** Text gathers up to this size so that a listing of a million files is not a million system calls. */
+const BUFFER_SIZE = 32 * 1024
+
+export class Output {
+  readonly json: boolean
+  readonly isTerminal: boolean
+  readonly #sink: Sink
+  #pending = ''
+  #failure: Error | undefined
+
+  constructor(sink: Sink, json: boolean) {
+    this.#sink = sink
+    this.json = json
+    this.isTerminal = sink.isTTY === true
+    sink.on('error', (error) => {
+      this.#failure = error.code === 'EPIPE' ? new OutputClosed() : error
+    })
+  }
+
+  /** A line of text; nothing in JSON mode. The caller escapes names. */
+  line(text = ''): void {
+    if (!this.json) this.#add(`${text}\n`)
+  }
+
+  /** One JSON object on a line; nothing outside of JSON mode. */
+  record(record: JsonRecord): void {
+    if (this.json) this.#add(toJsonLine(record))
+  }
+
+  /** Text in any mode: generated scripts, manual pages. */
+  text(text: string): void {
+    this.#add(text)
+  }
+
+  /** Raw bytes; resolves when the reader took them, so a slow reader slows the writer. */
+  async bytes(chunk: Uint8Array): Promise<void> {
+    this.flush()
+    await new Promise<void>((resolve, reject) => {
+      this.#sink.write(chunk, (error) => (error ? reject(this.#failure ?? error) : resolve()))
+    }).catch((error: unknown) => {
+      throw (error as NodeJS.ErrnoException).code === 'EPIPE' ? new OutputClosed() : error
+    })
+  }
+
+  /** Hands everything gathered to the system. Throws OutputClosed or what writing said. */
+  flush(): void {
+    if (this.#failure !== undefined) {
+      this.#pending = ''
+      throw this.#failure
+    }
+    if (this.#pending === '') return
+    const text = this.#pending
+    this.#pending = ''
+    this.#sink.write(text)
+  }
+
+  #add(text: string): void {
+    this.#pending += text
+    if (this.isTerminal || this.#pending.length >= BUFFER_SIZE) this.flush()
+  }
+}

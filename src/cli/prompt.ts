@@ -1,0 +1,60 @@
+// Asks the person at the terminal. Passphrases are not shown; the terminal is used even when standard input is a pipe.
+import { closeSync, openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { ReadStream, WriteStream } from 'node:tty'
+import { BackupError } from '../base/errors.ts'
+
+export interface Terminal {
+  /** Asks for a line without showing it; the text without its line end. Throws `interrupted`. */
+  askHidden(question: string): Promise<string>
+  close(): void
+}
+
+/** The controlling terminal, or null when there is none (cron, a service, a pipeline started without one). */
+export function openTerminal(): Terminal | null {
+  let fd: number
+  try {
+    fd = openSync('/dev/tty', 'r+')
+  } catch {
+    return null
+  }
+  try {
+    return new TtyTerminal(fd)
+  } catch {
+    closeSync(fd)
+    return null
+  }
+}
+
+class TtyTerminal implements Terminal {
+  readonly #input: ReadStream
+  readonly #output: WriteStream
+
+  constructor(fd: number) {
+    this.#input = new ReadStream(fd)
+    this.#output = new WriteStream(fd)
+  }
+
+  askHidden(question: string): Promise<string> {
+    // readline edits the line as usual; only what it would echo goes nowhere.
+    const mute = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const lines = createInterface({ input: this.#input, output: mute, terminal: true, historySize: 0 })
+    this.#output.write(question)
+    return new Promise<string>((resolve, reject) => {
+      const interrupted = () =>
+        reject(new BackupError('interrupted', 'no passphrase was given', 'stopped at the question'))
+      lines.once('SIGINT', interrupted)
+      lines.once('close', interrupted)
+      lines.once('line', resolve)
+    }).finally(() => {
+      lines.close()
+      this.#output.write('\n')
+    })
+  }
+
+  close(): void {
+    this.#input.destroy()
+    this.#output.destroy()
+  }
+}

@@ -1,0 +1,111 @@
+// What this user's client keeps on its own disk for all repositories (repo/local-state.ts): one file a name, replaced
+// atomically, readable by nobody else.
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { assert } from '../base/assert.ts'
+import { BackupError, doingSync, errnoOf, wrap } from '../base/errors.ts'
+import { lockFile } from '../posix/locks.ts'
+import type { LocalState } from '../repo/local-state.ts'
+import type { Environment } from './context.ts'
+
+/** `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`. */
+export function stateFolder(env: Environment): string {
+  return join(env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state'), 'holdfast')
+}
+
+/** The folder is made when something is written. */
+export function openStateFolder(folder: string): LocalState {
+  const fileOf = (name: string) => {
+    assert(/^[a-z0-9][a-z0-9._-]*$/.test(name), `${name} is a name for local state`)
+    return join(folder, name)
+  }
+  return {
+    read: async (name) => readIfThere(fileOf(name)),
+    write: async (name, bytes) => replaceFile(fileOf(name), bytes),
+    exclusive: async (name, step) => {
+      const fd = await lock(`${fileOf(name)}.lock`)
+      try {
+        return await step()
+      } finally {
+        closeSync(fd)
+      }
+    },
+  }
+}
+
+/** How long another process may hold the lock, and how often to look. */
+const LOCK_WAIT_MS = 60_000
+const LOCK_POLL_MS = 50
+
+function readIfThere(file: string): Uint8Array | null {
+  try {
+    return new Uint8Array(readFileSync(file))
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return null
+    throw wrap('reading local state', file, cause)
+  }
+}
+
+function replaceFile(file: string, bytes: Uint8Array): void {
+  const temporary = `${file}.${process.pid}.tmp`
+  doingSync('writing local state', file, () => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    try {
+      const fd = openSync(temporary, 'w', 0o600)
+      try {
+        writeFileSync(fd, bytes)
+        fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      renameSync(temporary, file)
+    } catch (cause) {
+      rmSync(temporary, { force: true })
+      throw cause
+    }
+    syncFolder(dirname(file))
+  })
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** A descriptor that holds the lock until it is closed. The lock file stays: removing it would race with the next one. */
+async function lock(file: string): Promise<number> {
+  const fd = doingSync('locking local state', file, () => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    return openSync(file, 'a', 0o600)
+  })
+  try {
+    for (let waited = 0; !tryLock(fd); waited += LOCK_POLL_MS) {
+      if (waited >= LOCK_WAIT_MS) {
+        throw new BackupError('io', 'another process holds local state for a minute already', file, {
+          hint: 'look for a Holdfast that hangs, and try again when it has ended',
+        })
+      }
+      await sleep(LOCK_POLL_MS)
+    }
+    return fd
+  } catch (cause) {
+    closeSync(fd)
+    throw cause
+  }
+}
+
+function tryLock(fd: number): boolean {
+  try {
+    return lockFile(fd, true, false)
+  } catch (cause) {
+    // Where locks cannot be had, two processes of one user at the same moment are the user's own care.
+    if (['ENOTSUP', 'ENOSYS', 'ENOLCK', 'EOPNOTSUPP'].includes(errnoOf(cause) ?? '')) return true
+    throw cause
+  }
+}
