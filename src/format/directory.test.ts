@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { assertDamageIsNamed, corruptAbout } from '../../test/support/damage.ts'
 import { bytesOf } from '../../test/support/format-arbitraries.ts'
@@ -7,7 +7,6 @@ import { tables } from '../../test/support/table-arbitraries.ts'
 import { fixedSealer } from '../../test/support/format-keys.ts'
 import { AssertionFailed } from '../base/assert.ts'
 import { BackupError } from '../base/errors.ts'
-import { initHashing } from '../crypto/hash.ts'
 import type { DirectoryBlock, PackDirectory } from './directory.ts'
 import {
   decodeDirectory,
@@ -23,8 +22,6 @@ import {
   TRAILER_STORED_SIZE,
 } from './directory.ts'
 import { writeU16, writeU32 } from './integers.ts'
-
-before(() => initHashing())
 
 const directories = fc
   .array(bytesOf(16), { minLength: 1, maxLength: 4 })

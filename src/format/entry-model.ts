@@ -123,6 +123,7 @@ export function entryFlaw(e: Entry): string | undefined {
   if (kind === 'symlink') {
     if (target === undefined && !hasTrouble(e, TROUBLE.content)) return 'is a symlink without a target'
   } else if (target !== undefined) return `is a ${kind} with a target`
+  if (target !== undefined && target.length > TARGET_MAX) return `has a target of ${target.length} bytes`
   if (device === undefined ? kind === 'char' || kind === 'block' : kind !== 'char' && kind !== 'block') {
     return device === undefined ? 'is a device without numbers' : `is a ${kind} with device numbers`
   }
@@ -144,7 +145,9 @@ function fileFlaw({ size, content, trouble }: Entry): string | undefined {
     if (content.extents.length > EXTENTS_INLINE_MAX) return `has ${content.extents.length} extents`
     const bytes = extentBytes(content.extents)
     if (bytes !== size) return `has ${bytes} bytes of content and the size ${size}`
-  } else if (content.ref.length !== REF_SIZE || content.count < 1) return 'has a broken content list'
+  } else if (content.ref.length !== REF_SIZE || content.count < 1 || content.level > LEVEL_MAX) {
+    return 'has a broken content list'
+  }
   return undefined
 }
 

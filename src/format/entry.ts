@@ -19,6 +19,7 @@ import {
 } from './entry-model.ts'
 import type { Content, Entry, EntryKind, NameRule, Subtree } from './entry-model.ts'
 import { decodeExtents, encodeExtents, EXTENTS_INLINE_MAX, REF_SIZE } from './extent.ts'
+import { limitedText } from './fields.ts'
 import { decodeXattrs, encodeXattrs } from './xattr.ts'
 
 export * from './entry-model.ts'
@@ -50,8 +51,8 @@ export function encodeEntry(w: CborWriter, e: Entry, rule: NameRule = ORDINARY):
   w.key(2).uint(e.mode)
   w.key(3).uint(e.uid)
   w.key(4).uint(e.gid)
-  if (e.user !== undefined) w.key(5).text(e.user)
-  if (e.group !== undefined) w.key(6).text(e.group)
+  if (e.user !== undefined) w.key(5).text(ownerName(e.user))
+  if (e.group !== undefined) w.key(6).text(ownerName(e.group))
   w.key(7).timespec(e.mtime)
   if (e.ctime !== undefined) w.key(8).timespec(e.ctime)
   if (e.btime !== undefined) w.key(9).timespec(e.btime)
@@ -195,6 +196,11 @@ function decodeTrouble(r: CborReader): number[] {
   }
   r.leave()
   return codes
+}
+
+function ownerName(name: string): string {
+  // UTF-8 has at most three bytes for a unit of a string; the exact count is for names that nobody has.
+  return name.length * 3 <= OWNER_NAME_MAX ? name : limitedText(name, OWNER_NAME_MAX, 'name of an owner')
 }
 
 /** A field with a default is left out when it has it, so that an entry has one encoding. */

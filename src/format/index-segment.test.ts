@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { assertDamageIsNamed, corruptAbout } from '../../test/support/damage.ts'
 import { bytesOf, record } from '../../test/support/format-arbitraries.ts'
 import { fixedSealer, fixedSigner } from '../../test/support/format-keys.ts'
 import { tables } from '../../test/support/table-arbitraries.ts'
 import { AssertionFailed } from '../base/assert.ts'
-import { initHashing } from '../crypto/hash.ts'
 import { decodeIndexBody, decodeIndexSegment, encodeIndexBody, encodeIndexSegment } from './index-segment.ts'
 import type { IndexedPack } from './index-segment.ts'
 import { writeU16, writeU32 } from './integers.ts'
 import { OBJECT_TYPES } from './object-header.ts'
 import { readSignerId, writerIdOf } from './signed-object.ts'
-
-before(() => initHashing())
 
 const segments = fc.array(bytesOf(16), { minLength: 1, maxLength: 3 }).chain((sessions) =>
   record({

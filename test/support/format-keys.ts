@@ -1,9 +1,12 @@
 // Keys and identifiers that are the same in every run, for codecs that seal and sign.
-import { deriveKey } from '../../src/crypto/hash.ts'
+import { deriveKey, initHashing } from '../../src/crypto/hash.ts'
 import { Sealer } from '../../src/crypto/seal.ts'
 import type { Suite } from '../../src/crypto/seal.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import type { SigningKey } from '../../src/crypto/signing.ts'
+
+// Done when this module is imported, so that tests can make keys while they are set up.
+await initHashing()
 
 /** `length` bytes that depend on `label` alone. */
 export function fixedBytes(label: string, length = 32): Uint8Array {

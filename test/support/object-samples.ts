@@ -1,0 +1,84 @@
+// One value of each signed or sealed object, the same in every run.
+import { newKemKeyPair } from '../../src/crypto/kem.ts'
+import type { KemKeyPair } from '../../src/crypto/kem.ts'
+import type { Bundle, Domain } from '../../src/format/bundle.ts'
+import type { RepoDescription } from '../../src/format/repo-description.ts'
+import type { SnapshotBody } from '../../src/format/snapshot.ts'
+import { writerIdOf } from '../../src/format/signed-object.ts'
+import { fixedBytes, fixedRepoId, fixedSigner } from './format-keys.ts'
+
+export const fixedTime = { sec: 1_790_000_000, nsec: 123_456_789 } as const
+export const fixedKemPair = (label: string): KemKeyPair => newKemKeyPair((length) => fixedBytes(`kem ${label}`, length))
+
+export function sampleDomain(label: string, withPrivate = true): Domain {
+  const data = fixedKemPair(`${label} data`)
+  const meta = fixedKemPair(`${label} meta`)
+  return {
+    id: fixedBytes(`${label} id`, 8),
+    name: label,
+    keyId: fixedBytes(`${label} K_id`),
+    keyLoc: fixedBytes(`${label} K_loc`),
+    keyCdc: fixedBytes(`${label} K_cdc`),
+    keyIdx: fixedBytes(`${label} K_idx`),
+    dataPublic: data.publicKey,
+    metaPublic: meta.publicKey,
+    ...(withPrivate && { dataPrivate: data.privateKey, metaPrivate: meta.privateKey }),
+  }
+}
+
+export function sampleBundle(): Bundle {
+  return {
+    repoId: fixedRepoId(),
+    role: 'admin',
+    domains: [sampleDomain('shared')],
+    rootPublic: fixedSigner('root').publicKey,
+    rootSeed: fixedBytes('root seed'),
+    writer: { wid: writerIdOf(fixedSigner().publicKey), seed: fixedBytes('writer seed') },
+    localKey: fixedBytes('local key'),
+  }
+}
+
+export function sampleDescription(): Omit<RepoDescription, 'rootPublic'> {
+  return {
+    repoId: fixedRepoId(),
+    created: fixedTime,
+    suite: 1,
+    chunker: { min: 262_144, average: 1_048_576, max: 4_194_304 },
+    packSize: 33_554_432,
+    incompat: 0,
+    roCompat: 0,
+    compat: 0,
+  }
+}
+
+export function sampleSnapshotBody(): SnapshotBody {
+  return {
+    started: fixedTime,
+    ended: { sec: fixedTime.sec + 60, nsec: 0 },
+    host: 'workstation',
+    user: 'ada',
+    sources: [new TextEncoder().encode('/home/ada')],
+    root: fixedBytes('root ref'),
+    stats: {
+      files: 10,
+      directories: 3,
+      others: 1,
+      bytes: 123_456,
+      newFiles: 4,
+      changedFiles: 5,
+      unchangedFiles: 1,
+      newBlobs: 9,
+      newPlainBytes: 100_000,
+      storedBytes: 40_000,
+    },
+    troubles: [{ path: new Uint8Array([0x2f, 0xff]), code: 1, text: 'EIO: i/o error, read' }],
+    troubleCount: 1,
+    partial: true,
+    tags: ['daily'],
+    heads: [{ wid: fixedBytes('other wid', 16), seq: 7, hash: fixedBytes('other head') }],
+    toolVersion: '0.1.0',
+    parent: fixedBytes('parent'),
+    domainId: fixedBytes('shared id', 8),
+    description: 'before the move',
+  }
+}
