@@ -1,0 +1,40 @@
+// What Holdfast aims at, as ratios within one run (bench/README.md).
+
+export type Measure = 'seconds' | 'cpuSeconds' | 'peakBytes' | 'bytes'
+
+export interface Goal {
+  readonly row: string
+  readonly measure: Measure
+  /** Another tool or a floor; its figure divided by Holdfast's must be at least `ratio`. */
+  readonly versus?: string
+  readonly ratio?: number
+  /** Holdfast's figure itself must be at most this. */
+  readonly atMost?: number
+  /** Whose figure; `holdfast` unless given. */
+  readonly of?: string
+}
+
+const MiB = 1024 * 1024
+
+export const GOALS: readonly Goal[] = [
+  { row: 'first-tree', measure: 'seconds', versus: 'restic', ratio: 3.5 },
+  { row: 'first-tree', measure: 'seconds', versus: 'borg', ratio: 4.5 },
+  { row: 'first-tree', measure: 'seconds', versus: 'pipeline', ratio: 1 / 1.3 },
+  { row: 'first-tree', measure: 'peakBytes', atMost: 300 * MiB },
+  { row: 'again-tree', measure: 'seconds', versus: 'restic', ratio: 4 },
+  { row: 'restore-tree', measure: 'seconds', versus: 'restic', ratio: 2 },
+  { row: 'restore-tree', measure: 'seconds', versus: 'create', ratio: 1 / 1.2 },
+  { row: 'size-tree-1', measure: 'bytes', versus: 'restic', ratio: 1 / 0.8 },
+  { row: 'size-tree-2', measure: 'bytes', versus: 'restic', ratio: 1 / 0.8 },
+  { row: 'first-random', measure: 'seconds', versus: 'restic', ratio: 4 },
+  { row: 'size-random', measure: 'bytes', versus: 'restic', ratio: 1 },
+  { row: 'restore-random', measure: 'seconds', versus: 'restic', ratio: 2 },
+  { row: 'restore-random', measure: 'seconds', versus: 'dd-copy', ratio: 1 / 1.2 },
+  { row: 'first-image', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'size-image', measure: 'bytes', versus: 'restic', ratio: 1 },
+  { row: 'first-sql', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'size-sql', measure: 'bytes', versus: 'restic', ratio: 1 },
+  { row: 'start-version', measure: 'seconds', atMost: 0.15 },
+  { row: 'start-scrub', measure: 'seconds', atMost: 0.15 },
+  { row: 'start-list', measure: 'seconds', atMost: 0.15, of: 'holdfast-key-file' },
+]

@@ -1,0 +1,168 @@
+// What is measured: for each data set a life of a repository in steps, every step one row of the results.
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { FLOORS } from './floors.ts'
+import { measure, type Command, type Cost } from './measure.ts'
+import type { Place, Tool } from './tools/tool.ts'
+
+export interface Sample {
+  readonly row: string
+  /** A tool or a floor. */
+  readonly by: string
+  readonly round: number
+  readonly seconds?: number
+  readonly cpuSeconds?: number
+  readonly peakBytes?: number | undefined
+  /** Of the repository. */
+  readonly bytes?: number
+}
+
+export interface Scenario {
+  readonly id: string
+  /** In the order in which they come about. */
+  readonly rows: readonly string[]
+  run(context: Context, tool: Tool, place: Place): AsyncGenerator<Sample>
+}
+
+export interface Context {
+  /** Folder for all that the runs write; on the disk of the data. */
+  readonly work: string
+  /** Counts from 1. */
+  readonly round: number
+}
+
+/** Two versions of a tree in turn at one path: first backup, nothing changed, the next version, restore. */
+export function treeScenario(older: string, newer: string, at: string): Scenario {
+  return {
+    id: 'tree',
+    rows: ['first-tree', 'size-tree-1', 'again-tree', 'next-tree', 'size-tree-2', 'restore-tree'],
+    async *run(context, tool, place) {
+      const sample = (row: string, cost: Partial<Sample>): Sample => ({
+        row,
+        by: tool.id,
+        round: context.round,
+        ...cost,
+      })
+      const backup = async (source: string, round: number) => {
+        warm(source)
+        return costOf(tool.backup(place, source, round))
+      }
+      swap(older, at)
+      try {
+        yield sample('first-tree', await backup(at, 1))
+        yield sample('size-tree-1', { bytes: sizeOf(place.repository) })
+        yield sample('again-tree', await backup(at, 2))
+      } finally {
+        swap(at, older)
+      }
+      swap(newer, at)
+      try {
+        yield sample('next-tree', await backup(at, 3))
+        yield sample('size-tree-2', { bytes: sizeOf(place.repository) })
+        yield sample('restore-tree', await restore(context, tool, place, at, 3))
+      } finally {
+        swap(at, newer)
+      }
+    },
+  }
+}
+
+/** One large file: first backup, restore. */
+export function fileScenario(id: string, file: string): Scenario {
+  return {
+    id,
+    rows: [`first-${id}`, `size-${id}`, `restore-${id}`],
+    async *run(context, tool, place) {
+      const sample = (row: string, cost: Partial<Sample>): Sample => ({
+        row,
+        by: tool.id,
+        round: context.round,
+        ...cost,
+      })
+      warm(file)
+      yield sample(`first-${id}`, await costOf(tool.backup(place, file, 1)))
+      yield sample(`size-${id}`, { bytes: sizeOf(place.repository) })
+      yield sample(`restore-${id}`, await restore(context, tool, place, file, 1))
+    },
+  }
+}
+
+/** Commands on an empty repository, several times each. */
+export function startScenario(): Scenario {
+  const REPEATS = 5 // each takes a fraction of a second and varies by a third
+  return {
+    id: 'start',
+    rows: ['start-version', 'start-scrub', 'start-list'],
+    async *run(context, tool, place) {
+      for (const [row, command] of Object.entries(tool.starts(place))) {
+        await measure(command) // fills caches of the program and of the system
+        for (let i = 0; i < REPEATS; i++) yield { row, by: tool.id, round: context.round, ...(await costOf(command)) }
+      }
+    },
+  }
+}
+
+/** Floors of one row. */
+export async function* floorSamples(context: Context, row: string, source: string): AsyncGenerator<Sample> {
+  for (const floor of FLOORS[row] ?? []) {
+    const target = freshFolder(join(context.work, 'floor'))
+    warm(source)
+    sync()
+    const { stdout, ...cost } = await measure(floor.command(source, target))
+    const seconds = floor.printsSeconds === true ? Number(stdout) : cost.seconds
+    yield { row, by: floor.id, round: context.round, ...cost, seconds }
+    rmSync(target, { recursive: true, force: true })
+  }
+}
+
+async function costOf(command: Command): Promise<Cost> {
+  sync()
+  const { seconds, cpuSeconds, peakBytes } = await measure(command)
+  return { seconds, cpuSeconds, peakBytes }
+}
+
+async function restore(context: Context, tool: Tool, place: Place, source: string, round: number): Promise<Cost> {
+  const target = freshFolder(join(context.work, 'restored'))
+  warm(place.repository)
+  const cost = await costOf(tool.restore(place, target, round))
+  if (context.round === 1) compare(source, join(target, source), tool)
+  rmSync(target, { recursive: true, force: true })
+  return cost
+}
+
+/** A figure for a restore counts only if what was restored is right. */
+function compare(source: string, restored: string, tool: Tool): void {
+  if (!existsSync(restored)) throw new Error(`${tool.id} restored nothing at ${restored}`)
+  const diff = spawnSync('diff', ['-rq', '--no-dereference', source, restored], { encoding: 'utf8' })
+  if (diff.status !== 0)
+    throw new Error(`${tool.id} restored something else:\n${diff.stdout.slice(0, 2000)}${diff.stderr}`)
+}
+
+/** Reads all of it, so that it comes from memory. */
+function warm(path: string): void {
+  spawnSync('/bin/sh', ['-c', 'find "$1" -type f -print0 | xargs -0 cat >/dev/null', 'sh', path])
+}
+
+/** What earlier steps wrote must not be written while the next one is measured. */
+function sync(): void {
+  spawnSync('sync')
+}
+
+function swap(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true })
+  const moved = spawnSync('mv', ['-nT', from, to], { encoding: 'utf8' })
+  if (moved.status !== 0 || existsSync(from)) throw new Error(`cannot move ${from} to ${to}: ${moved.stderr}`)
+}
+
+/** Sum of the lengths of its files; what the file system rounds up does not count. */
+function sizeOf(folder: string): number {
+  const found = spawnSync('find', [folder, '-type', 'f', '-printf', '%s\\n'], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  return found.stdout.split('\n').reduce((sum, size) => sum + Number(size), 0)
+}
+
+function freshFolder(path: string): string {
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(path, { recursive: true })
+  return path
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { cleanEnvironment, type Command } from '../measure.ts'
+import { PASSWORD, type Place, type Tool } from './tool.ts'
+
+const PROGRAM = join(dirname(dirname(import.meta.dirname)), 'holdfast')
+
+/** Opened by a passphrase, like the peers. */
+export const holdfast: Tool = {
+  id: 'holdfast',
+  settings: 'as it comes',
+  install: 'it is in this checkout',
+  version: { program: PROGRAM, args: ['version'] },
+  init: (place) => run(place, ['init']),
+  backup: (place, source) => run(place, ['backup', source]),
+  restore: (place, target) => run(place, ['restore', 'latest', '--target', target]),
+  starts: (place) => ({
+    'start-version': run(place, ['version']),
+    'start-scrub': run(place, ['scrub']),
+    'start-list': run(place, ['snapshots']),
+  }),
+}
+
+/** Opened by a key file: what is left of short commands without the passphrase's key derivation. */
+export const holdfastKeyFile: Tool = {
+  ...holdfast,
+  id: 'holdfast-key-file',
+  settings: 'key file instead of a passphrase',
+  scenarios: ['tree', 'start'],
+  init: (place) => withKeyFile(place, ['init']),
+  backup: (place, source) => withKeyFile(place, ['backup', source]),
+  restore: (place, target) => withKeyFile(place, ['restore', 'latest', '--target', target]),
+  starts: (place) => ({ 'start-list': withKeyFile(place, ['snapshots']) }),
+}
+
+function run(place: Place, args: string[]): Command {
+  return {
+    program: PROGRAM,
+    args: ['--quiet', '--repo', place.repository, ...args],
+    env: { ...cleanEnvironment(place.home), HOLDFAST_PASSWORD: PASSWORD },
+  }
+}
+
+function withKeyFile(place: Place, args: string[]): Command {
+  const file = join(place.home, 'key')
+  mkdirSync(place.home, { recursive: true })
+  // docs/format.md, 3.6. Not a secret: it opens benchmark data.
+  writeFileSync(file, `holdfast-key-1 ${'5'.repeat(64)}\n`, { mode: 0o600 })
+  const { program, args: all } = run(place, args)
+  return { program, args: all, env: { ...cleanEnvironment(place.home), HOLDFAST_KEY_FILE: file } }
+}
