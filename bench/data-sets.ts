@@ -1,10 +1,10 @@
 // The data sets by scenario, made when first asked for.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeDiskImage } from './data/disk-image.ts'
-import { kernelTrees, type Trees } from './data/kernel-trees.ts'
-import { writeRandomFile } from './data/random-file.ts'
-import { writeSqlDump } from './data/sql-dump.ts'
+import { writeDiskImage } from './data-sets/disk-image.ts'
+import { kernelTrees, type Trees } from './data-sets/kernel-trees.ts'
+import { writeRandomFile } from './data-sets/random-file.ts'
+import { writeSqlDump } from './data-sets/sql-dump.ts'
 import { fileScenario, startScenario, treeScenario, type Scenario } from './scenarios.ts'
 
 const MiB = 1024 * 1024
