@@ -1,0 +1,197 @@
+// Opening a repository with a credential, and changing which credentials open it. Every change puts the new slot, sees
+// that it opens, and only then deletes the old one: power may fail at any point without locking anybody out.
+import { assert } from '../base/assert.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { BackupError, codeOf, doing, wrap } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import type { Timespec } from '../base/time.ts'
+import { hash } from '../crypto/hash.ts'
+import type { Suite } from '../crypto/seal.ts'
+import { wipe } from '../crypto/wipe.ts'
+import { encodeBundle } from '../format/bundle.ts'
+import type { Bundle } from '../format/bundle.ts'
+import { encodeKeySlot, openKeySlot, openSlotLabel } from '../format/key-slot.ts'
+import { keySlotName } from '../format/names.ts'
+import type { Store } from '../store/store.ts'
+import { CREDENTIAL_WORDS, mayOpen, newSlotMethod, SlotKeys, slotKeyOf, tryCost } from './credentials.ts'
+import type { Credential, PassphraseCost } from './credentials.ts'
+import { readSlot, readSlots, SLOTS_MAX } from './key-slots.ts'
+import type { FoundSlots, StoredSlot } from './key-slots.ts'
+
+/** A repository that is not open yet: where it is, and the id that its description claims. */
+export interface LockedRepository {
+  readonly store: Store
+  readonly repoId: Uint8Array
+}
+
+export interface Unlocked {
+  readonly bundle: Bundle
+  /** The slot that opened. */
+  readonly slotName: string
+  /** Slots that could not be used, to be told: none of them was needed. */
+  readonly problems: readonly BackupError[]
+}
+
+/**
+ * Tries the slots that may be for this credential, the cheapest first, at most SLOTS_MAX of them. Throws `wrong-key` with
+ * the number of slots that were tried; when there was none to try, what is the matter with the slots; `not-found` when
+ * there are no slots.
+ */
+export async function openWithCredential(
+  { store, repoId }: LockedRepository,
+  credential: Credential,
+): Promise<Unlocked> {
+  const found = await doing('reading the key slots', store.location, () => readSlots(store))
+  const problems = [...found.problems]
+  const keys = new SlotKeys(credential)
+  // A hostile slot can be as dear as the bounds allow; the owner's own comes before it.
+  const candidates = found.slots
+    .filter(({ slot }) => mayOpen(credential, slot.method))
+    .sort((a, b) => tryCost(a.slot.method) - tryCost(b.slot.method))
+  const tried = candidates.slice(0, SLOTS_MAX)
+  for (const { name, slot } of tried) {
+    try {
+      const bundle = openKeySlot(slot, { slotKey: await keys.of(slot.method, name), repoId }, name)
+      if (equalBytes(bundle.repoId, repoId)) return { bundle, slotName: name, problems }
+      problems.push(new BackupError('corrupt', 'the key slot belongs to another repository', name))
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code === 'usage') throw error
+      if (error.code !== 'wrong-key') problems.push(error)
+    }
+  }
+  throw cannotOpen(store, credential, found, tried.length, problems)
+}
+
+export interface NewSlot {
+  readonly created: Timespec
+  readonly random: SecureRandom
+  /** Of the repository. A slot is encrypted also where the repository's data is not. */
+  readonly suite: Suite
+  /** Sealed; empty for none. */
+  readonly label?: string
+  readonly cost?: PassphraseCost
+}
+
+/** The object of a new slot; puts nothing. */
+export async function createSlot(
+  bundle: Bundle,
+  credential: Credential,
+  { created, random, suite, label, cost }: NewSlot,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+  const method = newSlotMethod(credential, random, cost)
+  const slotKey = await slotKeyOf(credential, method, 'new key slot')
+  const slot = { method, bundle, created, ...(label !== undefined && { label }) }
+  const bytes = encodeKeySlot(slot, { slotKey, repoId: bundle.repoId, suite: suite === 0 ? 1 : suite })
+  wipe(slotKey)
+  return { name: keySlotName(hash(bytes)), bytes }
+}
+
+/**
+ * Lets one more credential open the repository; gives the name of the slot, which was read back and opened. Throws
+ * `exists` for a key file that has a slot, `limit` when there are SLOTS_MAX.
+ */
+export async function addSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
+  const { slots, problems } = await readSlots(store)
+  if (slots.length + problems.length >= SLOTS_MAX) {
+    throw new BackupError('limit', `the repository has ${slots.length + problems.length} key slots`, store.location, {
+      hint: `remove one: more than ${SLOTS_MAX} are not tried`,
+    })
+  }
+  const same = credential.kind === 'key-file' ? slots.find(({ slot }) => mayOpen(credential, slot.method)) : undefined
+  if (same !== undefined) throw new BackupError('exists', 'this key file has a slot already', same.name)
+  return putSlot(store, bundle, credential, details)
+}
+
+/**
+ * Removes a slot. Refused when nothing that is known to be sound would be left, or no slot of an administrator where
+ * this was one. What the credential has opened before stays known to whoever used it.
+ */
+export async function removeSlot(store: Store, name: string): Promise<void> {
+  const { slots, problems } = await readSlots(store)
+  const removed = slots.find((stored) => stored.name === name)
+  if (removed === undefined && !problems.some(({ subject }) => subject === name)) {
+    throw new BackupError('not-found', 'no such key slot', name)
+  }
+  const enough = (rest: readonly StoredSlot[]) =>
+    removed?.slot.role === 'admin' ? rest.some(({ slot }) => slot.role === 'admin') : rest.length > 0
+  const lastOne = (what: string) =>
+    new BackupError('refused', what, name, { hint: 'add another passphrase or key file first' })
+  if (!enough(slots.filter((stored) => stored !== removed))) {
+    throw lastOne(
+      removed?.slot.role === 'admin' ? 'this is the last key slot of an administrator' : 'no other key slot is sound',
+    )
+  }
+  const bytes = removed && (await doing('reading the key slot', name, () => store.get(name)))
+  await doing('removing the key slot', name, () => store.delete(name))
+  // Somebody may have removed the other one meanwhile, for the same reasons. Whoever sees that puts his back.
+  if (bytes === undefined || enough((await readSlots(store)).slots)) return
+  await doing('putting the key slot back', name, () => store.put(name, [bytes]))
+  throw lastOne('the other key slots were removed at the same time; this one was put back')
+}
+
+/**
+ * Replaces the slot that opened the repository with one for a new passphrase, with the same label. When this throws, the
+ * old passphrase still opens. Throws `usage` when it was opened with a key file. Gives the name of the new slot.
+ */
+export async function changePassphrase(
+  store: Store,
+  { bundle, slotName }: Pick<Unlocked, 'bundle' | 'slotName'>,
+  passphrase: string,
+  details: Omit<NewSlot, 'label'>,
+): Promise<string> {
+  const old = await doing('reading the old key slot', slotName, () => readSlot(store, slotName))
+  if (old.method.kind !== 'passphrase') {
+    throw new BackupError('usage', 'this slot is for a key file', slotName, {
+      hint: 'open the repository with the passphrase that is to be changed',
+    })
+  }
+  const label = openSlotLabel(old, bundle, slotName) ?? ''
+  const name = await putSlot(store, bundle, { kind: 'passphrase', passphrase }, { ...details, label })
+  assert(name !== slotName, 'a new slot has a new salt')
+  try {
+    await store.delete(slotName)
+  } catch (cause) {
+    throw wrap('the new passphrase opens the repository, but the old one still does too: removing', slotName, cause)
+  }
+  return name
+}
+
+/** Puts a slot, reads it back and opens it, with the key computed afresh: a slip of memory would lock the owner out. */
+async function putSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
+  const { name, bytes } = await createSlot(bundle, credential, details)
+  await doing('writing the key slot', name, () => store.put(name, [bytes]))
+  await doing('reading the key slot back', name, async () => {
+    const slot = await readSlot(store, name)
+    const slotKey = await slotKeyOf(credential, slot.method, name)
+    const opened = encodeBundle(openKeySlot(slot, { slotKey, repoId: bundle.repoId }, name))
+    const wanted = encodeBundle(bundle)
+    const same = equalBytes(opened, wanted)
+    wipe(slotKey, opened, wanted)
+    if (!same) throw new BackupError('corrupt', 'the key slot holds something else than was put into it', name)
+  })
+  return name
+}
+
+function cannotOpen(
+  store: Store,
+  credential: Credential,
+  { slots }: FoundSlots,
+  tried: number,
+  problems: readonly BackupError[],
+): BackupError {
+  const what = CREDENTIAL_WORDS[credential.kind]
+  const cause = problems[0]
+  const unusable = problems.length === 0 ? '' : `; ${problems.length} cannot be used`
+  if (tried === 0 && slots.length === 0) {
+    if (cause === undefined) return new BackupError('not-found', 'there are no key slots', store.location)
+    return new BackupError(codeOf(cause), `no key slot can be used, of ${problems.length}`, store.location, {
+      cause,
+      hint: 'copy the folder `keys` from another copy of the repository',
+    })
+  }
+  const passphrases = slots.filter(({ slot }) => slot.method.kind === 'passphrase').length
+  return new BackupError('wrong-key', `the ${what} opens no key slot (${tried} tried${unusable})`, store.location, {
+    ...(cause !== undefined && { cause }),
+    hint: `there are slots for ${passphrases} passphrases and ${slots.length - passphrases} key files`,
+  })
+}
