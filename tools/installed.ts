@@ -1,5 +1,7 @@
 // Prints which of the locked libraries node_modules holds: `all`, `runtime` (without what only the tests need) or
-// `stale` (`stale-all` when tools for the tests are among them). Used by tools/setup.sh; imports nothing that might be missing.
+// `stale` (`stale-all` when tools for the tests are among them). Names what the kind asked for lacks on standard error.
+// Used by tools/setup.sh; imports nothing that might be missing.
+//   installed.ts CHECKOUT [KIND [FOLDER-WITH-NODE_MODULES]]
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -13,9 +15,9 @@ interface Package {
   optional?: boolean
 }
 
-const root = process.argv[2] ?? '.'
+const [, , root = '.', kind = 'all', folder = root] = process.argv
 const locked = packages(join(root, 'package-lock.json'))
-const present = packages(join(root, 'node_modules/.package-lock.json')) // npm's own record of what it installed
+const present = packages(join(folder, 'node_modules/.package-lock.json')) // npm's own record of what it installed
 
 let runtime = present.size > 0
 let all = runtime
@@ -26,6 +28,8 @@ for (const [path, wanted] of locked) {
   if (dev && found !== undefined && wanted.optional !== true) someDev = true
   if (found?.version === wanted.version || (found === undefined && forOtherSystem(wanted))) continue
   all = false
+  if (present.size > 0 && (kind === 'all' || !dev))
+    console.error(`missing: ${path.replace('node_modules/', '')} ${wanted.version ?? ''}`)
   if (!dev) runtime = false
 }
 console.log(all ? 'all' : runtime ? 'runtime' : someDev ? 'stale-all' : 'stale')

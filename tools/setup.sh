@@ -83,7 +83,7 @@ cpu() {
 # Sets `installed` to the kind of libraries that node_modules holds; true when that is enough for KIND.
 libraries_fit() {
   [ -d "$root/node_modules" ] || return 1
-  installed=$("$node" "$root/tools/installed.ts" "$root") || return 1
+  installed=$("$node" "$root/tools/installed.ts" "$root" "$1" 2>/dev/null) || return 1
   case $installed in "$1" | all) ;; *) return 1 ;; esac
 }
 
@@ -95,7 +95,7 @@ install_node() {
     *) give_up "Holdfast needs Node $NODE_MAJOR_MIN or newer" 'install it from nodejs.org or your system and run again' ;;
   esac
   say "installing Node $NODE_MAJOR_MIN into tools/runtime (once, about 50 MB): $have does not fit"
-  install_locked "$root/tools/runtime" --include=optional
+  install_locked node "$root/tools/runtime" --include=optional
   find_node || give_up "the Node in tools/runtime does not run here (a system without glibc?)" \
     "install Node $NODE_MAJOR_MIN or newer from your system (Alpine: apk add nodejs) and run again"
 }
@@ -105,19 +105,20 @@ install_libraries() {
   [ "${installed:-}" = stale-all ] && set -- all
   if [ "$1" = all ]; then
     say 'installing the locked libraries and tools (about 150 MB) ...'
-    install_locked "$root" --include=dev --include=optional
+    install_locked all "$root" --include=dev --include=optional
   else
     say 'installing the locked libraries (once, about 30 MB) ...'
-    install_locked "$root" --omit=dev --include=optional
+    install_locked runtime "$root" --omit=dev --include=optional
   fi
   installed=$1
 }
 
 # Installs into a folder of its own and moves the result into place: an attempt that fails changes nothing.
-install_locked() {
+install_locked() { # KIND FOLDER NPM-OPTIONS
   npm_checked
-  where=$1
-  shift
+  what=$1
+  where=$2
+  shift 2
   rm -rf "$where"/.install.*
   stage=$where/.install.$$
   mkdir "$stage" && cp "$where/package.json" "$where/package-lock.json" "$stage/" ||
@@ -127,12 +128,21 @@ install_locked() {
     --prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=5000 \
     >"$stage/npm.log" 2>&1 </dev/null; then
     grep -v 'complete log of this run' "$stage/npm.log" | tail -n 8 >&2
-    give_up 'npm could not install what package-lock.json lists (above: what it said)' \
-      'check the network (or the registry: npm config get registry) and run again'
+    not_fetched
   fi
+  # npm counts it as a success when a platform package could not be fetched.
+  case $what in
+    node) [ -e "$stage/node_modules/node-linux-$(cpu)/bin/node" ] || not_fetched ;;
+    *) case $("$node" "$root/tools/installed.ts" "$root" "$what" "$stage") in "$what" | all) ;; *) not_fetched ;; esac ;;
+  esac
   if [ -e "$where/node_modules" ]; then mv "$where/node_modules" "$stage/before"; fi
   mv "$stage/node_modules" "$where/node_modules"
   rm -rf "$stage"
+}
+
+not_fetched() {
+  give_up "npm could not install what ${where#"$root"/}/package-lock.json lists" \
+    'check the network (or the registry: npm config get registry) and run again'
 }
 
 npm_checked() {
