@@ -45,6 +45,16 @@ test('a full table is followed by a larger one and everything stays known', () =
   assert.equal(index.claim(locOf(count + 1)), true)
 })
 
+test('in a full table a new blob is claimed every time, never taken for known', () => {
+  const index = BlobIndex.create()
+  for (let n = 0; n < 262_144; n++) assert.equal(index.claim(locOf(n)), true)
+  assert.equal(index.claim(locOf(262_144)), true)
+  assert.equal(index.claim(locOf(262_144)), true)
+  assert.equal(index.claim(locOf(7)), false)
+  index.place(locOf(262_144), 0, 3, 4, 5)
+  assert.deepEqual(index.find(locOf(262_144)), { block: 3, offset: 4, length: 5 })
+})
+
 test('threads that claim the same blobs at once store each of them once', async () => {
   const index = BlobIndex.create()
   const count = 50_000

@@ -8,7 +8,6 @@
 // An entry is written in full before its slot is set, so whoever sees the slot sees the entry. Nothing is ever removed.
 // When a table is full a larger one is added behind it; lookups ask all, new claims go to the last. Two threads that
 // hold different lists can claim the same blob twice: it is then stored twice, which costs space and nothing else.
-import { assert } from '../base/assert.ts'
 import { LOCATOR_SIZE } from '../format/block-table.ts'
 
 const ENTRY_WORDS = 9
@@ -26,6 +25,8 @@ export interface BlobPlace {
   readonly offset: number
   readonly length: number
 }
+
+const TABLE_FULL = 0x7fff_ffff
 
 class Table {
   readonly shared: SharedArrayBuffer
@@ -54,7 +55,7 @@ class Table {
   }
 
   get used(): number {
-    return Atomics.load(this.#control, 0)
+    return Math.min(Atomics.load(this.#control, 0), this.capacity)
   }
 
   find(loc: Uint32Array): number {
@@ -66,7 +67,7 @@ class Table {
     }
   }
 
-  /** The entry that stands for `loc` afterwards, negated minus one if it was there before. */
+  /** The entry that stands for `loc` afterwards, negated minus one if it was there before; TABLE_FULL if none fits. */
   insert(loc: Uint32Array, block: number, offset: number, length: number): number {
     let mine = -1
     const slots = this.#slots
@@ -74,6 +75,7 @@ class Table {
       let entry = Atomics.load(slots, slot) - 1
       if (entry < 0) {
         if (mine < 0) mine = this.#write(loc, block, offset, length)
+        if (mine < 0) return TABLE_FULL
         entry = Atomics.compareExchange(slots, slot, 0, mine + 1) - 1
         if (entry < 0) return mine
       }
@@ -95,7 +97,7 @@ class Table {
 
   #write(loc: Uint32Array, block: number, offset: number, length: number): number {
     const entry = Atomics.add(this.#control, 0, 1)
-    assert(entry < this.capacity, 'the blob index has room: reserve() is called before each batch')
+    if (entry >= this.capacity) return -1
     const at = entry * ENTRY_WORDS
     for (let i = 0; i < 6; i++) this.#entries[at + i] = loc[i]!
     this.#entries[at + 6] = block
@@ -177,7 +179,10 @@ export class BlobIndex {
     return undefined
   }
 
-  /** True if the caller is the first to name this blob and therefore has to store it. */
+  /**
+   * True if the caller is the first to name this blob and therefore has to store it. In a full table every new blob is
+   * claimed again each time, so that it may be stored twice and never not at all.
+   */
   claim(locs: Uint8Array, at = 0): boolean {
     this.#load(locs, at)
     for (let i = 0; i < this.#tables.length - 1; i++) if (this.#tables[i]!.find(this.#loc) >= 0) return false

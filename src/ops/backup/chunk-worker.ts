@@ -9,6 +9,9 @@ import type { ChunkerParams } from '../../chunker/params.ts'
 import { deriveKey, keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
+import type { Extent } from '../../format/extent.ts'
+import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
+import type { Xattr } from '../../format/xattr.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
@@ -20,7 +23,7 @@ import { FileColumns } from './file-columns.ts'
 import { sameIdentity, unpackIdentity } from './jobs.ts'
 import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import type { FileReader, OpenFile } from './file-reader.ts'
+import type { FileReader, OpenFile, RawXattr } from './file-reader.ts'
 
 /** Content up to this size lies in the file's entry itself. */
 export const INLINE_MAX = 512
@@ -84,10 +87,23 @@ export class ChunkWorker {
     this.#bytesRead = 0
     this.#sink.newBlobs = 0
     this.#sink.newBytes = 0
-    const done = job.kind === 'files' ? { files: this.#readFiles(job) } : { segment: this.#readSegment(job) }
-    this.#sink.flush()
+    const done = this.#work(job)
     const stats = { bytesRead: this.#bytesRead, newBlobs: this.#sink.newBlobs, newBytes: this.#sink.newBytes }
     return { ...done, blocks: this.#sink.take(), stats }
+  }
+
+  #work(job: Exclude<Job, BundleJob>): Pick<JobResult, 'files' | 'segment' | 'values'> {
+    switch (job.kind) {
+      case 'files':
+        return { files: this.#readFiles(job) }
+      case 'segment':
+        return { segment: this.#readSegment(job) }
+      case 'flush':
+        this.#sink.flush()
+        return {}
+      case 'values':
+        return { values: job.values.map((value) => this.#storeValue(value)) }
+    }
   }
 
   #readFiles(job: FilesJob): ReturnType<FileColumns['finish']> {
@@ -129,7 +145,7 @@ export class ChunkWorker {
       const extra: FileExtra = {
         index,
         ...(stat !== undefined && { stat }),
-        ...(attributes.xattrs !== undefined && { xattrs: attributes.xattrs }),
+        ...this.#storeXattrs(attributes.xattrs),
         ...(attributes.flags !== undefined && { flags: attributes.flags }),
         ...troubles(trouble, attributes.failed),
       }
@@ -194,7 +210,7 @@ export class ChunkWorker {
       const { xattrs, flags, failed } = file.attributes()
       const extra: FileExtra = {
         index: 0,
-        ...(xattrs !== undefined && { xattrs }),
+        ...this.#storeXattrs(xattrs),
         ...(flags !== undefined && { flags }),
         ...troubles(undefined, failed),
       }
@@ -206,6 +222,27 @@ export class ChunkWorker {
     } finally {
       file?.close()
     }
+  }
+
+  /** Attributes as an entry keeps them: long values become blobs. */
+  #storeXattrs(raw: readonly RawXattr[] | undefined): { xattrs?: readonly Xattr[] } {
+    if (raw === undefined) return {}
+    let inline = 0
+    const xattrs = raw.map(({ name, value }): Xattr => {
+      if (value.byteLength <= XATTR_INLINE_MAX && inline + value.byteLength <= XATTR_INLINE_TOTAL_MAX) {
+        inline += value.byteLength
+        return { name, value }
+      }
+      return { name, value: { length: value.byteLength, extents: this.#storeValue(value) } }
+    })
+    return { xattrs }
+  }
+
+  #storeValue(value: Uint8Array): Extent[] {
+    const at = this.#sink.tail
+    assert(value.byteLength <= this.#smallMax, 'a value fits one blob')
+    this.#kernel.memory.set(value, at)
+    return [{ length: value.byteLength, ref: this.#sink.add(at, value.byteLength) }]
   }
 
   #sealBundle(job: BundleJob): JobResult['blocks'][number] {

@@ -11,6 +11,8 @@ export interface Executor {
   /** Jobs that may be under way at once; who has more waits, so that memory stays bounded. */
   readonly width: number
   run(job: Job): Promise<JobResult>
+  /** Closes the bundles that the workers hold; comes after all other jobs are done. */
+  flush(): Promise<JobResult[]>
   /** The index has another table. */
   indexGrew(handle: SharedIndexHandle): void
   close(): Promise<void>
@@ -22,10 +24,13 @@ export function inlineExecutor(setup: WorkerSetup, reader: FileReader): Executor
   return {
     width: 1,
     run: async (job) => worker.run(job),
+    flush: async () => [worker.run(FLUSH)],
     indexGrew: (handle) => worker.attachIndex(handle),
     close: async () => {},
   }
 }
+
+const FLUSH: Job = { kind: 'flush' }
 
 export type ToThread =
   | { readonly kind: 'job'; readonly id: number; readonly job: Job }
@@ -73,18 +78,23 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
     waiting.clear()
   }
   const pool = Array.from({ length: threads }, () => startThread(setup, waiting, failAll))
+  const send = (thread: Thread, job: Job): Promise<JobResult> => {
+    if (failure !== undefined) return Promise.reject(failure)
+    const id = nextId++
+    thread.queued++
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { thread, resolve, reject })
+      thread.worker.postMessage({ kind: 'job', id, job } satisfies ToThread, transfers(job))
+    })
+  }
   return {
     width: threads * QUEUE_PER_THREAD,
-    run(job) {
-      if (failure !== undefined) return Promise.reject(failure)
-      const thread = pool.reduce((a, b) => (b.queued < a.queued ? b : a))
-      const id = nextId++
-      thread.queued++
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { thread, resolve, reject })
-        thread.worker.postMessage({ kind: 'job', id, job } satisfies ToThread, transfers(job))
-      })
-    },
+    run: (job) =>
+      send(
+        pool.reduce((a, b) => (b.queued < a.queued ? b : a)),
+        job,
+      ),
+    flush: () => Promise.all(pool.map((thread) => send(thread, FLUSH))),
     indexGrew(handle) {
       for (const { worker } of pool) worker.postMessage({ kind: 'index', handle } satisfies ToThread)
     },

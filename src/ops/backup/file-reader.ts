@@ -1,9 +1,13 @@
 // How a worker reaches files. The product opens real ones; the simulator has a tree in memory.
-import type { Xattr } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
 
+export interface RawXattr {
+  readonly name: Uint8Array
+  readonly value: Uint8Array
+}
+
 export interface FileAttributes {
-  readonly xattrs?: readonly Xattr[]
+  readonly xattrs?: readonly RawXattr[]
   readonly flags?: number
   /** Some attribute is there and could not be read. */
   readonly failed: boolean

@@ -52,7 +52,18 @@ export interface BundleJob {
   readonly types: Uint8Array
 }
 
-export type Job = FilesJob | SegmentJob | BundleJob
+/** Values to be stored as they are: attributes too long for an entry. */
+export interface ValuesJob {
+  readonly kind: 'values'
+  readonly values: readonly Uint8Array[]
+}
+
+/** Closes the bundle that a worker has kept open from job to job. */
+export interface FlushJob {
+  readonly kind: 'flush'
+}
+
+export type Job = FilesJob | SegmentJob | BundleJob | ValuesJob | FlushJob
 
 /** A block, sealed and verified, on its way into a pack. */
 export interface SealedBlock {
@@ -113,6 +124,8 @@ export interface SegmentResult {
 export interface JobResult {
   readonly files?: FilesResult
   readonly segment?: SegmentResult
+  /** The extents of each value. */
+  readonly values?: readonly (readonly Extent[])[]
   readonly blocks: readonly SealedBlock[]
   readonly stats: JobStats
 }

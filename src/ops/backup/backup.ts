@@ -1,0 +1,156 @@
+// A backup: declare, scan, store, commit. See docs/architecture.md for the flow of data and docs/format.md, 10, for the
+// order in which things must reach the store.
+import { availableParallelism } from 'node:os'
+import { fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { SecureRandom } from '../../base/random.ts'
+import { timespecFromMs } from '../../base/time.ts'
+import type { SnapshotBody } from '../../format/snapshot.ts'
+import type { LocalState } from '../../repo/local-state.ts'
+import { MetaSink } from '../../repo/meta-sink.ts'
+import type { Repository } from '../../repo/repository.ts'
+import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
+import { TreeBuilder } from '../../repo/tree-builder.ts'
+import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
+import { writerIdentity } from '../../repo/writer-identity.ts'
+import type { EventSink } from '../events.ts'
+import type { WorkerSetup } from './chunk-worker.ts'
+import { threadExecutor } from './executor.ts'
+import type { Executor } from './executor.ts'
+import { chooseParent } from './parent-choice.ts'
+import { ParentTree } from './parent-tree.ts'
+import { Pipeline } from './pipeline.ts'
+import { BackupReport } from './report.ts'
+import { Scan } from './scan.ts'
+import type { BackupSource } from './source.ts'
+
+export interface BackupOptions {
+  readonly repo: Repository
+  /** What is backed up. */
+  readonly source: BackupSource
+  readonly state: LocalState
+  readonly clock: Clock
+  readonly random: SecureRandom
+  readonly host: string
+  readonly user: string
+  /** Name and version of the program. */
+  readonly tool: string
+  readonly tags?: readonly string[]
+  readonly description?: string
+  /** Id or first digits of the snapshot to compare with; null for none; the latest of the same sources when absent. */
+  readonly parent?: string | null
+  /** zstd level, 1 to 19; 0 stores. */
+  readonly compression?: number
+  readonly onEvent: EventSink
+  /** Whether each file is reported, not only problems and progress. */
+  readonly fileEvents?: boolean
+  readonly signal?: AbortSignal
+  /** Where jobs run; worker threads unless given. */
+  readonly makeExecutor?: (setup: WorkerSetup) => Executor
+}
+
+export interface BackupResult {
+  readonly snapshot: { readonly id: string; readonly objectName: string; readonly seq: number }
+  readonly body: SnapshotBody
+  readonly parent: SnapshotInfo | undefined
+  readonly storedBytes: number
+  readonly durationMs: number
+}
+
+export const DEFAULT_COMPRESSION = 2
+
+export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
+  const { repo, source, clock, random, host, tool, state, signal } = opts
+  const began = clock.monotonic()
+  const started = timespecFromMs(clock.now())
+  const writer = await writerIdentity(repo, { state, clock, random, host })
+  const secrets = newSessionSecrets(random)
+  repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
+  repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
+  const setup: WorkerSetup = {
+    repoId: repo.id,
+    suite: repo.description.suite,
+    keyId: repo.domain.keyId,
+    keyLoc: repo.domain.keyLoc,
+    keyCdc: repo.domain.keyCdc,
+    dataSecret: secrets.data,
+    metaSecret: secrets.meta,
+    chunker: repo.description.chunker,
+    compression: { level: opts.compression ?? DEFAULT_COMPRESSION },
+    index: [],
+  }
+  // Started before the repository is read: threads take about as long to come up.
+  const executor = (opts.makeExecutor ?? defaultExecutor)(setup)
+  try {
+    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
+    repo.useIndex(session.index)
+    executor.indexGrew(session.index.blobs.handle)
+    const pipeline = new Pipeline({
+      executor,
+      index: session.index.blobs,
+      data: session.data,
+      meta: session.meta,
+      putPack: (pack) => session.putPack(pack),
+    })
+    const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
+    const parent = await chooseParent(repo, { spec: opts.parent, wid: toHex(writer.wid), host, paths: source.paths })
+    const parentTree = parent === undefined ? undefined : new ParentTree(repo)
+    const meta = new MetaSink(repo.blobKeys, session.index.blobs, (bundle) =>
+      pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
+    )
+    const scan = new Scan(
+      {
+        pipeline,
+        builder: new TreeBuilder(repo.blobKeys, meta),
+        keys: repo.blobKeys,
+        parent: parentTree,
+        chunkMax: repo.description.chunker.max,
+        unchanged: (entry, stat, path) => source.unchanged(entry, stat, path, parent?.body.started),
+        restat: (path) => source.restat(path),
+        report,
+      },
+      parent === undefined
+        ? undefined
+        : await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true),
+    )
+    await source.walk(scan, report, () => throwIfStopped(signal))
+    const root = await scan.finish()
+    throwIfStopped(signal)
+    meta.flush()
+    await pipeline.finish()
+    throwIfStopped(signal)
+    const body: SnapshotBody = {
+      started,
+      ended: timespecFromMs(clock.now()),
+      host,
+      user: opts.user,
+      sources: source.paths,
+      root: root.ref,
+      stats: report.stats(pipeline.totals, meta, session.storedBytes),
+      troubles: report.troubles,
+      troubleCount: report.troubleCount,
+      partial: report.troubleCount > 0,
+      tags: opts.tags ?? [],
+      heads: await repo.catalog.heads(writer.wid),
+      toolVersion: tool,
+      domainId: repo.domain.id,
+      ...(parent !== undefined && { parent: fromHex(parent.id)! }),
+      ...(opts.description !== undefined && { description: opts.description }),
+    }
+    const snapshot = await session.commit(body)
+    await session.end()
+    return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
+  } finally {
+    await executor.close()
+  }
+}
+
+function defaultExecutor(setup: WorkerSetup): Executor {
+  return threadExecutor(setup, Math.max(1, availableParallelism()))
+}
+
+function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new BackupError('interrupted', 'the backup was stopped; what it has stored is used by the next one', 'backup')
+}

@@ -1,0 +1,80 @@
+// The tree of the snapshot before, read beside the walk: what is in it and still usable need not be read again.
+import { asBuffer } from '../../base/bytes.ts'
+import { decodeContentList } from '../../format/content-list.ts'
+import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
+import type { Extent } from '../../format/extent.ts'
+import { isLeaf } from '../../format/tree-node.ts'
+import type { Repository } from '../../repo/repository.ts'
+
+/** One directory of the parent snapshot. */
+export interface ParentDirectory {
+  readonly entries: ReadonlyMap<string, Entry>
+  readonly subtree: Subtree
+}
+
+/** Names as keys: one character for each byte. */
+export function nameKey(name: Uint8Array): string {
+  return asBuffer(name).toString('latin1')
+}
+
+export class ParentTree {
+  readonly #repo: Repository
+
+  /** The repository's index is that of the writing session: what it does not name may be on its way out (rule W8). */
+  constructor(repo: Repository) {
+    this.#repo = repo
+  }
+
+  /** A directory of the parent; undefined when a node of it is no longer usable, so that nothing of it is taken over. */
+  async directory(subtree: Subtree, root = false): Promise<ParentDirectory | undefined> {
+    const entries = new Map<string, Entry>()
+    if (!(await this.#collect(subtree.ref, root, entries))) return undefined
+    return { entries, subtree }
+  }
+
+  /** True if every blob that an entry refers to is there to be referenced again. */
+  usable(entry: Entry): boolean | Promise<boolean> {
+    for (const { value } of entry.xattrs ?? []) {
+      if (!(value instanceof Uint8Array) && !this.#haveAll(value.extents)) return false
+    }
+    return entry.content === undefined ? true : this.#contentUsable(entry.content)
+  }
+
+  #contentUsable(content: Content): boolean | Promise<boolean> {
+    switch (content.kind) {
+      case 'inline':
+        return true
+      case 'extents':
+        return this.#haveAll(content.extents)
+      case 'list':
+        return this.#listUsable(content.ref)
+    }
+  }
+
+  async #listUsable(ref: Uint8Array): Promise<boolean> {
+    if (!this.#has(ref)) return false
+    const node = decodeContentList(await this.#repo.readBlob('list', ref), 'content list of the parent snapshot')
+    if ('extents' in node) return this.#haveAll(node.extents)
+    for (const child of node.children) if (!(await this.#listUsable(child.ref))) return false
+    return true
+  }
+
+  #haveAll(extents: readonly Extent[]): boolean {
+    return extents.every(({ ref }) => ref === undefined || this.#has(ref))
+  }
+
+  #has(ref: Uint8Array): boolean {
+    return this.#repo.index.blobs.has(this.#repo.blobKeys.locOf(ref))
+  }
+
+  async #collect(ref: Uint8Array, root: boolean, into: Map<string, Entry>): Promise<boolean> {
+    if (!this.#has(ref)) return false
+    const node = await this.#repo.readNode(ref, root)
+    if (isLeaf(node)) {
+      for (const entry of node.entries) into.set(nameKey(entry.name), entry)
+      return true
+    }
+    for (const child of node.children) if (!(await this.#collect(child.ref, root, into))) return false
+    return true
+  }
+}

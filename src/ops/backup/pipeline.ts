@@ -1,0 +1,122 @@
+// The way of a job: wait for room, run in a worker, hand the sealed blocks to the packs, wait while the store is behind.
+// A slow store so slows the reader, and memory stays flat.
+import { Gate } from '../../base/gate.ts'
+import { releaseMemory } from '../../base/bytes.ts'
+import type { BlobIndex } from '../../repo/blob-index.ts'
+import type { FinishedPack, PackAssembler } from '../../repo/pack-assembler.ts'
+import type { Executor } from './executor.ts'
+import type { Job, JobResult } from './jobs.ts'
+
+/** Packs on their way to the store at once; each holds its bytes in memory until it is acknowledged. */
+const PUTS_MAX = 2
+/** Blobs a worker may claim in one job: files of a batch, or chunks of a segment. Room is kept for them in the index. */
+const CLAIMS_PER_JOB = 4096
+
+export interface PipelineTotals {
+  newBlobs: number
+  newBytes: number
+  bytesRead: number
+}
+
+export interface PipelineOptions {
+  readonly executor: Executor
+  readonly index: BlobIndex
+  readonly data: PackAssembler
+  readonly meta: PackAssembler
+  /** Puts a pack durably and records it for the index (rules W3, W4). */
+  readonly putPack: (pack: FinishedPack) => Promise<void>
+}
+
+export class Pipeline {
+  readonly #opts: PipelineOptions
+  readonly #jobs: Gate
+  readonly #puts = new Gate(PUTS_MAX)
+  readonly #underWay = new Set<Promise<unknown>>()
+  #failure: unknown
+  readonly totals: PipelineTotals = { newBlobs: 0, newBytes: 0, bytesRead: 0 }
+
+  constructor(opts: PipelineOptions) {
+    this.#opts = opts
+    this.#jobs = new Gate(opts.executor.width)
+  }
+
+  /** Resolves with the result of the job once its blocks are in packs. Rejects with the first failure of anything. */
+  async run(job: Job): Promise<JobResult> {
+    await this.#jobs.enter()
+    try {
+      this.#throwIfFailed()
+      if (this.#opts.index.reserve(CLAIMS_PER_JOB * this.#opts.executor.width)) {
+        this.#opts.executor.indexGrew(this.#opts.index.handle)
+      }
+      const result = await this.#opts.executor.run(job)
+      await this.#take(result)
+      return result
+    } catch (error) {
+      this.#failure ??= error
+      throw error
+    } finally {
+      this.#jobs.leave()
+    }
+  }
+
+  /** Starts a job whose result is handled by `then`; failures surface in `finish` and in later calls. */
+  start(job: Job, then: (result: JobResult) => void): void {
+    this.track(this.run(job).then(then))
+  }
+
+  /** Counts a piece of work as part of the run: `finish` waits for it and reports its failure. */
+  track(work: Promise<unknown>): void {
+    const guarded = work
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => this.#underWay.delete(guarded))
+    this.#underWay.add(guarded)
+  }
+
+  /** Resolves when a job would start soon: callers wait here before they make the next one. */
+  async room(): Promise<void> {
+    this.#throwIfFailed()
+    await this.#jobs.enter()
+    this.#jobs.leave()
+    this.#throwIfFailed()
+  }
+
+  /** Waits until everything that was started is done. */
+  async settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    this.#throwIfFailed()
+  }
+
+  /** Waits for all jobs, closes the open packs and waits until every pack is acknowledged. */
+  async finish(): Promise<void> {
+    await this.settle()
+    for (const result of await this.#opts.executor.flush()) await this.#take(result)
+    for (const pack of [...this.#opts.data.finish(), ...this.#opts.meta.finish()]) await this.#put(pack)
+    await this.settle()
+  }
+
+  async #take({ stats, blocks }: JobResult): Promise<void> {
+    const { data, meta } = this.#opts
+    this.totals.newBlobs += stats.newBlobs
+    this.totals.newBytes += stats.newBytes
+    this.totals.bytesRead += stats.bytesRead
+    for (const block of blocks) {
+      for (const pack of (block.kind === 'data' ? data : meta).add(block)) await this.#put(pack)
+    }
+  }
+
+  async #put(pack: FinishedPack): Promise<void> {
+    await this.#puts.enter()
+    this.#throwIfFailed()
+    const done = this.#opts.putPack(pack).finally(() => {
+      for (const part of pack.parts) releaseMemory(part)
+      this.#puts.leave()
+    })
+    this.track(done)
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}

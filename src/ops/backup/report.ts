@@ -1,0 +1,91 @@
+// Counts what a backup does and tells whoever listens.
+import type { Clock } from '../../base/clock.ts'
+import type { ErrorCode } from '../../base/errors.ts'
+import type { SnapshotStats, SnapshotTrouble } from '../../format/snapshot.ts'
+import { TROUBLE_TEXT_MAX, TROUBLES_LISTED_MAX } from '../../format/snapshot.ts'
+import type { EventSink, FileAction } from '../events.ts'
+import type { PipelineTotals } from './pipeline.ts'
+import type { ScanReport } from './scan.ts'
+
+/** Progress is told this often at most, in milliseconds. */
+const PROGRESS_INTERVAL_MS = 100
+
+export interface ReportOptions {
+  readonly onEvent: EventSink
+  readonly clock: Clock
+  readonly fileEvents: boolean
+}
+
+export class BackupReport implements ScanReport {
+  readonly #opts: ReportOptions
+  readonly troubles: SnapshotTrouble[] = []
+  troubleCount = 0
+  #counts = { files: 0, directories: 0, others: 0, bytes: 0, newFiles: 0, changedFiles: 0, unchangedFiles: 0 }
+  #lastProgress = -Infinity
+
+  constructor(opts: ReportOptions) {
+    this.#opts = opts
+  }
+
+  file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void {
+    const counts = this.#counts
+    counts.files++
+    counts.bytes += size
+    if (what === 'new') counts.newFiles++
+    else if (what === 'changed') counts.changedFiles++
+    else counts.unchangedFiles++
+    this.#tell(what, path, size)
+  }
+
+  other(kind: 'directory' | 'other', path: Uint8Array): void {
+    if (kind === 'directory') this.#counts.directories++
+    else this.#counts.others++
+    this.#progress(path)
+  }
+
+  excluded(path: Uint8Array): void {
+    this.#tell('excluded', path)
+  }
+
+  trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void {
+    this.troubleCount++
+    const text = message.slice(0, TROUBLE_TEXT_MAX / 4)
+    if (this.troubles.length < TROUBLES_LISTED_MAX) this.troubles.push({ path, code: trouble, text })
+    this.#opts.onEvent({ type: 'error', path, code, message })
+  }
+
+  /** Something that is said and does not make the snapshot partial. */
+  warning(path: Uint8Array | undefined, code: ErrorCode, message: string): void {
+    this.#opts.onEvent({ type: 'warning', path, code, message })
+  }
+
+  vanished(path: Uint8Array): void {
+    this.warning(path, 'not-found', 'was there when its directory was listed and is gone now')
+  }
+
+  stats(
+    totals: PipelineTotals,
+    meta: { readonly newBlobs: number; readonly newBytes: number },
+    storedBytes: number,
+  ): SnapshotStats {
+    return {
+      ...this.#counts,
+      newBlobs: totals.newBlobs + meta.newBlobs,
+      newPlainBytes: totals.newBytes + meta.newBytes,
+      storedBytes,
+    }
+  }
+
+  #tell(action: FileAction, path: Uint8Array, size?: number): void {
+    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action, path, size })
+    this.#progress(path)
+  }
+
+  #progress(current: Uint8Array): void {
+    const now = this.#opts.clock.monotonic()
+    if (now - this.#lastProgress < PROGRESS_INTERVAL_MS) return
+    this.#lastProgress = now
+    const { files, bytes } = this.#counts
+    this.#opts.onEvent({ type: 'progress', phase: 'backing up', filesDone: files, bytesDone: bytes, current })
+  }
+}

@@ -1,0 +1,292 @@
+// The walk's entries become a tree. Each directory is held against the same one of the parent snapshot: what has not
+// changed is taken over, small files go to the workers in batches, large ones in segments, and a directory becomes tree
+// nodes as soon as everything in it is known.
+import { assert } from '../../base/assert.ts'
+import { equalBytes } from '../../base/bytes.ts'
+import { codeOf } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
+import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
+import { TROUBLE } from '../../format/entry.ts'
+import type { Xattr } from '../../format/xattr.ts'
+import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
+import type { FileStat } from '../../posix/stat.ts'
+import type { BlobKeys } from '../../repo/blob-keys.ts'
+import type { TreeBuilder } from '../../repo/tree-builder.ts'
+import { FileBatcher } from './batch.ts'
+import { RETRIES_MAX } from './chunk-worker.ts'
+import { describes, makeEntry } from './entries.ts'
+import type { FileOutcome } from './file-columns.ts'
+import type { RawXattr } from './file-reader.ts'
+import type { FileExtra } from './jobs.ts'
+import { LARGE_FROM, readLargeFile } from './large-file.ts'
+import { nameKey } from './parent-tree.ts'
+import type { ParentDirectory, ParentTree } from './parent-tree.ts'
+import type { Pipeline } from './pipeline.ts'
+import { DirectoryFrame } from './tree-assembly.ts'
+import type { EntrySlot } from './tree-assembly.ts'
+
+/** What an entry that is no regular file brings along. */
+export interface OtherExtras {
+  readonly target?: Uint8Array
+  readonly xattrs?: readonly RawXattr[]
+  readonly flags?: number
+  readonly trouble?: readonly number[]
+}
+
+export interface ScanOptions {
+  readonly pipeline: Pipeline
+  readonly builder: TreeBuilder
+  readonly keys: BlobKeys
+  readonly parent: ParentTree | undefined
+  readonly chunkMax: number
+  /** Whether a file is as it was when the entry was made, so that its content need not be read. */
+  readonly unchanged: (entry: Entry, stat: FileStat, path: Uint8Array) => boolean
+  /** Looks at a file again. */
+  readonly restat: (path: Uint8Array) => FileStat
+  readonly report: ScanReport
+}
+
+/** Told what becomes of each file; counts, collects troubles, shows progress. */
+export interface ScanReport {
+  file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void
+  other(kind: 'directory' | 'other', path: Uint8Array): void
+  trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void
+  vanished(path: Uint8Array): void
+}
+
+interface OpenDirectory {
+  readonly name: Uint8Array
+  readonly path: Uint8Array
+  readonly stat: FileStat
+  /** Undefined when its own attributes are as they were. */
+  readonly extras: OtherExtras | undefined
+  readonly frame: DirectoryFrame
+  readonly slot: EntrySlot
+  readonly parent: ParentDirectory | undefined
+  /** The entry of this directory in the parent snapshot. */
+  readonly before: Entry | undefined
+}
+
+export class Scan {
+  readonly #opts: ScanOptions
+  readonly #batcher: FileBatcher
+  readonly #root: DirectoryFrame
+  readonly #rootDone: Promise<Subtree>
+  readonly #rootParent: ParentDirectory | undefined
+  readonly #stack: OpenDirectory[] = []
+
+  /** `rootParent` is the topmost directory of the parent snapshot, whose entries are the sources. */
+  constructor(opts: ScanOptions, rootParent: ParentDirectory | undefined) {
+    this.#opts = opts
+    this.#batcher = new FileBatcher(opts.pipeline)
+    this.#rootParent = rootParent
+    let done: (subtree: Subtree) => void = () => {}
+    this.#rootDone = new Promise((resolve) => {
+      done = resolve
+    })
+    this.#root = new DirectoryFrame({ builder: opts.builder, done, root: true, parent: rootParent })
+  }
+
+  /** The walk goes into a directory. */
+  async enter(name: Uint8Array, path: Uint8Array, stat: FileStat, readExtras: () => OtherExtras): Promise<void> {
+    const { frame, parent } = this.#here
+    const before = parent?.entries.get(nameKey(name))
+    const slot = frame.reserve()
+    const inParent = before?.subtree !== undefined ? await this.#opts.parent?.directory(before.subtree) : undefined
+    const own: OpenDirectory = {
+      name,
+      path,
+      stat,
+      extras: (await this.#asBefore(before, stat)) ? undefined : readExtras(),
+      slot,
+      parent: inParent,
+      before,
+      frame: new DirectoryFrame({
+        builder: this.#opts.builder,
+        done: (subtree) => this.#complete(own, subtree),
+        parent: inParent,
+      }),
+    }
+    this.#stack.push(own)
+  }
+
+  /** The walk has left the directory it went into last. */
+  leave(): void {
+    const directory = this.#stack.pop()
+    assert(directory !== undefined, 'leave comes after enter')
+    directory.frame.close()
+  }
+
+  /** A regular file. Resolves when the walk may go on. */
+  async file(name: Uint8Array, path: Uint8Array, stat: FileStat): Promise<void> {
+    const { frame, parent } = this.#here
+    const before = parent?.entries.get(nameKey(name))
+    const { unchanged, pipeline, report } = this.#opts
+    const complete = before?.content !== undefined && before.trouble === undefined
+    if (complete && unchanged(before, stat, path)) {
+      const usable = this.#opts.parent!.usable(before)
+      if (usable === true || (usable !== false && (await usable))) {
+        report.file('unchanged', path, stat.size)
+        const same = describes(before, stat)
+        frame.add(same ? before : this.#takeOver(name, stat, before), same)
+        return
+      }
+    }
+    const slot = frame.reserve()
+    const what = before === undefined ? 'new' : 'changed'
+    if (stat.size > LARGE_FROM) {
+      pipeline.track(this.#largeFile({ name, path, stat, slot, what }))
+      await pipeline.room()
+      return
+    }
+    const full = this.#batcher.add(path, stat, (outcome, extra) =>
+      this.#fileRead({ name, path, stat, slot, what }, outcome, extra),
+    )
+    if (full) await this.#batcher.flush()
+  }
+
+  /** A symlink, fifo, socket or device. */
+  async other(name: Uint8Array, path: Uint8Array, stat: FileStat, readExtras: () => OtherExtras): Promise<void> {
+    const { frame, parent } = this.#here
+    this.#opts.report.other('other', path)
+    const before = parent?.entries.get(nameKey(name))
+    if (before !== undefined && (await this.#asBefore(before, stat))) return frame.add(before, true)
+    const extras = readExtras()
+    this.#reportTroubles(path, extras.trouble)
+    const xattrs = await this.#storeXattrs(extras.xattrs)
+    frame.add(makeEntry(name, stat, { ...extras, xattrs }, this.#opts.keys.split))
+  }
+
+  /** Waits for everything and gives the root of the tree. */
+  async finish(): Promise<Subtree> {
+    assert(this.#stack.length === 0, 'every directory has been left')
+    await this.#batcher.flush()
+    this.#root.close()
+    await this.#opts.pipeline.settle()
+    return this.#rootDone
+  }
+
+  get #here(): Pick<OpenDirectory, 'frame' | 'parent'> {
+    return this.#stack.at(-1) ?? { frame: this.#root, parent: this.#rootParent }
+  }
+
+  /** True when everything about an entry but its content or subtree can be taken over. */
+  #asBefore(before: Entry | undefined, stat: FileStat): boolean | Promise<boolean> {
+    if (before === undefined || before.trouble !== undefined || !describes(before, stat)) return false
+    return this.#opts.parent!.usable(before)
+  }
+
+  #takeOver(name: Uint8Array, stat: FileStat, before: Entry): Entry {
+    const { content, xattrs, flags, trouble } = before
+    assert(content !== undefined, 'an unchanged file has content')
+    return makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split)
+  }
+
+  #fileRead(file: PendingFile, outcome: FileOutcome, extra: FileExtra | undefined): void {
+    const { name, path, slot, what } = file
+    const { report, keys, builder } = this.#opts
+    const stat = extra?.stat ?? file.stat
+    if (outcome.status === 'vanished') {
+      report.vanished(path)
+      return slot.settle(undefined)
+    }
+    if (outcome.status === 'failed') {
+      report.trouble(path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
+      return slot.settle(makeEntry(name, stat, { trouble: [TROUBLE.content] }, keys.split))
+    }
+    report.file(what, path, stat.size)
+    const content = outcome.content.kind === 'extents' ? builder.content(outcome.content.extents) : outcome.content
+    this.#settleFile(file, stat, content, extra)
+  }
+
+  async #largeFile(file: PendingFile): Promise<void> {
+    const { path, slot, what } = file
+    const { pipeline, chunkMax, report, builder } = this.#opts
+    let { stat } = file
+    for (let attempt = 0; ; attempt++) {
+      const { outcome, changed } = await readLargeFile({
+        path,
+        identity: stat,
+        chunkMax,
+        run: (job) => pipeline.run(job),
+      })
+      if (outcome.kind === 'failed') {
+        const result = outcome.code === 'not-found' ? ('vanished' as const) : ('failed' as const)
+        const { code, message } = outcome
+        return this.#fileRead(file, { status: result }, { index: 0, error: { code, message } })
+      }
+      if (changed && attempt < RETRIES_MAX) {
+        try {
+          stat = this.#opts.restat(path)
+        } catch (cause) {
+          const status = codeOf(cause) === 'not-found' ? ('vanished' as const) : ('failed' as const)
+          return this.#fileRead(file, { status }, { index: 0, error: { code: codeOf(cause), message: String(cause) } })
+        }
+        continue
+      }
+      report.file(what, path, outcome.length)
+      const trouble = changed ? [TROUBLE.changed] : []
+      const extra: FileExtra = { index: 0, ...outcome.extra, trouble: [...trouble, ...(outcome.extra?.trouble ?? [])] }
+      const content: Content = builder.content(outcome.extents)
+      this.#settleFile({ ...file, slot }, { ...stat, size: outcome.length }, content, extra)
+      return
+    }
+  }
+
+  #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {
+    const { name, path, slot } = file
+    this.#reportTroubles(path, extra?.trouble)
+    const { xattrs, flags, trouble } = extra ?? {}
+    slot.settle(makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
+  }
+
+  #complete(directory: OpenDirectory, subtree: Subtree): void {
+    const { name, path, stat, extras, slot, before } = directory
+    this.#opts.report.other('directory', path)
+    if (extras === undefined && before !== undefined) {
+      const same = before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
+      return slot.settle(same ? before : { ...before, subtree }, same)
+    }
+    this.#reportTroubles(path, extras?.trouble)
+    const settle = (xattrs: readonly Xattr[] | undefined) =>
+      slot.settle({ ...makeEntry(name, stat, { ...extras, xattrs }, this.#opts.keys.split), subtree })
+    if (extras?.xattrs === undefined) settle(undefined)
+    else this.#opts.pipeline.track(this.#storeXattrs(extras.xattrs).then(settle))
+  }
+
+  #reportTroubles(path: Uint8Array, troubles: readonly number[] | undefined): void {
+    for (const trouble of troubles ?? []) this.#opts.report.trouble(path, trouble, 'io', TROUBLE_TEXTS[trouble] ?? '')
+  }
+
+  /** Attributes as an entry keeps them; long values are stored by a worker. */
+  async #storeXattrs(raw: readonly RawXattr[] | undefined): Promise<readonly Xattr[] | undefined> {
+    if (raw === undefined) return undefined
+    let inline = 0
+    const long = raw.filter(({ value }) => {
+      const fits = value.byteLength <= XATTR_INLINE_MAX && inline + value.byteLength <= XATTR_INLINE_TOTAL_MAX
+      if (fits) inline += value.byteLength
+      return !fits
+    })
+    if (long.length === 0) return raw
+    const stored = await this.#opts.pipeline.run({ kind: 'values', values: long.map(({ value }) => value) })
+    return raw.map(({ name, value }): Xattr => {
+      const at = long.findIndex((one) => one.value === value)
+      return at < 0 ? { name, value } : { name, value: { length: value.byteLength, extents: stored.values![at]! } }
+    })
+  }
+}
+
+const TROUBLE_TEXTS: Readonly<Record<number, string>> = {
+  [TROUBLE.content]: 'could not be read',
+  [TROUBLE.changed]: 'changed while it was read, every time it was tried',
+  [TROUBLE.attributes]: 'some of its attributes could not be read',
+  [TROUBLE.listing]: 'could not be listed',
+}
+
+interface PendingFile {
+  readonly name: Uint8Array
+  readonly path: Uint8Array
+  readonly stat: FileStat
+  readonly slot: EntrySlot
+  readonly what: 'new' | 'changed'
+}

@@ -1,0 +1,16 @@
+// What a backup reads from: the file system in the product, a tree in memory in the simulator.
+import type { Timespec } from '../../base/time.ts'
+import type { Entry } from '../../format/entry-model.ts'
+import type { FileStat } from '../../posix/stat.ts'
+import type { BackupReport } from './report.ts'
+import type { Scan } from './scan.ts'
+
+export interface BackupSource {
+  /** Absolute paths of the sources. */
+  readonly paths: readonly Uint8Array[]
+  /** Walks everything in order of name; calls `check` often: it throws when the backup is to stop. */
+  walk(scan: Scan, report: BackupReport, check: () => void): Promise<void>
+  /** Whether a file need not be read again; `since` is when the parent snapshot was begun. */
+  unchanged(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec | undefined): boolean
+  restat(path: Uint8Array): FileStat
+}

@@ -1,0 +1,73 @@
+// Directories on their way to becoming tree nodes. A directory is complete when the walk has left it and everything in it
+// has its content; then it is encoded and its parent gets its ref. Only directories that still wait are in memory.
+import { assert } from '../../base/assert.ts'
+import { compareBytes } from '../../base/bytes.ts'
+import type { Entry, Subtree } from '../../format/entry-model.ts'
+import type { TreeBuilder } from '../../repo/tree-builder.ts'
+import type { ParentDirectory } from './parent-tree.ts'
+
+/** Place of one entry in its directory, to be settled once. */
+export interface EntrySlot {
+  /** `undefined` leaves the entry out: it vanished. `taken`: it is the parent snapshot's own entry. */
+  settle(entry: Entry | undefined, taken?: boolean): void
+}
+
+export interface FrameOptions {
+  readonly builder: TreeBuilder
+  /** Gets the directory's subtree as soon as it is complete. */
+  readonly done: (subtree: Subtree) => void
+  /** The topmost directory, whose entries are the sources in the order they were named. */
+  readonly root?: boolean
+  /** The same directory in the parent snapshot: if nothing in it is new it is not encoded again. */
+  readonly parent?: ParentDirectory | undefined
+}
+
+export class DirectoryFrame {
+  readonly #opts: FrameOptions
+  readonly #entries: (Entry | undefined)[] = []
+  /** Entries that are the parent snapshot's own. */
+  #taken = 0
+  #waiting = 1
+
+  constructor(opts: FrameOptions) {
+    this.#opts = opts
+  }
+
+  /** Adds an entry that is complete; `taken` as for a slot. */
+  add(entry: Entry, taken = false): void {
+    this.#entries.push(entry)
+    if (taken) this.#taken++
+  }
+
+  /** Keeps the place of an entry whose content is still to come. */
+  reserve(): EntrySlot {
+    const at = this.#entries.push(undefined) - 1
+    this.#waiting++
+    let settled = false
+    return {
+      settle: (entry, taken = false) => {
+        assert(!settled, 'an entry is settled once')
+        settled = true
+        this.#entries[at] = entry
+        if (taken) this.#taken++
+        this.#release()
+      },
+    }
+  }
+
+  /** The walk has left the directory: nothing more is added. */
+  close(): void {
+    this.#release()
+  }
+
+  #release(): void {
+    this.#waiting--
+    if (this.#waiting > 0) return
+    const { builder, done, root = false, parent } = this.#opts
+    const entries = this.#entries.filter((entry) => entry !== undefined)
+    const nothingNew = parent !== undefined && this.#taken === entries.length && this.#taken === parent.entries.size
+    if (nothingNew) return done(parent.subtree)
+    if (root) entries.sort((a, b) => compareBytes(a.name, b.name))
+    done(builder.directory(entries, root))
+  }
+}

@@ -1,0 +1,64 @@
+// A new repository: its description, its first credential.
+import type { Clock } from '../base/clock.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { signingKeyFromSeed } from '../crypto/signing.ts'
+import { encodeRepoDescription } from '../format/repo-description.ts'
+import type { ChunkerSizes } from '../format/repo-description.ts'
+import { descriptionName } from '../format/names.ts'
+import type { Store } from '../store/store.ts'
+import type { Credential, PassphraseCost } from './credentials.ts'
+import { addSlot } from './keyring.ts'
+import { newBundle } from './new-bundle.ts'
+import { Repository } from './repository.ts'
+
+/** Bytes of a full data pack: large enough for few requests, small enough to be held in memory twice. */
+export const PACK_SIZE = 32 * 1024 * 1024
+
+export interface CreateOptions {
+  readonly credential: Credential
+  /** Name of the first key slot, shown by `key list`. */
+  readonly label?: string
+  readonly cost?: PassphraseCost
+  readonly clock: Clock
+  readonly random: SecureRandom
+  /** Sizes of chunks in bytes. */
+  readonly chunker: ChunkerSizes
+  readonly packSize?: number
+}
+
+/** Makes a repository in an empty store; `exists` when there is one. */
+export async function createRepository(store: Store, opts: CreateOptions): Promise<Repository> {
+  const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE } = opts
+  if ((await store.list('format/')).objects.length > 0) {
+    throw new BackupError('exists', 'there is a repository already', store.location, {
+      hint: 'use it as it is, or choose another place',
+    })
+  }
+  const bundle = newBundle(random)
+  const created = timespecFromMs(clock.now())
+  const description = {
+    repoId: bundle.repoId,
+    created,
+    suite: 1 as const,
+    chunker,
+    packSize,
+    incompat: 0,
+    roCompat: 0,
+    compat: 0,
+  }
+  // The credential comes first: a repository without one could not be opened, a slot without a repository is ignored.
+  await addSlot(store, bundle, credential, {
+    created,
+    random,
+    suite: description.suite,
+    ...(label !== undefined && { label }),
+    ...(cost !== undefined && { cost }),
+  })
+  const name = descriptionName(1)
+  const bytes = encodeRepoDescription(description, signingKeyFromSeed(bundle.rootSeed!))
+  const put = await doing('creating the repository', name, () => store.put(name, [bytes]))
+  if (!put.created) throw new BackupError('exists', 'another process has just made a repository here', store.location)
+  return new Repository({ store, description: { ...description, rootPublic: bundle.rootPublic }, bundle })
+}

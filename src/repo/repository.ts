@@ -1,0 +1,196 @@
+// A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
+import { fromHex, toHex } from '../base/bytes.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import { Sealer } from '../crypto/seal.ts'
+import type { Content, Entry } from '../format/entry-model.ts'
+import type { Bundle, Domain } from '../format/bundle.ts'
+import { decodeContentList } from '../format/content-list.ts'
+import { decodeDeletionPlan } from '../format/deletion-plan.ts'
+import type { Extent } from '../format/extent.ts'
+import { decodeIndexSegment } from '../format/index-segment.ts'
+import { packName, parseObjectName, PREFIXES } from '../format/names.ts'
+import type { RepoDescription } from '../format/repo-description.ts'
+import { OBJECT_TYPES } from '../format/object-header.ts'
+import { readSignerId } from '../format/signed-object.ts'
+import { decodeTreeNode, isLeaf } from '../format/tree-node.ts'
+import type { TreeNode } from '../format/tree-node.ts'
+import { listAll } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { BlobKeys } from './blob-keys.ts'
+import type { BlobType } from './blob-keys.ts'
+import { BlockReader } from './block-reader.ts'
+import { LoadedIndex } from './loaded-index.ts'
+import type { BlobLocation, BlockPlace } from './loaded-index.ts'
+import { getNamedByHash } from './named-object.ts'
+import { SessionKeyRing } from './session-key-ring.ts'
+import { SnapshotCatalog } from './snapshot-catalog.ts'
+import type { SnapshotInfo } from './snapshot-catalog.ts'
+import { WriterDirectory } from './writer-directory.ts'
+
+export interface OpenedRepository {
+  readonly store: Store
+  readonly description: RepoDescription
+  readonly bundle: Bundle
+}
+
+/** Index segments fetched at once. */
+const INDEX_READS = 4
+
+export class Repository {
+  readonly store: Store
+  readonly description: RepoDescription
+  readonly bundle: Bundle
+  readonly id: Uint8Array
+  /** The domain that is read and written; others come with roles. */
+  readonly domain: Domain
+  readonly blobKeys: BlobKeys
+  /** Seals index segments, directories and session intents. */
+  readonly indexSealer: Sealer
+  readonly writers: WriterDirectory
+  readonly sessionKeys: SessionKeyRing
+  readonly catalog: SnapshotCatalog
+  #index: LoadedIndex | undefined
+  #reader: BlockReader | undefined
+
+  constructor({ store, description, bundle }: OpenedRepository) {
+    this.store = store
+    this.description = description
+    this.bundle = bundle
+    this.id = bundle.repoId
+    const domain = bundle.domains[0]
+    if (domain === undefined) throw new BackupError('wrong-key', 'this credential belongs to no domain', store.location)
+    this.domain = domain
+    this.blobKeys = new BlobKeys(domain)
+    this.indexSealer = this.sealerOf(domain.keyIdx)
+    this.writers = new WriterDirectory(store, bundle.rootPublic)
+    this.sessionKeys = new SessionKeyRing(this)
+    this.catalog = new SnapshotCatalog(this)
+  }
+
+  /** Index of everything that is stored; `loadIndex` comes first. */
+  get index(): LoadedIndex {
+    if (this.#index === undefined) throw new Error('loadIndex() comes before the index is used')
+    return this.#index
+  }
+
+  sealerOf(key: Uint8Array): Sealer {
+    return new Sealer(key, this.id, this.description.suite)
+  }
+
+  /** Reads the whole index for reading; again to see what has come since. */
+  async loadIndex(): Promise<void> {
+    this.useIndex(await this.readIndex(new Set()))
+  }
+
+  /** Reads through an index that was loaded otherwise: that of a writing session. */
+  useIndex(index: LoadedIndex): void {
+    this.#index = index
+    this.#reader = new BlockReader(this.store, index, this.blobKeys, (sid, kind) => this.sessionKeys.sealer(sid, kind))
+  }
+
+  /** Every index segment, without the packs named in `condemned`. */
+  async readIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
+    const names: string[] = []
+    let bytes = 0
+    for await (const { name, size } of listAll(this.store, PREFIXES.index)) {
+      names.push(name)
+      bytes += size
+    }
+    const index = new LoadedIndex(Math.ceil(bytes / INDEX_BYTES_PER_BLOB))
+    // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
+    for (let at = 0; at < names.length; at += INDEX_READS) {
+      const part = names.slice(at, at + INDEX_READS)
+      for (const segment of await Promise.all(part.map((name) => this.#readSegment(name)))) {
+        for (const pack of segment.packs) {
+          if (!condemned.has(packName(pack.kind, pack.hash))) index.addPack(pack, segment.sessions)
+        }
+      }
+    }
+    return index
+  }
+
+  /** Names of the packs that some deletion plan condemns. */
+  async condemnedPacks(): Promise<Set<string>> {
+    const condemned = new Set<string>()
+    for await (const { name } of listAll(this.store, PREFIXES.plans)) {
+      const plan = await doing('reading a deletion plan', name, async () => {
+        const bytes = await this.store.get(name)
+        const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name))
+        return decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
+      })
+      for (const hash of plan.dataPacks) condemned.add(packName('data', hash))
+      for (const hash of plan.metaPacks) condemned.add(packName('meta', hash))
+    }
+    return condemned
+  }
+
+  /** The writer's newest snapshot, by its name alone. */
+  async headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
+    let head: { seq: number; hash: Uint8Array } | undefined
+    for await (const { name } of listAll(this.store, `${PREFIXES.snapshots}${toHex(wid)}/`)) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind === 'snapshot' && parsed.seq >= (head?.seq ?? 0))
+        head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
+    }
+    return head
+  }
+
+  snapshots(): Promise<SnapshotInfo[]> {
+    return this.catalog.all()
+  }
+
+  findSnapshot(spec: string): Promise<SnapshotInfo> {
+    return this.catalog.find(spec)
+  }
+
+  locate(_type: BlobType, ref: Uint8Array): BlobLocation | undefined {
+    return this.#blocks.locate(ref)
+  }
+
+  readBlob(type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
+    return this.#blocks.blob(type, ref)
+  }
+
+  readBlock(place: BlockPlace): Promise<Uint8Array> {
+    return this.#blocks.block(place)
+  }
+
+  async readNode(ref: Uint8Array, root = false): Promise<TreeNode> {
+    return decodeTreeNode(await this.readBlob('tree', ref), `tree node ${toHex(ref.subarray(0, 8))}`, { root })
+  }
+
+  /** Entries of a directory in order of name; `root` for a snapshot's topmost one, whose names are whole paths. */
+  async *directoryEntries(ref: Uint8Array, root = false): AsyncGenerator<Entry> {
+    const node = await this.readNode(ref, root)
+    if (isLeaf(node)) yield* node.entries
+    else for (const child of node.children) yield* this.directoryEntries(child.ref, root)
+  }
+
+  /** Extents of a file in order, whether its entry has them or a list. */
+  async *resolveContent(content: Content): AsyncGenerator<Extent> {
+    if (content.kind === 'extents') yield* content.extents
+    else if (content.kind === 'list') yield* this.#listExtents(content.ref)
+  }
+
+  async *#listExtents(ref: Uint8Array): AsyncGenerator<Extent> {
+    const node = decodeContentList(await this.readBlob('list', ref), `content list ${toHex(ref.subarray(0, 8))}`)
+    if ('extents' in node) yield* node.extents
+    else for (const child of node.children) yield* this.#listExtents(child.ref)
+  }
+
+  async #readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
+    return doing('reading the index', name, async () => {
+      const bytes = await getNamedByHash(this.store, name)
+      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+      return decodeIndexSegment(bytes, name, { sealer: this.indexSealer, publicKey })
+    })
+  }
+
+  get #blocks(): BlockReader {
+    if (this.#reader === undefined) throw new Error('loadIndex() comes before blobs are read')
+    return this.#reader
+  }
+}
+
+/** Bytes of a segment for each blob, a little less than it takes: to size the table before it is read. */
+const INDEX_BYTES_PER_BLOB = 28

@@ -1,0 +1,87 @@
+// Secrets of sessions, taken out of skeys/<sid> with the domain's private keys, once each.
+import { equalBytes, toHex } from '../base/bytes.ts'
+import { BackupError, codeOf, doing } from '../base/errors.ts'
+import type { Sealer } from '../crypto/seal.ts'
+import { sessionKeysName } from '../format/names.ts'
+import { decodeSessionKeys, readSessionKeys, unwrapSessionSecret } from '../format/session-keys.ts'
+import type { Repository } from './repository.ts'
+
+export type Purpose = 'data' | 'meta'
+
+export class SessionKeyRing {
+  readonly #repo: Repository
+  readonly #secrets = new Map<string, Promise<Uint8Array>>()
+  readonly #sealers = new Map<string, Promise<Sealer>>()
+
+  constructor(repo: Repository) {
+    this.#repo = repo
+  }
+
+  /** Sealer for the blocks of a session. */
+  sealer(sid: Uint8Array, purpose: Purpose): Promise<Sealer> {
+    const key = `${purpose} ${toHex(sid)}`
+    let known = this.#sealers.get(key)
+    if (known === undefined) {
+      known = this.secret(sid, purpose).then((secret) => this.#repo.sealerOf(secret))
+      this.#sealers.set(key, known)
+      known.catch(() => this.#sealers.delete(key))
+    }
+    return known
+  }
+
+  /** The secret itself, 32 bytes: for worker threads. `wrong-key` when the credential may not read this. */
+  secret(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
+    const key = `${purpose} ${toHex(sid)}`
+    let known = this.#secrets.get(key)
+    if (known === undefined) {
+      known = this.#open(sid, purpose)
+      this.#secrets.set(key, known)
+      known.catch(() => this.#secrets.delete(key))
+    }
+    return known
+  }
+
+  /** Keeps the secret of a session that this process runs itself. */
+  learn(sid: Uint8Array, purpose: Purpose, secret: Uint8Array): void {
+    this.#secrets.set(`${purpose} ${toHex(sid)}`, Promise.resolve(secret))
+  }
+
+  async #open(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
+    const name = sessionKeysName(sid)
+    const { domain } = this.#repo
+    const privateKey = purpose === 'data' ? domain.dataPrivate : domain.metaPrivate
+    if (privateKey === undefined) {
+      throw new BackupError('wrong-key', `this credential may not read ${what(purpose)}`, name, {
+        hint: 'use a credential with the role read or admin',
+      })
+    }
+    const bytes = await this.#fetch(name)
+    return doing('opening a session’s keys', name, async () => {
+      const publicKey = await this.#repo.writers.publicKey(readSessionKeys(bytes, name).wid)
+      const keys = decodeSessionKeys(bytes, name, { publicKey })
+      if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
+      const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
+      const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name)
+      if (secret !== null) return secret
+      throw new BackupError('wrong-key', 'the session was not encapsulated to this credential’s key', name, {
+        hint: 'it was made before or after a change of keys; use a credential of that time',
+      })
+    })
+  }
+
+  async #fetch(name: string): Promise<Uint8Array> {
+    try {
+      return await this.#repo.store.get(name)
+    } catch (cause) {
+      if (codeOf(cause) !== 'not-found') throw cause
+      throw new BackupError('corrupt', 'the keys of a session are missing; what it stored cannot be opened', name, {
+        cause,
+        hint: 'restore the object from a copy of the store',
+      })
+    }
+  }
+}
+
+function what(purpose: Purpose): string {
+  return purpose === 'data' ? 'the content of files' : 'trees and snapshots'
+}

@@ -1,0 +1,157 @@
+// The snapshots of a repository: listed, checked against their writers' keys, opened, and found by what a person types.
+import { fromHex, toHex } from '../base/bytes.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import { timespecToMs } from '../base/time.ts'
+import { decodeSnapshot, readSnapshotHead } from '../format/snapshot.ts'
+import type { SnapshotBody, WriterHead } from '../format/snapshot.ts'
+import { parseObjectName, PREFIXES } from '../format/names.ts'
+import { listAll } from '../store/store.ts'
+import { getNamedByHash } from './named-object.ts'
+import type { Repository } from './repository.ts'
+
+export interface SnapshotInfo {
+  /** Hash of the object, hex: what a person types the first digits of. */
+  readonly id: string
+  readonly objectName: string
+  /** Hex. */
+  readonly wid: string
+  readonly seq: number
+  /** Hash of the writer's snapshot before, hex; undefined for the first. */
+  readonly previous: string | undefined
+  readonly sid: Uint8Array
+  readonly body: SnapshotBody
+  /** Bytes of the object, and when the store received it, in milliseconds since 1970 by its clock. */
+  readonly storedSize: number
+  readonly receivedMs: number
+  /** False when its session neither ended nor is open: it may have been cut off before it was confirmed. */
+  readonly confirmed: boolean
+}
+
+interface ListedSnapshot {
+  readonly objectName: string
+  readonly id: string
+  readonly wid: string
+  readonly seq: number
+  readonly storedSize: number
+  readonly receivedMs: number
+}
+
+/** Snapshots opened at once. */
+const READS = 8
+/** Digits of an id that a person has to type at least. */
+const PREFIX_MIN = 4
+
+export class SnapshotCatalog {
+  readonly #repo: Repository
+  readonly #opened = new Map<string, Promise<Omit<SnapshotInfo, 'confirmed'>>>()
+
+  constructor(repo: Repository) {
+    this.#repo = repo
+  }
+
+  /** Names, sizes and times of all snapshots, newest last by the store's clock. */
+  async list(): Promise<ListedSnapshot[]> {
+    const listed: ListedSnapshot[] = []
+    for await (const { name, size, receivedMs } of listAll(this.#repo.store, PREFIXES.snapshots)) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind !== 'snapshot') continue
+      const { hash: id, wid, seq } = parsed
+      listed.push({ objectName: name, id, wid, seq, storedSize: size, receivedMs })
+    }
+    return listed
+  }
+
+  /** All snapshots, oldest first by the time they began. Throws at the first that is damaged; see `check`. */
+  async all(): Promise<SnapshotInfo[]> {
+    const listed = await this.list()
+    const opened = await this.#openAll(listed)
+    return opened.toSorted((a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || a.seq - b.seq)
+  }
+
+  /** `latest`, a whole id, or the first digits of one. `not-found` or, where several fit, `usage`. */
+  async find(spec: string): Promise<SnapshotInfo> {
+    if (spec === 'latest') {
+      const newest = (await this.all()).at(-1)
+      if (newest !== undefined) return newest
+      throw new BackupError('not-found', 'the repository has no snapshots yet', this.#repo.store.location, {
+        hint: 'make one with `holdfast backup DIR`',
+      })
+    }
+    if (!/^[0-9a-f]+$/.test(spec) || spec.length < PREFIX_MIN) {
+      throw new BackupError('usage', 'not a snapshot: write `latest` or the first digits of an id', spec, {
+        hint: 'list the snapshots with `holdfast snapshots`',
+      })
+    }
+    const fitting = (await this.list()).filter(({ id }) => id.startsWith(spec))
+    if (fitting.length === 1) return (await this.#openAll(fitting))[0]!
+    throw fitting.length === 0
+      ? new BackupError('not-found', 'no snapshot has this id', spec, {
+          hint: 'list the snapshots with `holdfast snapshots`',
+        })
+      : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
+  }
+
+  /** Newest snapshots of one writer first, opened one by one as they are asked for. */
+  async *newestOf(wid: string): AsyncGenerator<SnapshotInfo> {
+    const own = (await this.list()).filter((snapshot) => snapshot.wid === wid)
+    for (const listed of own.toSorted((a, b) => b.seq - a.seq)) yield (await this.#openAll([listed]))[0]!
+  }
+
+  /** The newest snapshot of every writer but one, by name alone. */
+  async heads(except: Uint8Array): Promise<WriterHead[]> {
+    const own = toHex(except)
+    const newest = new Map<string, ListedSnapshot>()
+    for (const listed of await this.list()) {
+      if (listed.wid !== own && listed.seq > (newest.get(listed.wid)?.seq ?? 0)) newest.set(listed.wid, listed)
+    }
+    return [...newest.values()].map(({ wid, seq, id }) => ({ wid: fromHex(wid)!, seq, hash: fromHex(id)! }))
+  }
+
+  async #openAll(listed: readonly ListedSnapshot[]): Promise<SnapshotInfo[]> {
+    const { ended, open } = await this.#sessions()
+    const infos: SnapshotInfo[] = []
+    for (let at = 0; at < listed.length; at += READS) {
+      const opened = await Promise.all(listed.slice(at, at + READS).map((snapshot) => this.#open(snapshot)))
+      for (const info of opened) {
+        const sid = toHex(info.sid)
+        infos.push({ ...info, confirmed: ended.has(sid) || open.has(sid) })
+      }
+    }
+    return infos
+  }
+
+  #open(listed: ListedSnapshot): Promise<Omit<SnapshotInfo, 'confirmed'>> {
+    let opened = this.#opened.get(listed.id)
+    if (opened === undefined) {
+      opened = this.#read(listed)
+      this.#opened.set(listed.id, opened)
+      opened.catch(() => this.#opened.delete(listed.id))
+    }
+    return opened
+  }
+
+  #read(listed: ListedSnapshot): Promise<Omit<SnapshotInfo, 'confirmed'>> {
+    const { objectName, id, wid, seq, storedSize, receivedMs } = listed
+    return doing('reading a snapshot', objectName, async () => {
+      const bytes = await getNamedByHash(this.#repo.store, objectName)
+      const publicKey = await this.#repo.writers.publicKey(fromHex(wid)!)
+      const head = readSnapshotHead(bytes, objectName)
+      const sealer = await this.#repo.sessionKeys.sealer(head.sid, 'meta')
+      const { head: clear, body } = decodeSnapshot(bytes, objectName, { repoId: this.#repo.id, publicKey, sealer })
+      if (clear.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
+      const previous = seq === 1 ? undefined : toHex(clear.previous)
+      return { id, objectName, wid, seq, previous, sid: clear.sid, body, storedSize, receivedMs }
+    })
+  }
+
+  async #sessions(): Promise<{ ended: Set<string>; open: Set<string> }> {
+    const ended = new Set<string>()
+    const open = new Set<string>()
+    for await (const { name } of listAll(this.#repo.store, PREFIXES.sessions)) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind === 'session') open.add(parsed.sid)
+      if (parsed?.kind === 'session-end') ended.add(parsed.sid)
+    }
+    return { ended, open }
+  }
+}

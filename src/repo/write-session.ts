@@ -1,0 +1,190 @@
+// One run that adds to a repository: steps 1 to 7 of the writer (docs/format.md, 10). It never deletes and never
+// overwrites, and reports success only if no pruner has declared it dead in the meantime.
+import { toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { hash } from '../crypto/hash.ts'
+import { encodeIndexSegment, SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../format/index-segment.ts'
+import { countBlobs } from '../format/block-table.ts'
+import { indexName, sessionEndName, sessionKeysName, sessionName, snapshotName } from '../format/names.ts'
+import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
+import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
+import { encodeSnapshot } from '../format/snapshot.ts'
+import type { SnapshotBody } from '../format/snapshot.ts'
+import type { FinishedPack } from './pack-assembler.ts'
+import { PackAssembler } from './pack-assembler.ts'
+import type { LoadedIndex } from './loaded-index.ts'
+import type { Repository } from './repository.ts'
+import type { WriterIdentity } from './writer-identity.ts'
+
+/** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
+export interface SessionSecrets {
+  readonly sid: Uint8Array
+  readonly data: Uint8Array
+  readonly meta: Uint8Array
+}
+
+export function newSessionSecrets(random: SecureRandom): SessionSecrets {
+  return { sid: random(16), data: random(32), meta: random(32) }
+}
+
+export interface SessionOptions {
+  readonly secrets: SessionSecrets
+  readonly writer: WriterIdentity
+  readonly clock: Clock
+  readonly random: SecureRandom
+  readonly host: string
+  readonly tool: string
+}
+
+export interface CommittedSnapshot {
+  /** Hash of the object, hex. */
+  readonly id: string
+  readonly objectName: string
+  readonly seq: number
+  readonly size: number
+}
+
+export class WriteSession {
+  readonly #repo: Repository
+  readonly #opts: SessionOptions
+  /** What may be referenced without being uploaded: the index less everything that a plan condemns (rule W8). */
+  readonly index: LoadedIndex
+  readonly data: PackAssembler
+  readonly meta: PackAssembler
+  #unindexed: FinishedPack[] = []
+  #unindexedBlobs = 0
+  readonly #indexPuts: Promise<void>[] = []
+  storedBytes = 0
+
+  private constructor(repo: Repository, opts: SessionOptions, index: LoadedIndex) {
+    this.#repo = repo
+    this.#opts = opts
+    this.index = index
+    const shared = {
+      sealer: repo.indexSealer,
+      suite: repo.description.suite,
+      sid: opts.secrets.sid,
+      random: opts.random,
+    }
+    this.data = new PackAssembler({ ...shared, kind: 'data', packSize: repo.description.packSize })
+    this.meta = new PackAssembler({
+      ...shared,
+      kind: 'meta',
+      packSize: Math.min(META_PACK_SIZE, repo.description.packSize),
+    })
+  }
+
+  /** Declares the run, then reads the plans, then the index, in this order (W1); publishes its keys (W2). */
+  static async begin(repo: Repository, opts: SessionOptions): Promise<WriteSession> {
+    const { secrets, writer, clock, host, tool } = opts
+    const intent = encodeSessionIntent(
+      { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
+      { sealer: repo.indexSealer, signer: writer.signer },
+    )
+    const scope = { sid: secrets.sid, repoId: repo.id, suite: repo.description.suite }
+    const keys = encodeSessionKeys(
+      {
+        sid: secrets.sid,
+        domainId: repo.domain.id,
+        secrets: [
+          wrapSessionSecret('data', secrets.data, repo.domain.dataPublic, scope),
+          wrapSessionSecret('meta', secrets.meta, repo.domain.metaPublic, scope),
+        ],
+      },
+      { suite: repo.description.suite, signer: writer.signer },
+    )
+    await doing('declaring the backup', sessionName(secrets.sid), () =>
+      repo.store.put(sessionName(secrets.sid), [intent]),
+    )
+    const keysPut = repo.store.put(sessionKeysName(secrets.sid), [keys])
+    keysPut.catch(() => {})
+    const condemned = await repo.condemnedPacks()
+    const index = await repo.readIndex(condemned)
+    await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
+    return new WriteSession(repo, opts, index)
+  }
+
+  /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
+  async putPack(pack: FinishedPack): Promise<void> {
+    await doing('storing a pack', pack.objectName, () => this.#repo.store.put(pack.objectName, pack.parts))
+    this.storedBytes += pack.size
+    this.index.addPack(pack, [this.#opts.secrets.sid])
+    const blobs = countBlobs(pack.blocks)
+    if (this.#unindexed.length > 0 && this.#unindexedBlobs + blobs > SEGMENT_BLOBS_MAX) this.#putIndex()
+    // The index needs the tables, not the bytes.
+    this.#unindexed.push({ ...pack, parts: [] })
+    this.#unindexedBlobs += blobs
+    if (this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
+  }
+
+  /** Puts what is left of the index and waits until all of it is acknowledged. */
+  async finishIndex(): Promise<void> {
+    if (this.#unindexed.length > 0) this.#putIndex()
+    await Promise.all(this.#indexPuts)
+  }
+
+  /**
+   * Commits a snapshot (W5) and makes sure that nobody has fenced this session (W6). Throws `fenced` if somebody has:
+   * then the snapshot may refer to packs that are being deleted, and the backup has to be repeated.
+   */
+  async commit(body: SnapshotBody): Promise<CommittedSnapshot> {
+    await this.finishIndex()
+    const { writer, secrets } = this.#opts
+    const committed = await writer.exclusively(async () => {
+      const head = await this.#repo.headOf(writer.wid)
+      const seq = (head?.seq ?? 0) + 1
+      const bytes = encodeSnapshot(
+        { repoId: this.#repo.id, seq, previous: head?.hash ?? NO_SNAPSHOT, sid: secrets.sid },
+        body,
+        { sealer: this.#repo.sealerOf(secrets.meta), signer: writer.signer },
+      )
+      const id = toHex(hash(bytes))
+      const objectName = snapshotName(writer.wid, seq, id)
+      await doing('storing the snapshot', objectName, () => this.#repo.store.put(objectName, [bytes]))
+      return { id, objectName, seq, size: bytes.byteLength }
+    })
+    this.storedBytes += committed.size
+    const intent = sessionName(secrets.sid)
+    const present = await doing('confirming the backup', intent, () => this.#repo.store.stat(intent))
+    if (present === null) {
+      throw new BackupError('fenced', 'another machine took this backup for dead while it ran', intent, {
+        hint: 'run the backup again; what it has stored is used where it is still there',
+      })
+    }
+    return committed
+  }
+
+  /** Says that the run is over, with a snapshot or without one (W7). */
+  async end(): Promise<void> {
+    const { writer, secrets } = this.#opts
+    const name = sessionEndName(secrets.sid)
+    const mark = encodeSessionMark(
+      { sid: secrets.sid, number: 'end' },
+      { suite: this.#repo.description.suite, signer: writer.signer },
+    )
+    await doing('ending the session', name, () => this.#repo.store.put(name, [mark]))
+  }
+
+  #putIndex(): void {
+    const packs = this.#unindexed
+    this.#unindexed = []
+    this.#unindexedBlobs = 0
+    const segment = encodeIndexSegment(
+      { sessions: [this.#opts.secrets.sid], packs },
+      { sealer: this.#repo.indexSealer, signer: this.#opts.writer.signer },
+    )
+    const name = indexName(hash(segment))
+    this.storedBytes += segment.byteLength
+    const put = doing('storing the index', name, () => this.#repo.store.put(name, [segment])).then(() => {})
+    put.catch(() => {})
+    this.#indexPuts.push(put)
+  }
+}
+
+/** Stands for the snapshot before the first. */
+const NO_SNAPSHOT = new Uint8Array(32)
+/** Size of a full meta pack: tree packs are read in part and kept near, so they are smaller. */
+const META_PACK_SIZE = 8 * 1024 * 1024

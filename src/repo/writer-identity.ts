@@ -1,0 +1,102 @@
+// Who writes. Each machine has a writer of its own, so that the chains of snapshots of two machines never meet. A
+// credential with the root key enrols one the first time it is used on a machine; its key is kept in the local state,
+// sealed. Losing it costs nothing but a new entry in writers/.
+import { toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { newSigningSeed, SIGNING_SEED_SIZE, signingKeyFromSeed } from '../crypto/signing.ts'
+import type { SigningKey } from '../crypto/signing.ts'
+import { writerName } from '../format/names.ts'
+import { SEALED_TYPES } from '../format/object-header.ts'
+import { writerIdOf } from '../format/signed-object.ts'
+import { encodeWriterCertificate } from '../format/writer-cert.ts'
+import type { LocalState } from './local-state.ts'
+import type { Repository } from './repository.ts'
+
+export interface WriterIdentity {
+  readonly wid: Uint8Array
+  readonly signer: SigningKey
+  /** Runs `step` while no other process of this machine commits as this writer. */
+  exclusively<T>(step: () => Promise<T>): Promise<T>
+}
+
+export interface IdentityOptions {
+  readonly state: LocalState
+  readonly clock: Clock
+  readonly random: SecureRandom
+  /** Name of the machine, kept sealed in the certificate. */
+  readonly host: string
+}
+
+/** This machine's writer; enrols one when there is none yet. */
+export async function writerIdentity(repo: Repository, opts: IdentityOptions): Promise<WriterIdentity> {
+  const { state } = opts
+  const repoName = toHex(repo.id)
+  const seed = repo.bundle.writer?.seed ?? (await state.exclusive(`${repoName}.enrol`, () => seedOf(repo, opts)))
+  const signer = signingKeyFromSeed(seed)
+  const wid = writerIdOf(signer.publicKey)
+  return { wid, signer, exclusively: (step) => state.exclusive(`${repoName}.${toHex(wid)}.commit`, step) }
+}
+
+async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
+  const { state, random } = opts
+  const sealer = repo.sealerOf(repo.bundle.localKey)
+  const name = `${toHex(repo.id)}.writer`
+  const kept = await state.read(name)
+  if (kept !== null) {
+    const seed = openKept(kept, sealer.open.bind(sealer), name)
+    // The store may be an older copy that has not heard of this writer.
+    if (seed !== undefined && (await isEnrolled(repo, seed))) return seed
+  }
+  const seed = newSigningSeed(random)
+  await enrol(repo, seed, opts)
+  await state.write(name, sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, seed))
+  return seed
+}
+
+/** Undefined when what is kept is damaged or of another credential: then a new writer is enrolled. */
+function openKept(
+  kept: Uint8Array,
+  open: (type: number, context: Uint8Array, sealed: Uint8Array, subject: string) => Uint8Array,
+  name: string,
+): Uint8Array | undefined {
+  try {
+    const seed = open(SEALED_TYPES.localState, NO_CONTEXT, kept, name)
+    return seed.length === SIGNING_SEED_SIZE ? seed : undefined
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'corrupt') return undefined
+    throw error
+  }
+}
+
+async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> {
+  const wid = writerIdOf(signingKeyFromSeed(seed).publicKey)
+  return (await repo.store.stat(writerName(wid))) !== null
+}
+
+async function enrol(repo: Repository, seed: Uint8Array, opts: IdentityOptions): Promise<void> {
+  const { rootSeed } = repo.bundle
+  if (rootSeed === undefined) {
+    throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', repo.store.location, {
+      hint: 'use a credential with the role admin once on this machine',
+    })
+  }
+  const { publicKey } = signingKeyFromSeed(seed)
+  const wid = writerIdOf(publicKey)
+  const certificate = encodeWriterCertificate(
+    {
+      publicKey,
+      role: repo.bundle.role,
+      domainIds: repo.bundle.domains.map(({ id }) => id),
+      created: timespecFromMs(opts.clock.now()),
+      name: opts.host,
+    },
+    { sealer: repo.indexSealer, signer: signingKeyFromSeed(rootSeed) },
+  )
+  const name = writerName(wid)
+  await doing('enrolling this machine as a writer', name, () => repo.store.put(name, [certificate]))
+}
+
+const NO_CONTEXT = new Uint8Array(0)
