@@ -49,7 +49,8 @@ export function describeTree(root: string): TreeDescription {
     }
   }
   for (const paths of inodes.values()) {
-    if (paths.length > 1) for (const path of paths) tree.get(path)!['names'] = paths.sort().join(' | ')
+    const names = paths.sort().join(' | ')
+    if (paths.length > 1) for (const path of paths) tree.get(path)!['names'] = names
   }
 
   const ofKind = (...kinds: string[]): string[] =>
