@@ -298,12 +298,15 @@ test('when the old slot cannot be deleted, the error says that both passphrases 
 })
 
 test('a store that does not answer is not taken for one without slots', async () => {
-  const { store, first, open } = await repository()
+  const { store, bundle, first, open } = await repository()
+  const second = await addSlot(store, bundle, pass('second'), DETAILS)
   const { get } = store
-  store.get = async () => {
-    throw new BackupError('unreachable', 'no answer from the store', 'memory:')
+  store.get = async (name, ...rest) => {
+    if (name === second) throw new BackupError('unreachable', 'no answer from the store', 'memory:')
+    return get.call(store, name, ...rest)
   }
-  await assert.rejects(open(pass('first')), failsWith('unreachable'))
+  await assert.rejects(open(pass('second')), failsWith('unreachable'))
+  await assert.rejects(removeSlot(store, first), failsWith('unreachable'))
   store.get = get
   store.list = async () => {
     throw new BackupError('io', 'listing', 'keys/')
