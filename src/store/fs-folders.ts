@@ -55,6 +55,7 @@ export class FsFolders {
     await this.ensure(parent)
     await this.#adopt(parent)
     if (this.#known.has(folder)) return
+    await this.#root.checkAlive() // not to fill an empty mount point
     try {
       await mkdir(this.#root.pathOf(folder), { mode: FOLDER_MODE })
     } catch (cause) {

@@ -1,7 +1,6 @@
 // Lists the objects of a local repository in the order of their names, a page at a time.
 import type { Stats } from 'node:fs'
-import { lstat, readdir, stat } from 'node:fs/promises'
-import { BackupError } from '../base/errors.ts'
+import { readdir, stat } from 'node:fs/promises'
 import type { FsRoot } from './fs-root.ts'
 import { isObjectName, NAME_SEGMENTS_MAX, TEMPORARY_FOLDER } from './object-names.ts'
 import { LIST_PAGE_MAX, type ListPage, type ObjectInfo } from './store.ts'
@@ -83,26 +82,21 @@ export class FsLister {
   }
 
   async #readFolder(folder: string) {
-    const path = this.#root.pathOf(folder)
+    const name = folder.slice(0, -1)
     try {
-      return await readdir(path, { withFileTypes: true })
+      return await readdir(this.#root.pathOf(name), { withFileTypes: true })
     } catch (cause) {
-      // "Not there" is an empty folder only while the repository is; a link that leads nowhere is a lost disk.
-      if ((await this.#root.saysAbsent(cause)) && !(await isThere(path))) return []
-      throw await this.#root.failure('listing', path, cause)
+      if (await this.#root.saysAbsent(cause, name)) return []
+      throw await this.#root.failure('listing', name, cause)
     }
   }
 
-  /** What a symbolic link leads to: folders may lie on another disk. */
+  /** What a symbolic link leads to. */
   async #target(name: string): Promise<Stats> {
-    const path = this.#root.pathOf(name)
     try {
-      return await stat(path)
+      return await stat(this.#root.pathOf(name))
     } catch (cause) {
-      throw new BackupError('unreachable', 'symbolic link in the repository leads nowhere', path, {
-        cause,
-        hint: 'mount the disk it leads to, or remove the link',
-      })
+      throw await this.#root.failure('listing', name, cause)
     }
   }
 
@@ -121,8 +115,8 @@ export class FsLister {
       const info = await stat(this.#root.pathOf(name))
       return objectInfo(name, info)
     } catch (cause) {
-      if (await this.#root.saysAbsent(cause)) return null
-      throw await this.#root.failure('listing', this.#root.pathOf(name), cause)
+      if (await this.#root.saysAbsent(cause, name)) return null
+      throw await this.#root.failure('listing', name, cause)
     }
   }
 }
@@ -137,13 +131,4 @@ interface Page {
   readonly names: string[]
   /** The folder that was read last. */
   last: Folder | undefined
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,6 @@
 // The folder of a local repository: how it is recognised, made, and told from an empty mount point.
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
 import { TEMPORARY_FOLDER } from './object-names.ts'
@@ -48,23 +48,34 @@ export class FsRoot {
     throw goneError(this.path, undefined)
   }
 
-  /** True when `cause` says that something is not there and the repository's folder itself still is. */
-  async saysAbsent(cause: unknown): Promise<boolean> {
-    const errno = errnoOf(cause)
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return false
+  /**
+   * True when `cause` says that something is not there and that is so: the repository's folder is still there, and no
+   * link on the way (folders may lie on another disk) leads nowhere. Throws `unreachable` otherwise.
+   */
+  async saysAbsent(cause: unknown, name: string): Promise<boolean> {
+    if (!isAbsence(cause)) return false
     await this.checkAlive()
-    return true
+    for (let end = name.indexOf('/'); ; end = name.indexOf('/', end + 1)) {
+      const path = this.pathOf(end < 0 ? name : name.slice(0, end))
+      try {
+        if ((await lstat(path)).isSymbolicLink()) await stat(path).catch((lost) => leadsNowhere(path, lost))
+      } catch (absent) {
+        if (isAbsence(absent)) return true
+        throw absent
+      }
+      if (end < 0) return true
+    }
   }
 
-  /** The error for an operation that failed, with what to do about it. */
-  async failure(what: string, subject: string, cause: unknown): Promise<BackupError> {
+  /** The error for an operation on `name` that failed, with what to do about it. */
+  async failure(what: string, name: string, cause: unknown): Promise<BackupError> {
     if (cause instanceof BackupError) return cause
     try {
-      await this.saysAbsent(cause)
+      await this.saysAbsent(cause, name)
     } catch (gone) {
       if (gone instanceof BackupError) return gone
     }
-    return fsError(what, subject, cause)
+    return fsError(what, this.pathOf(name), cause)
   }
 }
 
@@ -79,9 +90,8 @@ export async function openRoot(location: string, create: boolean): Promise<FsRoo
     return new FsRoot(path, { dev: info.dev, ino: info.ino })
   } catch (cause) {
     if (cause instanceof BackupError) throw cause
-    const errno = errnoOf(cause)
-    if (errno === 'ENOENT') throw notRepository(path)
-    if (errno === 'EEXIST' || errno === 'ENOTDIR') throw new BackupError('usage', 'not a folder', path, { cause })
+    if (errnoOf(cause) === 'ENOENT') throw notRepository(path)
+    if (errnoOf(cause) === 'ENOTDIR') throw new BackupError('usage', 'not a folder', path, { cause })
     throw fsError('opening repository folder', path, cause)
   }
 }
@@ -151,7 +161,7 @@ function fsErrorCode(cause: unknown): ErrorCode {
 }
 
 async function makeRoot(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  const first = await makeFolders(path)
   if (!(await isFolder(join(path, MARKER_FOLDER)))) {
     const foreign = (await readdir(path)).find((name) => !HARMLESS.has(name))
     if (foreign !== undefined) {
@@ -159,7 +169,7 @@ async function makeRoot(path: string): Promise<void> {
         hint: 'choose a new or an empty folder for the repository',
       })
     }
-    await mkdir(join(path, MARKER_FOLDER), { recursive: true, mode: FOLDER_MODE })
+    await makeFolders(join(path, MARKER_FOLDER))
   }
   await syncFolder(path)
   if (first === undefined) return
@@ -167,6 +177,22 @@ async function makeRoot(path: string): Promise<void> {
   for (let folder = path; folder.length >= first.length; folder = dirname(folder)) {
     await syncFolder(dirname(folder))
   }
+}
+
+/** The uppermost folder that was made, if any. Node's own recursive mkdir says ENOENT where a read-only disk is why. */
+async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode: FOLDER_MODE })
+    return path
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return undefined
+    if (errnoOf(cause) !== 'ENOENT' || dirname(path) === path) throw cause
+  }
+  const first = await makeFolders(dirname(path))
+  await mkdir(path, { mode: FOLDER_MODE }).catch((cause) => {
+    if (errnoOf(cause) !== 'EEXIST') throw cause
+  })
+  return first ?? path
 }
 
 /** Now by the clock of the file system, which may be another machine's. */
@@ -185,9 +211,20 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return false
+    if (isAbsence(cause)) return false
     throw cause
   }
+}
+
+function isAbsence(cause: unknown): boolean {
+  return errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR'
+}
+
+function leadsNowhere(path: string, cause: unknown): never {
+  throw new BackupError('unreachable', 'symbolic link in the repository leads nowhere', path, {
+    cause,
+    hint: 'mount the disk it leads to, or remove the link',
+  })
 }
 
 function notRepository(path: string): BackupError {

@@ -104,7 +104,7 @@ export class FsStore implements Store {
         const info = await stat(this.#root.pathOf(name))
         return info.isFile() ? objectInfo(name, info) : null
       } catch (cause) {
-        if (await this.#root.saysAbsent(cause)) return null
+        if (await this.#root.saysAbsent(cause, name)) return null
         throw cause
       }
     })
@@ -121,7 +121,7 @@ export class FsStore implements Store {
       try {
         await unlink(this.#root.pathOf(name))
       } catch (cause) {
-        if (await this.#root.saysAbsent(cause)) return false
+        if (await this.#root.saysAbsent(cause, name)) return false
         // unlink of a folder is EISDIR on Linux and EPERM elsewhere.
         if ((await lstat(this.#root.pathOf(name))).isDirectory()) return false
         throw cause
@@ -138,8 +138,9 @@ export class FsStore implements Store {
     // The folder is made durable while the bytes are written.
     const ensuring = this.#folders.ensure(folderOf(name))
     ensuring.catch(() => {})
-    const temporary = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
-    const handle = await this.#openTemporary(temporary)
+    const temporaryName = `${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`
+    const handle = await this.#openTemporary(temporaryName)
+    const temporary = this.#root.pathOf(temporaryName)
     let created = false
     try {
       await writeAll(handle, parts)
@@ -155,11 +156,12 @@ export class FsStore implements Store {
     return created
   }
 
-  async #openTemporary(path: string): Promise<FileHandle> {
+  async #openTemporary(name: string): Promise<FileHandle> {
+    const path = this.#root.pathOf(name)
     try {
       return await open(path, 'wx', OBJECT_MODE)
     } catch (cause) {
-      if (!(await this.#root.saysAbsent(cause))) throw cause
+      if (!(await this.#root.saysAbsent(cause, name))) throw cause
       await mkdir(this.#root.pathOf(TEMPORARY_FOLDER), { mode: FOLDER_MODE, recursive: true })
       return open(path, 'wx', OBJECT_MODE)
     }
@@ -216,7 +218,7 @@ export class FsStore implements Store {
   }
 
   async #notFound(name: string, cause: unknown): Promise<never> {
-    if (await this.#root.saysAbsent(cause)) throw new BackupError('not-found', 'no such object', name, { cause })
+    if (await this.#root.saysAbsent(cause, name)) throw new BackupError('not-found', 'no such object', name, { cause })
     throw cause
   }
 
@@ -224,7 +226,7 @@ export class FsStore implements Store {
     try {
       return await step()
     } catch (cause) {
-      throw await this.#root.failure(what, this.#root.pathOf(name), cause)
+      throw await this.#root.failure(what, name, cause)
     }
   }
 }

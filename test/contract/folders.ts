@@ -21,6 +21,9 @@ export interface MountedFolder {
  * that is a failure: a test that never runs there protects nothing.
  */
 export function mountedExt4(t: TestContext, bytes: number): MountedFolder | null {
+  let mounted = false
+  // First, because hooks run in the order in which they were set up.
+  t.after(() => mounted && execFileSync('umount', ['-l', path], { stdio: 'pipe' }))
   const folder = temporaryFolder(t)
   const image = join(folder, 'image')
   const path = join(folder, 'mounted')
@@ -37,6 +40,6 @@ export function mountedExt4(t: TestContext, bytes: number): MountedFolder | null
     t.skip(reason)
     return null
   }
-  t.after(() => execFileSync('umount', [path], { stdio: 'pipe' }))
+  mounted = true
   return { path, remountReadOnly: () => execFileSync('mount', ['-o', 'remount,ro', path], { stdio: 'pipe' }) }
 }
