@@ -173,7 +173,7 @@ _holdfast() {
   fi
   case $command in
     '')
-      if [[ $words[CURRENT] == -* ]]; then _arguments -s "$globals[@]"; return; fi
+      if ((skip)) || [[ $words[CURRENT] == -* ]]; then _arguments -s "$globals[@]"; return; fi
 ${menu(top)}
 ${[...groups].map(([group, members]) => `    ${group})\n${menu(members.map((member) => [member, briefs.get(`${group} ${member}`) ?? '']))}`).join('\n')}
 ${commandCases.join('\n')}
@@ -198,52 +198,57 @@ function zshAction(completes: Completes): string {
 }
 
 function fishScript(commands: readonly ManCommand[]): string {
-  const groups = groupsOf(commands)
   const briefs = new Map(commands.map(({ words }) => [words.name, words.brief]))
+  const valued = globalFlagParts().filter(({ placeholder }) => placeholder !== undefined)
   const lines = [
     '# fish completion for holdfast; load with: holdfast completion fish | source',
+    'function __holdfast_words',
+    '  set -l words; set -l skip 0',
+    '  for token in (commandline -opc)[2..-1]',
+    '    if test $skip = 1; set skip 0; continue; end',
+    '    switch $token',
+    `      case ${valued.flatMap(dashed).join(' ')}; set skip 1`,
+    "      case '-*'",
+    "      case '*'; set -a words $token",
+    '    end',
+    '  end',
+    "  string join ' ' -- $words; or echo",
+    'end',
+    'function __holdfast_at; test "$(__holdfast_words)" = "$argv[1]"; end',
+    "function __holdfast_in; string match -qr -- '^'$argv[1]'( |$)' \"$(__holdfast_words)\"; end",
     'complete -c holdfast -f',
     ...globalFlagParts().map((flag) => fishFlag('', flag)),
   ]
-  for (const name of firstWords(commands)) {
-    lines.push(
-      `complete -c holdfast -n __fish_use_subcommand -a ${name} -d ${fishQuoted(briefs.get(name) ?? `${name} commands`)}`,
-    )
-  }
-  for (const [group, members] of groups) {
-    const condition = `__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${members.join(' ')}`
-    for (const member of members) {
-      lines.push(
-        `complete -c holdfast -n ${fishQuoted(condition)} -a ${member} -d ${fishQuoted(briefs.get(`${group} ${member}`) ?? '')}`,
-      )
-    }
+  const offer = (condition: string, name: string, brief: string) =>
+    `complete -c holdfast -n ${fishQuoted(condition)} -a ${name} -d ${fishQuoted(brief)}`
+  for (const name of firstWords(commands))
+    lines.push(offer("__holdfast_at ''", name, briefs.get(name) ?? `${name} commands`))
+  for (const [group, members] of groupsOf(commands)) {
+    for (const member of members)
+      lines.push(offer(`__holdfast_at ${group}`, member, briefs.get(`${group} ${member}`) ?? ''))
   }
   for (const { words, parameters } of commands) {
-    const condition = words.name
-      .split(' ')
-      .map((word) => `__fish_seen_subcommand_from ${word}`)
-      .join('; and ')
-    for (const flag of flagParts(parameters)) lines.push(fishFlag(`-n ${fishQuoted(condition)} `, flag))
+    const condition = fishQuoted(`__holdfast_in '${words.name}'`)
+    for (const flag of flagParts(parameters)) lines.push(fishFlag(`-n ${condition} `, flag))
     const completes = argumentParts(parameters).at(0)?.completes
-    if (completes === 'file' || completes === 'directory')
-      lines.push(`complete -c holdfast -n ${fishQuoted(condition)} -F`)
+    if (completes === 'file' || completes === 'directory') lines.push(`complete -c holdfast -n ${condition} -F`)
     else if (completes !== undefined)
-      lines.push(`complete -c holdfast -n ${fishQuoted(condition)} -a ${fishQuoted(completes.join(' '))}`)
+      lines.push(`complete -c holdfast -n ${condition} -a ${fishQuoted(completes.join(' '))}`)
   }
   return `${lines.join('\n')}\n`
 }
 
 function fishFlag(condition: string, flag: FlagPart): string {
   const alias = flag.alias === undefined ? '' : `-s ${flag.alias} `
-  const { completes } = flag
-  const values =
-    completes === undefined
-      ? '-x'
-      : typeof completes === 'string'
-        ? '-r -F'
-        : `-x -a ${fishQuoted(completes.join(' '))}`
-  const value = flag.placeholder === undefined ? '' : `${values} `
+  const value = flag.placeholder === undefined ? '' : `${fishValues(flag.completes)} `
   return `complete -c holdfast ${condition}-l ${flag.name} ${alias}${value}-d ${fishQuoted(flag.brief)}`
+}
+
+function fishValues(completes: Completes): string {
+  if (completes === undefined) return '-x'
+  if (completes === 'file') return '-r -F'
+  const words = completes === 'directory' ? '(__fish_complete_directories (commandline -ct))' : completes.join(' ')
+  return `-x -a ${fishQuoted(words)}`
 }
 
 function dashed(flag: FlagPart): string[] {

@@ -2,7 +2,6 @@
 import { timespecToMs } from '../base/time.ts'
 import type { Matcher } from '../ops/browse/glob.ts'
 import type { Entry, EntryKind } from '../format/entry-model.ts'
-import { bytesOfText } from './native-text.ts'
 
 export interface EntryFilter {
   readonly ignoreCase?: boolean
@@ -19,9 +18,9 @@ export interface EntryFilter {
 export function entryMatcher(
   patterns: readonly string[],
   filter: EntryFilter,
-  globMatcher: (pattern: Uint8Array, ignoreCase: boolean) => Matcher,
+  globMatcher: (pattern: string, ignoreCase: boolean) => Matcher,
 ): (path: Uint8Array, entry: Entry) => boolean {
-  const matcher = (pattern: string) => globMatcher(bytesOfText(pattern), filter.ignoreCase === true)
+  const matcher = (pattern: string) => globMatcher(pattern, filter.ignoreCase === true)
   const names = patterns.filter((pattern) => !pattern.includes('/')).map(matcher)
   const paths = patterns
     .filter((pattern) => pattern.includes('/'))

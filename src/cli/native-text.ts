@@ -1,30 +1,14 @@
-// Names are bytes; programs pass text around. Here every byte string has exactly one text and back: valid UTF-8 is
-// itself, and a byte that is not part of valid UTF-8 becomes the lone surrogate U+DC00 + byte (as in Python's PEP 383).
-// The command line uses such text for arguments and for names, and only escape.ts and json-lines.ts let it out.
-import { isUtf8 } from 'node:buffer'
+// Names are bytes; programs pass text around. Here every byte string has exactly one text and back, as rules see them
+// (source/path-text.ts): a byte that is not part of valid UTF-8 is the lone surrogate U+DC00 + byte. Arguments and names
+// are such text within the command line; only escape.ts and json-lines.ts let it out.
 import { readFileSync } from 'node:fs'
-import { asBuffer, utf8 } from '../base/bytes.ts'
+import { utf8 } from '../base/bytes.ts'
+import { textOfBytes } from '../source/path-text.ts'
+
+export { textOfBytes }
 
 const LONE_BYTE = /[\udc80-\udcff]/
 const LONE_BYTES = /(?<![\ud800-\udbff])[\udc80-\udcff]/g
-
-/** Text that stands for these bytes and for no others. */
-export function textOfBytes(bytes: Uint8Array): string {
-  if (isUtf8(bytes)) return asBuffer(bytes).toString('utf8')
-  let text = ''
-  for (let at = 0; at < bytes.length;) {
-    const length = sequenceLength(bytes[at]!)
-    const sequence = bytes.subarray(at, at + length)
-    if (sequence.length === length && isUtf8(sequence)) {
-      text += asBuffer(sequence).toString('utf8')
-      at += length
-    } else {
-      text += String.fromCharCode(0xdc00 + bytes[at]!)
-      at++
-    }
-  }
-  return text
-}
 
 /** The bytes that `textOfBytes` made this text from; for any other text, its UTF-8. */
 export function bytesOfText(text: string): Uint8Array {
@@ -64,11 +48,4 @@ function readOwnCommandLine(): Uint8Array[] | null {
     from = end + 1
   }
   return parts
-}
-
-/** How many bytes the UTF-8 sequence has that begins with this byte; 1 also for bytes that cannot begin one. */
-function sequenceLength(first: number): number {
-  if (first >= 0xf0) return 4
-  if (first >= 0xe0) return 3
-  return first >= 0xc0 ? 2 : 1
 }

@@ -1,7 +1,6 @@
 // `--include` and `--exclude` of restore: which paths of a snapshot are wanted.
 import { globMatcher, type Matcher } from '../ops/browse/glob.ts'
 import type { PathFilter } from '../ops/restore/options.ts'
-import { bytesOfText } from './native-text.ts'
 
 const SLASH = 0x2f
 
@@ -23,10 +22,10 @@ export function pathFilter(include: readonly string[], exclude: readonly string[
 export function pathMatcher(pattern: string): Matcher {
   const trimmed = pattern.length > 1 ? pattern.replace(/\/+$/, '') : pattern
   if (!trimmed.includes('/')) {
-    const matches = globMatcher(bytesOfText(trimmed))
+    const matches = globMatcher(trimmed)
     return (path) => matches(path.subarray(path.lastIndexOf(SLASH) + 1))
   }
-  return globMatcher(bytesOfText(/^(\/|\*\*)/.test(trimmed) ? trimmed : `**/${trimmed}`))
+  return globMatcher(/^(\/|\*\*)/.test(trimmed) ? trimmed : `**/${trimmed}`)
 }
 
 function selfOrAbove(path: Uint8Array): Uint8Array[] {

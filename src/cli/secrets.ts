@@ -1,14 +1,11 @@
 // Where the passphrase comes from, in this order: what the command line says, the environment, the configuration, the
 // person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { readFileSync, statSync } from 'node:fs'
+import { displayText } from '../base/bytes.ts'
 import { BackupError, wrap } from '../base/errors.ts'
+import type { Credential } from '../repo/credentials.ts'
 import type { Context } from './context.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
-
-/** What opens a repository. */
-export type Credential =
-  | { readonly kind: 'passphrase'; readonly passphrase: string }
-  | { readonly kind: 'key-file'; readonly file: string; readonly text: string }
 
 const WAYS_TO_GIVE = 'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file'
 /** A passphrase or key file longer than this is a mistake in the file's name. */
@@ -18,9 +15,8 @@ const ATTEMPTS = 3
 
 /** The credential to open an existing repository. Throws `usage` when there is nobody to ask. */
 export async function findCredential(context: Context, location: string): Promise<Credential> {
-  const keyFile = await keyFileName(context)
-  if (keyFile !== undefined)
-    return { kind: 'key-file', file: keyFile, text: readSecretFile('reading key file', keyFile) }
+  const fromFile = await keyFileCredential(context)
+  if (fromFile !== undefined) return fromFile
   const given = await givenPassphrase(context)
   if (given !== undefined) return { kind: 'passphrase', passphrase: given }
   return withTerminal(async (terminal) => ({
@@ -29,9 +25,18 @@ export async function findCredential(context: Context, location: string): Promis
   }))
 }
 
-/** A passphrase for something new: given without asking, or typed twice. */
-export async function newPassphrase(context: Context, purpose: string): Promise<string> {
-  return (await givenPassphrase(context)) ?? (await askTwice(purpose))
+/** The credential for a new repository: like `findCredential`, but a passphrase is typed twice. */
+export async function credentialForNew(context: Context, location: string): Promise<Credential> {
+  const fromFile = await keyFileCredential(context)
+  if (fromFile !== undefined) return fromFile
+  return { kind: 'passphrase', passphrase: (await givenPassphrase(context)) ?? (await askTwice(location)) }
+}
+
+async function keyFileCredential(context: Context): Promise<Credential | undefined> {
+  const file = await keyFileName(context)
+  if (file === undefined) return undefined
+  const { parseKeyFile } = await import('../crypto/keyfile.ts')
+  return { kind: 'key-file', secret: parseKeyFile(readSecretFile('reading key file', file), file) }
 }
 
 /** Asks twice for a passphrase, whatever the environment holds. */
@@ -47,7 +52,7 @@ export async function askTwice(purpose: string): Promise<string> {
 
 /** The passphrase of a file: everything but one line end at its end. */
 export function passphraseFromFile(file: string): string {
-  return nonEmpty(withoutLineEnd(readSecretFile('reading passphrase file', file)), file)
+  return nonEmpty(withoutLineEnd(displayText(readSecretFile('reading passphrase file', file))), file)
 }
 
 async function keyFileName(context: Context): Promise<string | undefined> {
@@ -130,12 +135,12 @@ async function withTerminal<T>(ask: (terminal: Terminal) => Promise<T>): Promise
   }
 }
 
-function readSecretFile(what: string, file: string): string {
+function readSecretFile(what: string, file: string): Uint8Array {
   try {
     const { size } = statSync(file)
     if (size > SECRET_SIZE_MAX)
       throw new BackupError('limit', `it has ${size} bytes, more than ${SECRET_SIZE_MAX}`, file)
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (cause) {
     throw wrap(what, file, cause)
   }

@@ -1,11 +1,121 @@
-// How snapshots and entries look: as columns for people, as JSON for programs.
-import { displayText } from '../base/bytes.ts'
-import type { Entry } from '../format/entry-model.ts'
-import { TROUBLE } from '../format/entry-model.ts'
-import type { SnapshotInfo } from '../repo/snapshots.ts'
+// How snapshots look: a row for people, an object for programs; and which ones a command's flags choose.
+import { toHex } from '../base/bytes.ts'
+import { filterSnapshots, type SnapshotFilter } from '../ops/snapshot-filter.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { escapeName, escapeText } from './escape.ts'
-import { jsonName, jsonTime, type JsonValue } from './json-lines.ts'
-import { formatLocalTime, formatMode } from './units.ts'
+import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
+import { bytesOfText } from './native-text.ts'
+import type { Column } from './table.ts'
+import { formatCount, formatLocalTime, formatSize } from './units.ts'
 
-/** Digits of a snapshot's id that are shown; any unambiguous prefix of at least this many is accepted as well. */
-export const SHORT_ID = 10
+/** Digits of a snapshot's id that are shown; the beginning of an id is accepted everywhere. */
+const SHORT_ID_LENGTH = 10
+
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID_LENGTH)
+}
+
+export interface SnapshotChoice {
+  readonly host?: string
+  readonly tag?: readonly string[]
+  /** A path that they must hold. */
+  readonly source?: string
+  /** Only the newest so many. */
+  readonly last?: number
+  /** Only these. */
+  readonly snapshot?: readonly string[]
+}
+
+/** What choosing asks of a repository. */
+export interface SnapshotSource {
+  snapshots(): Promise<SnapshotInfo[]>
+  findSnapshot(spec: string): Promise<SnapshotInfo>
+}
+
+/** The snapshots that flags choose, the oldest first. Throws `not-found` for one that is named and not there. */
+export async function chosenSnapshots(repository: SnapshotSource, choice: SnapshotChoice): Promise<SnapshotInfo[]> {
+  const { host, tag, source, last, snapshot: named } = choice
+  const filter: SnapshotFilter = { host, tags: tag, source: source === undefined ? undefined : bytesOfText(source) }
+  const all =
+    named === undefined || named.length === 0 ? await repository.snapshots() : await findAll(repository, named)
+  const kept = new Set(
+    filterSnapshots(
+      all.map(({ body }) => body),
+      filter,
+    ),
+  )
+  const chosen = all.filter(({ body }) => kept.has(body))
+  return last === undefined ? chosen : chosen.slice(-last)
+}
+
+async function findAll(repository: SnapshotSource, specs: readonly string[]): Promise<SnapshotInfo[]> {
+  const found: SnapshotInfo[] = []
+  for (const spec of specs) found.push(await repository.findSnapshot(spec))
+  return found
+}
+
+export const SNAPSHOT_COLUMNS: readonly Column[] = [
+  { title: 'ID' },
+  { title: 'TIME' },
+  { title: 'HOST' },
+  { title: 'FILES', align: 'right' },
+  { title: 'SIZE', align: 'right' },
+  { title: 'STORED', align: 'right' },
+  { title: 'SOURCES' },
+]
+
+export function snapshotRow({ id, body, confirmed }: SnapshotInfo): string[] {
+  const { stats } = body
+  const notes = [
+    ...(body.partial ? ['partial'] : []),
+    ...(confirmed ? [] : ['unconfirmed']),
+    ...body.tags.map((tag) => `#${escapeText(tag)}`),
+  ]
+  return [
+    shortId(id),
+    formatLocalTime(body.started),
+    escapeText(body.host),
+    formatCount(stats.files),
+    formatSize(stats.bytes),
+    formatSize(stats.storedBytes),
+    [...body.sources.map((source) => escapeName(source)), ...notes.map((note) => `[${note}]`)].join(' '),
+  ]
+}
+
+/** The fields of docs/json.md, "Snapshots". */
+export function snapshotRecord(
+  { id, wid, seq, body, confirmed, storedSize }: SnapshotInfo,
+  type = 'snapshot',
+): JsonRecord {
+  const { stats } = body
+  return {
+    type,
+    id,
+    short_id: shortId(id),
+    writer: wid,
+    sequence: seq,
+    started: jsonTime(body.started),
+    ended: jsonTime(body.ended),
+    host: body.host,
+    user: body.user,
+    sources: body.sources.map((source) => jsonName(source)),
+    tags: body.tags,
+    description: body.description,
+    partial: body.partial,
+    confirmed,
+    troubles: body.troubleCount,
+    parent: body.parent === undefined ? undefined : toHex(body.parent),
+    tool_version: body.toolVersion,
+    object_size: storedSize,
+    files: stats.files,
+    directories: stats.directories,
+    others: stats.others,
+    bytes: stats.bytes,
+    new_files: stats.newFiles,
+    changed_files: stats.changedFiles,
+    unchanged_files: stats.unchangedFiles,
+    new_blobs: stats.newBlobs,
+    new_bytes: stats.newPlainBytes,
+    stored_bytes: stats.storedBytes,
+  }
+}

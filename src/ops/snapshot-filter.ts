@@ -1,5 +1,4 @@
 // Which snapshots a command is about.
-import { displayText } from '../base/bytes.ts'
 import { contains } from './browse/tree-path.ts'
 
 export interface SnapshotFilter {
@@ -28,12 +27,4 @@ export function filterSnapshots<S extends Filterable>(
       tags.every((tag) => snapshot.tags.includes(tag)) &&
       (source === undefined || snapshot.sources.some((root) => contains(root, source))),
   )
-}
-
-/** What a filter asks for, for a message that nothing passed it. */
-export function describeFilter({ host, tags = [], source }: SnapshotFilter): string {
-  const parts = host === undefined ? [] : [`host ${host}`]
-  if (tags.length > 0) parts.push(`tags ${tags.join(', ')}`)
-  if (source !== undefined) parts.push(`source ${displayText(source)}`)
-  return parts.join(', ')
 }

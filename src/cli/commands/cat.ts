@@ -29,8 +29,8 @@ export const cat = defineCommand<{}, [SnapshotPath]>({
       import('../../ops/cat.ts'),
     ])
     await withRepository(context, async (repository) => {
-      const { root } = await repository.findSnapshot(snapshot)
-      for await (const piece of catFile(repository, root, path)) await context.out.bytes(piece)
+      const { body } = await repository.findSnapshot(snapshot)
+      for await (const piece of catFile(repository, body.root, path)) await context.out.bytes(piece)
     })
   },
 })

@@ -50,8 +50,8 @@ export const diff = defineCommand<{ metadata?: boolean; summary?: boolean }, [Sn
       const [older, newer] = [await repository.findSnapshot(from.snapshot), await repository.findSnapshot(to.snapshot)]
       const result = await diffSnapshots({
         reader: repository,
-        from: { root: older.root, path: from.path },
-        to: { root: newer.root, path: to.path },
+        from: { root: older.body.root, path: from.path },
+        to: { root: newer.body.root, path: to.path },
         metadata: flags.metadata === true,
         onChange(change, path, before, after) {
           if (flags.summary === true) return

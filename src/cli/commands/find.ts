@@ -81,7 +81,7 @@ export const find = defineCommand<FindFlags, string[]>({
       const versions = await findInSnapshots({
         reader: repository,
         snapshots: snapshots.toReversed(),
-        rootOf: ({ root }) => root,
+        rootOf: ({ body }) => body.root,
         matches,
         onSnapshot: (done) =>
           reporter.onEvent({

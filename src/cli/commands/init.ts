@@ -1,10 +1,7 @@
 import { defineCommand } from '../command.ts'
-import { oneOf, text } from '../flags.ts'
-
-export const SUITES = ['aes-256-gcm', 'chacha20-poly1305', 'none'] as const
+import { text } from '../flags.ts'
 
 type InitFlags = {
-  readonly suite?: (typeof SUITES)[number]
   readonly newKeyFile?: string
   readonly label?: string
 }
@@ -25,10 +22,6 @@ export const init = defineCommand<InitFlags>({
   ],
   parameters: {
     flags: {
-      suite: oneOf(
-        SUITES,
-        'Encryption; `none` only authenticates, anybody can read. The default is what is fastest here',
-      ),
       newKeyFile: text('FILE', 'Write a new key file and use it instead of a passphrase'),
       label: text('TEXT', 'Name of the first key, shown by `key list`'),
     },

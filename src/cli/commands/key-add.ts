@@ -22,7 +22,7 @@ export const keyAdd = defineCommand<{ newKeyFile?: string; newPasswordFile?: str
     },
   },
   async run(context, flags) {
-    const [{ withRepository }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withRepository(context, (repository) => keys.addKey(context, repository, flags))
+    const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
+    await withKeys(context, (opened) => keys.addKey(context, opened, flags))
   },
 })

@@ -9,7 +9,7 @@ export const keyList = defineCommand({
   examples: [{ command: 'holdfast key list', what: 'who can open this?' }],
   parameters: {},
   async run(context) {
-    const [{ withRepository }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withRepository(context, (repository) => keys.listKeys(context, repository))
+    const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
+    await withKeys(context, (opened) => keys.listKeys(context, opened))
   },
 })

@@ -10,7 +10,7 @@ export const keyPasswd = defineCommand<{ newPasswordFile?: string }>({
   examples: [{ command: 'holdfast key passwd', what: 'change it' }],
   parameters: { flags: { newPasswordFile: text('FILE', 'Read the new passphrase from this file') } },
   async run(context, flags) {
-    const [{ withRepository }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withRepository(context, (repository) => keys.changePassphrase(context, repository, flags))
+    const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
+    await withKeys(context, (opened) => keys.changeKey(context, opened, flags))
   },
 })

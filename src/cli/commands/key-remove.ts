@@ -11,7 +11,7 @@ export const keyRemove = defineCommand<{}, [string]>({
     positional: { kind: 'tuple', parameters: [{ placeholder: 'KEY', brief: 'Beginning of its id', parse: String }] },
   },
   async run(context, _flags, id) {
-    const [{ withRepository }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withRepository(context, (repository) => keys.removeKey(context, repository, id))
+    const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
+    await withKeys(context, (opened) => keys.removeKey(context, opened, id))
   },
 })

@@ -33,10 +33,10 @@ export const ls = defineCommand<{ recursive?: boolean; long?: boolean }, [Snapsh
       import('../entry-view.ts'),
     ])
     await withRepository(context, async (repository) => {
-      const { root } = await repository.findSnapshot(snapshot)
+      const { body } = await repository.findSnapshot(snapshot)
       await listTree({
         reader: repository,
-        root,
+        root: body.root,
         path,
         recursive: flags.recursive === true,
         onEntry(at, entry) {

@@ -94,7 +94,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       const result = await stoppable(context, 'what is restored so far stays; the same command goes on', (signal) =>
         restore({
           repo: repository,
-          root: chosen.root,
+          root: chosen.body.root,
           ...(path.length === 0 ? {} : { path }),
           target,
           ...(filter === undefined ? {} : { filter }),

@@ -1,0 +1,85 @@
+// Creates a repository and its first key.
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { BackupError, doingSync } from '../base/errors.ts'
+import { secureRandom } from '../base/random.ts'
+import type { Credential } from '../repo/credentials.ts'
+import type { Repository } from '../repo/repository.ts'
+import type { Store } from '../store/store.ts'
+import type { Context } from './context.ts'
+import { escapeName } from './escape.ts'
+import { credentialForNew } from './secrets.ts'
+import { openStore, repositoryLocation } from './stores.ts'
+
+export interface CreationFlags {
+  readonly newKeyFile?: string
+  readonly label?: string
+}
+
+/** `holdfast init`. */
+export async function initRepository(context: Context, flags: CreationFlags): Promise<void> {
+  const { location } = await repositoryLocation(context)
+  const store = await openStore(context, location, true)
+  try {
+    await refuseIfThere(store)
+    const { newKeyFile } = flags
+    const credential =
+      newKeyFile === undefined ? await credentialForNew(context, location) : await writeKeyFile(newKeyFile)
+    const repository = await createAt(context, store, credential, flags.label)
+    context.out.line(`created an encrypted repository at ${escapeName(store.location)}`)
+    context.reporter.note(keepWarning(credential.kind, flags.newKeyFile))
+    context.out.record({ type: 'repository', location: store.location, id: Buffer.from(repository.id).toString('hex') })
+  } finally {
+    await store.close()
+  }
+}
+
+/** A new repository in an empty store. */
+export async function createAt(
+  context: Context,
+  store: Store,
+  credential: Credential,
+  label = '',
+): Promise<Repository> {
+  const [{ createRepository }, { DEFAULT_PARAMS }, { initHashing }] = await Promise.all([
+    import('../repo/create-repository.ts'),
+    import('../chunker/params.ts'),
+    import('../crypto/hash.ts'),
+  ])
+  await initHashing()
+  const { clock } = context
+  return createRepository(store, { credential, label, clock, random: secureRandom, chunker: DEFAULT_PARAMS })
+}
+
+export function keepWarning(kind: Credential['kind'], keyFile?: string): string {
+  if (kind === 'passphrase')
+    return 'Keep the passphrase where this machine cannot lose it: without it nobody can read the backups.'
+  const name = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
+  return `Keep ${name} where this machine cannot lose it: without it nobody can read the backups.`
+}
+
+/** Writes a new key file, which must not exist, readable by its owner only; returns what it opens. */
+export async function writeKeyFile(file: string): Promise<Credential> {
+  const { formatKeyFile, newKeyFileSecret } = await import('../crypto/keyfile.ts')
+  const secret = newKeyFileSecret(secureRandom)
+  doingSync('writing key file', file, () => {
+    const fd = openSync(file, 'wx', 0o600)
+    try {
+      writeSync(fd, formatKeyFile(secret))
+      fsyncSync(fd)
+    } catch (cause) {
+      rmSync(file, { force: true })
+      throw cause
+    } finally {
+      closeSync(fd)
+    }
+  })
+  return { kind: 'key-file', secret }
+}
+
+/** Before anybody is asked for a passphrase or gets a key file. Throws `exists`. */
+async function refuseIfThere(store: Store): Promise<void> {
+  if ((await store.list('format/')).objects.length === 0) return
+  throw new BackupError('exists', 'there is a repository already', store.location, {
+    hint: 'use it as it is, or choose another place',
+  })
+}
