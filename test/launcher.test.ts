@@ -136,6 +136,7 @@ printf '%s\\n' "$*" >>"$NPM_CALLS"
 [ -z "$NPM_FAILS" ] || { echo 'npm error network request failed' >&2; exit 1; }
 sleep 0.3
 mkdir "$3/node_modules"
+[ -z "$NPM_LEAVES_OUT" ] || exit 0
 if grep -q node-linux "$3/package.json"; then
   for cpu in x64 arm64; do
     mkdir -p "$3/node_modules/node-linux-$cpu/bin"
@@ -282,6 +283,18 @@ test('an installation that fails changes nothing, shows what npm said and what t
   assert.equal(readFileSync(join(checkout.root, 'node_modules/.package-lock.json'), 'utf8'), before)
   assert.deepEqual(checkout.leftOver(), [])
   seen(checkout.run())
+})
+
+test('a platform package that npm could not fetch, which it does not mind, is noticed', (t) => {
+  const checkout = new Checkout(t)
+  const libraries = checkout.run([], { env: { NPM_LEAVES_OUT: '1' } })
+  assert.equal(libraries.status, 69)
+  assert.match(libraries.stderr, /npm could not install .*\n {2}try: check the network/)
+  checkout.program('node', OLD_NODE)
+  const node = checkout.run([], { env: { NPM_LEAVES_OUT: '1' } })
+  assert.equal(node.status, 69)
+  assert.match(node.stderr, /npm could not install what tools\/runtime\/package-lock\.json lists\n/)
+  assert.equal(existsSync(join(checkout.root, 'node_modules')), false)
 })
 
 test('missing or old npm is named with what to do', (t) => {
