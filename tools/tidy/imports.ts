@@ -62,7 +62,7 @@ export function checkImports(tree: Tree, dependencies: readonly string[]): Findi
   return [
     ...files.filter((file) => MAY_IMPORT[folderOf(file)] === undefined).map(unknownFolder),
     ...imports.flatMap((i) => wrongDirection(tree, i)),
-    ...circles(imports.filter((i) => isProduct(i.from) && i.how !== 'later')),
+    ...circles(imports.filter((i) => isProduct(i.from) && i.how === 'static')),
     ...checkPackages(imports, dependencies),
   ]
 }
@@ -98,7 +98,7 @@ function pathBetween(tree: Tree, start: string, folder: string): string[] {
   return []
 }
 
-/** Circles of files, each reported once. A type import counts: whoever reads one file has to read them all; `import()` not. */
+/** Circles of files, each reported once. Types may point back: they are gone when the program runs. */
 function circles(imports: readonly Import[]): Finding[] {
   const edges = Map.groupBy(imports, (i) => i.from)
   const done = new Set<string>()
