@@ -1,6 +1,6 @@
 # Sourced by ./holdfast and by the scripts in tools/. Given `root` (the checkout), `ready KIND || prepare KIND` leaves in
 # `node` a Node that can run the sources, with the locked libraries beside them. KIND is `runtime` or `all` (with what the
-# tests need). POSIX sh only.
+# tests need). POSIX sh, with `-nt` and `-O`, which dash, bash and busybox have.
 #
 # node_modules/.holdfast records what was found, so that a start costs a few file tests and no process:
 #   line 1: runtime | all       which libraries are installed
