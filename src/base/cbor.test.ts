@@ -112,7 +112,13 @@ test('encodings are those of RFC 8949, appendix A', () => {
     ['80', []],
     ['83 01 82 02 03 82 04 05', [1, [2, 3], [4, 5]]],
     ['a0', new Map()],
-    ['a2 01 02 03 04', new Map([[1, 2], [3, 4]])], // oxfmt-ignore
+    [
+      'a2 01 02 03 04',
+      new Map([
+        [1, 2],
+        [3, 4],
+      ]),
+    ],
   ]
   for (const [encoded, value] of table) {
     assert.equal(toHex(write(new CborWriter(), value).finish()), encoded.replaceAll(' ', ''))
@@ -129,7 +135,6 @@ test('a map of more than 23, 255 and 65,535 keys is written with the shortest he
     [65535, 'b9ffff'],
     [65536, 'ba00010000'],
   ] as const) {
-    // oxfmt-ignore
     const w = new CborWriter().openMap()
     for (let key = 0; key < count; key++) w.key(key).uint(0)
     const bytes = w.closeMap().finish()

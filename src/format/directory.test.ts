@@ -27,7 +27,14 @@ const directories = fc
   .array(bytesOf(16), { minLength: 1, maxLength: 4 })
   .chain((sessions) => tables(sessions.length).map((blocks) => ({ sessions, blocks })))
 
-const block: DirectoryBlock = { storedLength: 90, plainLength: 50, codec: 0, session: 0, locs: new Uint8Array(48), lengths: new Uint32Array([20, 30]) } // oxfmt-ignore
+const block: DirectoryBlock = {
+  storedLength: 90,
+  plainLength: 50,
+  codec: 0,
+  session: 0,
+  locs: new Uint8Array(48),
+  lengths: new Uint32Array([20, 30]),
+}
 const small: PackDirectory = { sessions: [new Uint8Array(16)], blocks: [block] }
 const withBlock = (change: Partial<DirectoryBlock>): PackDirectory => ({ ...small, blocks: [{ ...block, ...change }] })
 
@@ -126,7 +133,6 @@ test('the numbers of a trailer fit together', () => {
     { directoryLength: 47, packLength: 203 },
     { directoryOffset: 2 ** 26, packLength: 2 ** 26 + 104 },
   ]) {
-    // oxfmt-ignore
     assert.throws(() => encodeTrailer({ ...trailer, ...change }), AssertionFailed)
   }
   // Parity of a later version lies between directory and trailer; readers that do not use it skip it.

@@ -70,14 +70,20 @@ test('segments are read back as they were written', () => {
 })
 
 test('damage anywhere in a segment is noticed and named', () => {
-  const bytes = encodeIndexSegment({ sessions, packs: [packOfBlobs(2)] }, { sealer: fixedSealer(), signer: fixedSigner() }) // oxfmt-ignore
+  const bytes = encodeIndexSegment(
+    { sessions, packs: [packOfBlobs(2)] },
+    { sealer: fixedSealer(), signer: fixedSigner() },
+  )
   const reader = { sealer: fixedSealer(), publicKey: fixedSigner().publicKey }
   const options = { subject: 'index/x', authenticated: true }
   assertDamageIsNamed(bytes, (b) => decodeIndexSegment(b, 'index/x', reader), options)
 })
 
 test('damage anywhere in an opened body is an error with its name or another body', () => {
-  const [segment] = fc.sample(segments.filter((s) => s.packs.length > 1), { numRuns: 1, seed: 11 }) // oxfmt-ignore
+  const [segment] = fc.sample(
+    segments.filter((s) => s.packs.length > 1),
+    { numRuns: 1, seed: 11 },
+  )
   const options = { subject: 'index/x', authenticated: false }
   assertDamageIsNamed(encodeIndexBody(segment!), (b) => decodeIndexBody(b, 'index/x'), { ...options, step: 3 })
 })
@@ -110,7 +116,10 @@ test('only a single pack may have more than 65,536 blobs', () => {
   const alone = encodeIndexBody({ sessions, packs: [packOfBlobs(65_537)] })
   assert.equal(decodeIndexBody(alone, 'index/x').packs.length, 1)
   assert.throws(() => encodeIndexBody({ sessions, packs: [packOfBlobs(65_536), packOfBlobs(1)] }), AssertionFailed)
-  const twice = new Uint8Array([...alone, ...encodeIndexBody({ sessions: [], packs: [{ ...packOfBlobs(1), blocks: [] }] }).subarray(8)]) // oxfmt-ignore
+  const twice = new Uint8Array([
+    ...alone,
+    ...encodeIndexBody({ sessions: [], packs: [{ ...packOfBlobs(1), blocks: [] }] }).subarray(8),
+  ])
   writeU32(twice, 0, 2)
   assert.throws(() => decodeIndexBody(twice, 'index/x'), corruptAbout('more than 65536'))
 })

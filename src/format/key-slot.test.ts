@@ -93,7 +93,10 @@ test('the bundle and the label are bound to the parameters of their slot', () =>
 })
 
 test('a slot of a later kind is listed and does not open', () => {
-  const slot = decodeKeySlot(sampleSlot({ kind: 'other', number: 3, params: new Uint8Array([0xa1, 0, 0x41, 9]) }), 'keys/x') // oxfmt-ignore
+  const slot = decodeKeySlot(
+    sampleSlot({ kind: 'other', number: 3, params: new Uint8Array([0xa1, 0, 0x41, 9]) }),
+    'keys/x',
+  )
   assert.equal(slot.method.kind, 'other')
   assert.throws(() => openKeySlot(slot, keys, 'keys/x'), isCode('unsupported'))
 })

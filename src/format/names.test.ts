@@ -46,7 +46,32 @@ test('hashes may be given as bytes', () => {
 })
 
 test('a name that differs from a right one is no name of the format', () => {
-  const wrong = ['', 'format/', 'format/01', 'format/4294967295', 'format/-1', 'format/1/2', `keys/${h.toUpperCase()}`, `keys/${h}0`, `keys/${h.slice(1)}`, `keys//${h}`, `data/${h}`, `data/cd/${h}`, `log/1-${h}`, `snap/${id}/42-${h}`, `sess/${id}.hb`, `sess/${id}.hb01`, `sess/${id}.hb4294967295`, `sess/${id}.ends`, `gc/${id}.hb1`, 'trash/', 'other/x', `/keys/${h}`, `keys/${h}\n`, `keys/../keys/${h}`] // oxfmt-ignore
+  const wrong = [
+    '',
+    'format/',
+    'format/01',
+    'format/4294967295',
+    'format/-1',
+    'format/1/2',
+    `keys/${h.toUpperCase()}`,
+    `keys/${h}0`,
+    `keys/${h.slice(1)}`,
+    `keys//${h}`,
+    `data/${h}`,
+    `data/cd/${h}`,
+    `log/1-${h}`,
+    `snap/${id}/42-${h}`,
+    `sess/${id}.hb`,
+    `sess/${id}.hb01`,
+    `sess/${id}.hb4294967295`,
+    `sess/${id}.ends`,
+    `gc/${id}.hb1`,
+    'trash/',
+    'other/x',
+    `/keys/${h}`,
+    `keys/${h}\n`,
+    `keys/../keys/${h}`,
+  ]
   for (const name of wrong) assert.equal(names.parseObjectName(name), null, name)
 })
 
@@ -68,7 +93,6 @@ test('store names have safe characters, no empty part and no part that begins wi
     'a\\b',
     'a'.repeat(201),
   ])
-    // oxfmt-ignore
     assert.equal(names.isObjectName(bad), false, JSON.stringify(bad))
   for (const good of ['a', 'a/b.c', 'x_y-z/0', 'a'.repeat(200)]) assert.equal(names.isObjectName(good), true)
 })

@@ -21,7 +21,6 @@ test('padme gives the values of the paper’s rule at its edges', () => {
     [33554431, 33554432],
     [33554433, 34603008],
   ] as const) {
-    // oxfmt-ignore
     assert.equal(padme(length), padded, String(length))
   }
 })

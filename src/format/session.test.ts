@@ -6,15 +6,33 @@ import { fixedKemPair, fixedTime } from '../../test/support/object-samples.ts'
 import { AssertionFailed } from '../base/assert.ts'
 import { CborWriter } from '../base/cbor.ts'
 import { OBJECT_TYPES } from './object-header.ts'
-import { decodeSessionKeys, encodeSessionKeys, readSessionKeys, unwrapSessionSecret, wrapSessionSecret } from './session-keys.ts' // oxfmt-ignore
-import { decodeSessionIntent, decodeSessionMark, encodeSessionIntent, encodeSessionMark, readSessionMark } from './session.ts' // oxfmt-ignore
+import {
+  decodeSessionKeys,
+  encodeSessionKeys,
+  readSessionKeys,
+  unwrapSessionSecret,
+  wrapSessionSecret,
+} from './session-keys.ts'
+import {
+  decodeSessionIntent,
+  decodeSessionMark,
+  encodeSessionIntent,
+  encodeSessionMark,
+  readSessionMark,
+} from './session.ts'
 import { readSignerId, signObject, writerIdOf } from './signed-object.ts'
 
 const sid = new Uint8Array(16).fill(9)
 const domainId = new Uint8Array(8).fill(8)
 const publicKey = () => fixedSigner().publicKey
 const wid = () => writerIdOf(publicKey())
-const intent = { sid, started: fixedTime, host: 'workstation', toolVersion: '0.1.0', unknown: [{ key: 4, value: new Uint8Array([7]) }] } // oxfmt-ignore
+const intent = {
+  sid,
+  started: fixedTime,
+  host: 'workstation',
+  toolVersion: '0.1.0',
+  unknown: [{ key: 4, value: new Uint8Array([7]) }],
+}
 
 test('an intent is read back as it was written and tells without keys whose it is', () => {
   const bytes = encodeSessionIntent(intent, { sealer: fixedSealer(), signer: fixedSigner() })
@@ -106,7 +124,11 @@ test('session keys that name another writer, have no secrets or too many are ref
     ['another writer', object(some(1), fixedSigner('other')), fixedSigner('other').publicKey],
     ['empty list', object(some(0)), publicKey()],
     ['at most 64', object(some(65)), publicKey()],
-    ['no writer', object((w) => w.array(1).array(4).uint(0).bytes(secret!.recipient).bytes(secret!.ct).bytes(secret!.sealed)), publicKey()], // oxfmt-ignore
+    [
+      'no writer',
+      object((w) => w.array(1).array(4).uint(0).bytes(secret!.recipient).bytes(secret!.ct).bytes(secret!.sealed)),
+      publicKey(),
+    ],
   ]
   for (const [why, bytes, key] of bad) {
     assert.throws(() => decodeSessionKeys(bytes, 'skeys/x', { publicKey: key }), corruptAbout(why), why)

@@ -30,7 +30,14 @@ test('a certificate of the root key is read back, and no other is', () => {
   const { sealedName, ...cert } = decodeWriterCertificate(certificate(), 'writers/x', { rootPublic: root().publicKey })
   const publicKey = fixedSigner().publicKey
   const domainIds = [new Uint8Array(8).fill(1), new Uint8Array(8).fill(2)]
-  assert.deepEqual(cert, { suite: 1, wid: writerIdOf(publicKey), publicKey, role: 'write', domainIds, created: fixedTime }) // oxfmt-ignore
+  assert.deepEqual(cert, {
+    suite: 1,
+    wid: writerIdOf(publicKey),
+    publicKey,
+    role: 'write',
+    domainIds,
+    created: fixedTime,
+  })
   assert.equal(openWriterName({ ...cert, sealedName }, fixedSealer(), 'writers/x'), 'laptop')
   const other = { rootPublic: fixedSigner('other').publicKey }
   assert.throws(() => decodeWriterCertificate(certificate(), 'writers/x', other), corruptAbout('signature'))
@@ -100,7 +107,12 @@ test('sizes of chunks and packs that no client can work with are refused', () =>
   const content = signedContent(OBJECT_TYPES.repoDescription, bytes, 'x')
   const fields = new CborReader(content, 'x').fields(() => false)!
   const bad = fields.map((f) => (f.key === 5 ? { key: 5, value: new CborWriter().uint(1).finish() } : f))
-  const signed = signObject(OBJECT_TYPES.repoDescription, 1, [new CborWriter().openMap().rawFields(bad).closeMap().finish()], root()) // oxfmt-ignore
+  const signed = signObject(
+    OBJECT_TYPES.repoDescription,
+    1,
+    [new CborWriter().openMap().rawFields(bad).closeMap().finish()],
+    root(),
+  )
   assert.throws(() => decodeRepoDescription(signed, 'format/0'), corruptAbout('pack size of 1'))
 })
 

@@ -125,7 +125,8 @@ export function encodeSnapshotBody(b: SnapshotBody): Uint8Array {
   w.key(8).uint(b.troubleCount)
   w.key(9).bool(b.partial)
   if (b.tags.length > 0) writeList(w.key(10), b.tags, (tag) => w.text(limitedText(tag, SHORT_TEXT_MAX, 'tag')))
-  if (b.heads.length > 0) writeList(w.key(11), b.heads, (head) => w.array(3).bytes(head.wid).uint(head.seq).bytes(head.hash)) // oxfmt-ignore
+  if (b.heads.length > 0)
+    writeList(w.key(11), b.heads, (head) => w.array(3).bytes(head.wid).uint(head.seq).bytes(head.hash))
   w.key(12).text(limitedText(b.toolVersion, SHORT_TEXT_MAX, 'version'))
   if (b.parent !== undefined) w.key(13).bytes(b.parent)
   w.key(14).bytes(b.domainId)

@@ -127,7 +127,6 @@ test('only the first snapshot of a writer follows none', () => {
     [40, 0],
     [47, 1],
   ] as const) {
-    // oxfmt-ignore
     const bytes = sample()
     bytes[at] = value
     assert.throws(() => readSnapshotHead(bytes, 'snap/x'), corruptAbout('snap/x'))
@@ -138,7 +137,10 @@ test('a body without one of its required fields, or with an empty list, is refus
   const fields = new CborReader(encodeSnapshotBody(sampleSnapshotBody()), 'x').fields(() => false)!
   const without = (left: number) => {
     const w = new CborWriter().openMap()
-    return w.rawFields(fields.filter((f) => f.key !== left)).closeMap().finish() // oxfmt-ignore
+    return w
+      .rawFields(fields.filter((f) => f.key !== left))
+      .closeMap()
+      .finish()
   }
   for (const { key } of fields) {
     const read = () => decodeSnapshotBody(without(key), 'snap/x')
@@ -162,7 +164,6 @@ test('what people choose is limited by name, and the text of a trouble is cut', 
     { description: 'x'.repeat(65_537) },
     { tags: Array<string>(1025).fill('a') },
   ]) {
-    // oxfmt-ignore
     assert.throws(() => encodeSnapshotBody({ ...body, ...change }), isLimit)
   }
   const troubles = [{ path: new Uint8Array(1), code: 1, text: `x${'ü'.repeat(3000)}` }]

@@ -57,10 +57,18 @@ test('inner nodes are read back as they were written', () => {
 })
 
 test('damage anywhere in a node is an error with its name or another node', () => {
-  const [list] = fc.sample(entries.filter((e) => e.length > 8), { numRuns: 1, seed: 7 }) // oxfmt-ignore
+  const [list] = fc.sample(
+    entries.filter((e) => e.length > 8),
+    { numRuns: 1, seed: 7 },
+  )
   const options = { subject: 'node x', authenticated: false }
   assertDamageIsNamed(encodeTreeNode({ level: 0, entries: list! }), (b) => decodeTreeNode(b, 'node x'), options)
-  const children: TreeChild[] = ['a', 'bb'].map((text) => ({ lastName: utf8(text), ref: new Uint8Array(32), entries: 500, bytes: 2 ** 40 })) // oxfmt-ignore
+  const children: TreeChild[] = ['a', 'bb'].map((text) => ({
+    lastName: utf8(text),
+    ref: new Uint8Array(32),
+    entries: 500,
+    bytes: 2 ** 40,
+  }))
   assertDamageIsNamed(encodeTreeNode({ level: 1, children }), (b) => decodeTreeNode(b, 'node x'), options)
 })
 
@@ -96,7 +104,6 @@ test('entries out of order or twice are neither written nor read', () => {
     ['ab', 'a'],
     ['x'.repeat(70) + 'b', 'x'.repeat(70) + 'a'],
   ] as const) {
-    // oxfmt-ignore
     const pair = [entryNamed(a), entryNamed(b)]
     assert.throws(() => encodeTreeNode({ level: 0, entries: pair }), AssertionFailed)
     const w = new CborWriter().openMap().key(0).uint(0).key(1).array(2)
@@ -179,7 +186,10 @@ test('an entry has one encoding: defaults are left out, attributes and troubles 
   encodeEntry(w, { ...entryNamed('f'), links: 1, flags: 0, xattrs, trouble: [3, 2, 3] })
   const e = read(w.finish())
   assert.deepEqual(Object.keys(e).slice(7), ['xattrs', 'trouble'])
-  assert.deepEqual(e.xattrs!.map((x) => Buffer.from(x.name).toString()), ['user.a', 'user.b']) // oxfmt-ignore
+  assert.deepEqual(
+    e.xattrs!.map((x) => Buffer.from(x.name).toString()),
+    ['user.a', 'user.b'],
+  )
   assert.deepEqual(e.trouble, [2, 3])
 })
 

@@ -1,0 +1,16 @@
+import type { Section } from './section.ts'
+import { cborSection } from './sections/cbor.ts'
+import { chunking, derivations } from './sections/keys.ts'
+import { objectsSection } from './sections/objects.ts'
+import { packSection } from './sections/pack.ts'
+import { slotsSection } from './sections/slots.ts'
+import { treeSection } from './sections/tree.ts'
+
+/** Files of cases that are decoded. */
+export const SECTIONS: readonly Section[] = [cborSection, treeSection, packSection, slotsSection, objectsSection]
+
+/** Files of inputs and outputs. */
+export const TABLES: readonly { readonly file: string; readonly make: () => unknown }[] = [
+  { file: 'keys.json', make: derivations },
+  { file: 'chunking.json', make: chunking },
+]
