@@ -8,7 +8,7 @@ import type { Executor } from './executor.ts'
 import type { Job, JobResult } from './jobs.ts'
 
 /** Packs on their way to the store at once; each holds its bytes in memory until it is acknowledged. */
-const PUTS_MAX = 2
+const PUTS_MAX = 1
 /** Blobs a worker may claim in one job: files of a batch, or chunks of a segment. Room is kept for them in the index. */
 const CLAIMS_PER_JOB = 4096
 

@@ -43,8 +43,8 @@ export class BackupReport implements ScanReport {
     this.#progress(path)
   }
 
-  excluded(path: Uint8Array): void {
-    this.#tell('excluded', path)
+  excluded(directory: { path(name?: Uint8Array): Uint8Array }, name: Uint8Array): void {
+    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action: 'excluded', path: directory.path(name) })
   }
 
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void {

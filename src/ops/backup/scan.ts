@@ -65,6 +65,7 @@ interface OpenDirectory {
   readonly parent: ParentDirectory | undefined
   /** The entry of this directory in the parent snapshot. */
   readonly before: Entry | undefined
+  complete: boolean
 }
 
 export class Scan {
@@ -101,6 +102,7 @@ export class Scan {
       slot,
       parent: inParent,
       before,
+      complete: true,
       frame: new DirectoryFrame({
         builder: this.#opts.builder,
         done: (subtree) => this.#complete(own, subtree),
@@ -110,39 +112,51 @@ export class Scan {
     this.#stack.push(own)
   }
 
-  /** The walk has left the directory it went into last. */
-  leave(): void {
+  /** The walk has left the directory it went into last; not `complete` if something of it is missing. */
+  leave(complete: boolean): void {
     const directory = this.#stack.pop()
     assert(directory !== undefined, 'leave comes after enter')
+    directory.complete = complete
     directory.frame.close()
   }
 
-  /** A regular file. Resolves when the walk may go on. */
-  async file(name: Uint8Array, path: Uint8Array, stat: FileStat): Promise<void> {
+  /** A regular file; `key` is its name with one character for each byte. The walk goes on when what is returned is done. */
+  file(name: Uint8Array, key: string, path: Uint8Array, stat: FileStat): Promise<void> | undefined {
     const { frame, parent } = this.#here
-    const before = parent?.entries.get(nameKey(name))
-    const { unchanged, pipeline, report } = this.#opts
+    const before = parent?.entries.get(key)
     const complete = before?.content !== undefined && before.trouble === undefined
-    if (complete && unchanged(before, stat, path)) {
-      const usable = this.#opts.parent!.usable(before)
-      if (usable === true || (usable !== false && (await usable))) {
-        report.file('unchanged', path, stat.size)
-        const same = describes(before, stat)
-        frame.add(same ? before : this.#takeOver(name, stat, before), same)
-        return
-      }
-    }
+    if (!complete || !this.#opts.unchanged(before, stat, path)) return this.#read(frame, name, path, stat, before)
+    const usable = this.#opts.parent!.usable(before)
+    if (usable === true) return this.#keep(frame, name, path, stat, before)
+    if (usable === false) return this.#read(frame, name, path, stat, before)
+    return usable.then((yes) =>
+      yes ? this.#keep(frame, name, path, stat, before) : this.#read(frame, name, path, stat, before),
+    )
+  }
+
+  #keep(frame: DirectoryFrame, name: Uint8Array, path: Uint8Array, stat: FileStat, before: Entry): undefined {
+    this.#opts.report.file('unchanged', path, stat.size)
+    const same = describes(before, stat)
+    frame.add(same ? before : this.#takeOver(name, stat, before), same)
+  }
+
+  #read(
+    frame: DirectoryFrame,
+    name: Uint8Array,
+    path: Uint8Array,
+    stat: FileStat,
+    before: Entry | undefined,
+  ): Promise<void> | undefined {
     const slot = frame.reserve()
     const what = before === undefined ? 'new' : 'changed'
     if (stat.size > LARGE_FROM) {
-      pipeline.track(this.#largeFile({ name, path, stat, slot, what }))
-      await pipeline.room()
-      return
+      this.#opts.pipeline.track(this.#largeFile({ name, path, stat, slot, what }))
+      return this.#opts.pipeline.room()
     }
     const full = this.#batcher.add(path, stat, (outcome, extra) =>
       this.#fileRead({ name, path, stat, slot, what }, outcome, extra),
     )
-    if (full) await this.#batcher.flush()
+    return full ? this.#batcher.flush() : undefined
   }
 
   /** A symlink, fifo, socket or device. */
@@ -243,13 +257,14 @@ export class Scan {
   #complete(directory: OpenDirectory, subtree: Subtree): void {
     const { name, path, stat, extras, slot, before } = directory
     this.#opts.report.other('directory', path)
-    if (extras === undefined && before !== undefined) {
+    if (extras === undefined && before !== undefined && directory.complete) {
       const same = before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
       return slot.settle(same ? before : { ...before, subtree }, same)
     }
     this.#reportTroubles(path, extras?.trouble)
+    const trouble = [...(extras?.trouble ?? []), ...(directory.complete ? [] : [TROUBLE.listing])]
     const settle = (xattrs: readonly Xattr[] | undefined) =>
-      slot.settle({ ...makeEntry(name, stat, { ...extras, xattrs }, this.#opts.keys.split), subtree })
+      slot.settle({ ...makeEntry(name, stat, { ...extras, xattrs, trouble }, this.#opts.keys.split), subtree })
     if (extras?.xattrs === undefined) settle(undefined)
     else this.#opts.pipeline.track(this.#storeXattrs(extras.xattrs).then(settle))
   }
