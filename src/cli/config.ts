@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { BackupError, errnoOf, wrap } from '../base/errors.ts'
-import type { Environment } from './context.ts'
+import type { Environment } from './environment.ts'
 import { parseSize } from './units.ts'
 
 /** What decides which files are left out; in the file's top level (for every backup) and in source sets. */
 export interface RuleConfig {
   readonly exclude?: readonly string[]
   readonly rules?: readonly string[]
+  /** Names of pattern files in the sources themselves. */
+  readonly ignoreFiles?: readonly string[]
   readonly excludeIfPresent?: readonly string[]
   readonly excludeCaches?: boolean
   readonly excludeLargerThan?: number
@@ -39,6 +41,7 @@ export interface Config extends RuleConfig {
 const RULE_KEYS = {
   exclude: 'texts',
   rules: 'texts',
+  'ignore-files': 'texts',
   'exclude-if-present': 'texts',
   'exclude-caches': 'boolean',
   'exclude-larger-than': 'size',
@@ -54,6 +57,9 @@ const TOP_KEYS = {
   set: 'sets',
 } as const
 const SET_KEYS = { paths: 'paths', tags: 'texts', description: 'text', ...RULE_KEYS } as const
+
+/** Every key that may stand somewhere; docs/config.md lists them. */
+export const CONFIG_KEYS: readonly string[] = [...new Set([...Object.keys(TOP_KEYS), ...Object.keys(SET_KEYS)])]
 
 type KeyType = (typeof TOP_KEYS & typeof SET_KEYS)[keyof (typeof TOP_KEYS & typeof SET_KEYS)] | 'paths'
 /** Larger files are no configuration. */

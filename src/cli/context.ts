@@ -1,11 +1,10 @@
 import type { CommandContext } from '@stricli/core'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from './config.ts'
+import type { Environment } from './environment.ts'
 import type { GlobalOptions } from './global-flags.ts'
 import type { Output } from './output.ts'
 import type { Reporter } from './reporter.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What a command works with; nothing else is taken from the surroundings. */
 export interface Context extends CommandContext {

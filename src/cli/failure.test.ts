@@ -51,6 +51,8 @@ test('a bug says that it is one, with its stack, also when an operation has name
   assertGolden('failure-bug.txt', text)
   assert.equal(failure.exitCode, EXIT.bug)
   assert.equal(describeFailure(new TypeError('x is not a function')).code, 'bug')
+  const misuse = Object.assign(new TypeError('must be a string'), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.equal(describeFailure(wrap('reading', 'x', misuse)).code, 'bug')
 })
 
 test('what the system says is no bug, wrapped or not', () => {

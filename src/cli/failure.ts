@@ -62,7 +62,8 @@ function messageOf(link: unknown): string {
 /** A failure that ends in neither one of our errors nor one of the system's is ours to repair. */
 function isBug(last: unknown): boolean {
   if (last instanceof BackupError || isAbort(last)) return false
-  return errnoOf(last) === undefined
+  // Node's own codes (ERR_INVALID_ARG_TYPE …) say that it was called wrongly; the system's are names such as EIO.
+  return errnoOf(last)?.startsWith('ERR_') ?? true
 }
 
 function isAbort(link: unknown): boolean {

@@ -1,4 +1,6 @@
 // The kinds of flags our commands have, in the words of stricli.
+import { BackupError } from '../base/errors.ts'
+import type { Context } from './context.ts'
 import { bytesOfText } from './native-text.ts'
 
 /** Given or not. */
@@ -12,7 +14,7 @@ export const texts = (placeholder: string, brief: string) =>
   ({ kind: 'parsed', parse: String, optional: true, variadic: true, placeholder, brief }) as const
 
 /** `parse` throws what the error message says after the flag's name. */
-export const parsed = <T>(placeholder: string, brief: string, parse: (text: string) => T) =>
+export const parsed = <T>(placeholder: string, brief: string, parse: (this: Context, text: string) => T) =>
   ({ kind: 'parsed', parse, optional: true, placeholder, brief }) as const
 
 export const oneOf = <T extends string>(values: readonly T[], brief: string) =>
@@ -30,7 +32,7 @@ export function parseSnapshotPath(text: string): SnapshotPath {
   const colon = text.indexOf(':')
   const snapshot = colon === -1 ? text : text.slice(0, colon)
   if (!/^(latest|[0-9a-f]+)$/.test(snapshot)) {
-    throw new Error(`\`${snapshot}\` is neither \`latest\` nor the beginning of a snapshot's id`)
+    throw new BackupError('usage', 'neither `latest` nor the beginning of an id', text)
   }
   return { snapshot, path: colon === -1 ? new Uint8Array() : bytesOfText(text.slice(colon + 1)) }
 }

@@ -100,7 +100,7 @@ function page(lines: readonly string[]): string {
 }
 
 function title(name: string, version: string): string {
-  return `.TH ${roff(name.toUpperCase())} 1 "" "Holdfast ${version}" "Holdfast manual"`
+  return `.TH ${roff(name.toUpperCase())} 1 "" "Holdfast ${version}" "Holdfast manual"\n.nh`
 }
 
 function flagItem(flag: FlagPart): string[] {

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts'
 import { BackupError, doingSync, errnoOf, wrap } from '../base/errors.ts'
 import { lockFile } from '../posix/locks.ts'
 import type { LocalState } from '../repo/local-state.ts'
-import type { Environment } from './context.ts'
+import type { Environment } from './environment.ts'
 
 /** `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`. */
 export function stateFolder(env: Environment): string {

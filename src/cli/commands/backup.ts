@@ -1,17 +1,10 @@
+import type { RuleFlags } from '../backup-rules.ts'
 import { defineCommand } from '../command.ts'
 import { parsed, text, texts, yes } from '../flags.ts'
 import { parseSize } from '../units.ts'
 
-export type BackupFlags = {
+export type BackupFlags = RuleFlags & {
   readonly set?: string
-  readonly exclude?: readonly string[]
-  readonly excludeFile?: readonly string[]
-  readonly rule?: readonly string[]
-  readonly ruleFile?: readonly string[]
-  readonly excludeIfPresent?: readonly string[]
-  readonly excludeCaches?: boolean
-  readonly excludeLargerThan?: number
-  readonly oneFileSystem?: boolean
   readonly tag?: readonly string[]
   readonly description?: string
   readonly host?: string
@@ -44,6 +37,7 @@ export const backup = defineCommand<BackupFlags, string[]>({
       excludeFile: texts('FILE', 'Read such patterns from a file'),
       rule: texts('RULE', 'Ordered rule: + or - and a regular expression on the path; the first that matches decides'),
       ruleFile: texts('FILE', 'Read such rules from a file'),
+      ignoreFile: texts('NAME', 'Files of this name in the sources hold patterns for their folder, such as .gitignore'),
       excludeIfPresent: texts('NAME', 'Leave out folders that hold an entry of this name'),
       excludeCaches: yes('Leave out folders with a CACHEDIR.TAG'),
       excludeLargerThan: parsed('SIZE', 'Leave out files larger than this', parseSize),

@@ -1,3 +1,4 @@
+import { BackupError } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
 import type { Shell } from '../completion.ts'
 
@@ -28,6 +29,6 @@ export const completion = defineCommand<{}, [Shell]>({
 
 function parseShell(text: string): Shell {
   const shell = SHELLS.find((known) => known === text)
-  if (shell === undefined) throw new Error(`no completion for \`${text}\`, only for ${SHELLS.join(', ')}`)
+  if (shell === undefined) throw new BackupError('usage', `no completion but for ${SHELLS.join(', ')}`, text)
   return shell
 }

@@ -1,5 +1,6 @@
 import type { EntryKind } from '../../format/entry-model.ts'
 import { defineCommand } from '../command.ts'
+import type { Context } from '../context.ts'
 import { oneOf, parsed, text, texts, yes } from '../flags.ts'
 import { parseSize, parseWhen } from '../units.ts'
 
@@ -25,7 +26,9 @@ type FindFlags = {
   readonly tag?: readonly string[]
 }
 
-const when = (word: string) => parseWhen(word, Date.now())
+function when(this: Context, words: string): number {
+  return parseWhen(words, this.clock.now())
+}
 
 export const find = defineCommand<FindFlags, string[]>({
   name: 'find',

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { BackupError } from '../../base/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { defineCommand } from '../command.ts'
 import { oneOf, parseSnapshotPath, text, texts, yes, type SnapshotPath } from '../flags.ts'
@@ -74,20 +75,18 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
     },
   },
   async run(context, flags, { snapshot, path }) {
-    const [{ withRepository }, { restore }, { pathFilter }, { stoppable }, { printRestore }, { BackupError }] =
-      await Promise.all([
-        import('../repository.ts'),
-        import('../../ops/restore/restore.ts'),
-        import('../path-filter.ts'),
-        import('../signals.ts'),
-        import('../restore-view.ts'),
-        import('../../base/errors.ts'),
-      ])
     const { target } = flags
     if (target === undefined || target === '') {
       const hint = '`--target /` puts files back to where they were'
       throw new BackupError('usage', 'restore needs a folder to restore into', '--target DIR', { hint })
     }
+    const [{ withRepository }, { restore }, { pathFilter }, { stoppable }, { printRestore }] = await Promise.all([
+      import('../repository.ts'),
+      import('../../ops/restore/restore.ts'),
+      import('../path-filter.ts'),
+      import('../signals.ts'),
+      import('../restore-view.ts'),
+    ])
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
       const filter = pathFilter(flags.include ?? [], flags.exclude ?? [])

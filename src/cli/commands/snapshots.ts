@@ -1,3 +1,4 @@
+import { BackupError } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
 import { parsed, text, texts } from '../flags.ts'
 
@@ -44,6 +45,6 @@ export const snapshots = defineCommand<SnapshotsFlags>({
 })
 
 function parseCount(digits: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(digits)) throw new Error(`\`${digits}\` is not a count`)
+  if (!/^[1-9]\d{0,8}$/.test(digits)) throw new BackupError('usage', 'not a count', digits)
   return Number(digits)
 }

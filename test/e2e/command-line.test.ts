@@ -1,0 +1,179 @@
+// The real program at its edges: what it says, where, and with which exit code.
+import assert from 'node:assert/strict'
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { tempFolder } from '../support/temp-folder.ts'
+import { VERSION } from '../../src/cli/version.ts'
+
+const MAIN = join(dirname(dirname(import.meta.dirname)), 'src/cli/main.ts')
+
+interface Shell {
+  readonly home: string
+  readonly repository: string
+  run(args: readonly string[], env?: Record<string, string | undefined>, input?: string): SpawnSyncReturns<string>
+}
+
+/** The program with a home of its own and no terminal: nobody can be asked anything. */
+function shell(t: TestContext): Shell {
+  const home = tempFolder(t, 'cli')
+  const repository = join(home, 'repository')
+  const base = { PATH: process.env['PATH'], HOME: home, HOLDFAST_PASSWORD: 'pass', HOLDFAST_REPO: repository }
+  return {
+    home,
+    repository,
+    run(args, env = {}, input = '') {
+      const given = Object.entries({ ...base, ...env }).filter(([, value]) => value !== undefined)
+      return spawnSync(process.execPath, [MAIN, ...args], {
+        cwd: home,
+        env: Object.fromEntries(given),
+        encoding: 'utf8',
+        input,
+        timeout: 120_000,
+        ...{ detached: true }, // without a controlling terminal
+      })
+    },
+  }
+}
+
+test('mistakes in the command line end with 2 and say what is right', (t) => {
+  const { run } = shell(t)
+  const cases: [string[], RegExp][] = [
+    [['bakcup'], /there is no command `bakcup`; did you mean `backup`\?/],
+    [['backup', '--exlude', 'x'], /there is no flag --exlude; did you mean --exclude\?/],
+    [['ls'], /SNAPSHOT\[:PATH\] is missing/],
+    [['ls', 'latest', 'more'], /unexpected argument `more`/],
+    [['restore', 'latest', '--target'], /--target needs a value/],
+    [['restore', 'latest'], /restore needs a folder to restore into/],
+    [['restore', 'latest', '-t', 'x', '-t', 'y'], /--target is given twice/],
+    [['restore', 'latest', '-t', 'x', '--sparse', 'some'], /--sparse cannot be `some`, only recorded, zeros, none/],
+    [['check', '--sample', '500%'], /--sample: not a share: 500%/],
+    [['cat', 'head:/x'], /neither `latest` nor the beginning of an id: head:\/x/],
+    [['--repo'], /--repo needs a value/],
+    [['--quiet', '--verbose', 'ls', 'latest'], /contradict/],
+  ]
+  for (const [args, message] of cases) {
+    const { status, stdout, stderr } = run(args)
+    assert.equal(status, 2, args.join(' '))
+    assert.match(stderr, message)
+    assert.match(stderr, /\n  hint: /)
+    assert.equal(stdout, '')
+  }
+})
+
+test('with --json a mistake is an object as well', (t) => {
+  const { status, stdout } = shell(t).run(['ls', '--json', '--nonsense'])
+  assert.equal(status, 2)
+  const { v, type, code, exit_code: exitCode } = JSON.parse(stdout)
+  assert.deepEqual({ v, type, code, exitCode }, { v: 1, type: 'failure', code: 'usage', exitCode: 2 })
+})
+
+test('no command at all shows help and is no mistake', (t) => {
+  const { status, stdout } = shell(t).run([])
+  assert.equal(status, 0)
+  assert.match(stdout, /^ {2}backup +back up files and folders$/m)
+})
+
+test('help is the same by flag and by word, for commands in groups too', (t) => {
+  const { run } = shell(t)
+  assert.equal(run(['help', 'key', 'add']).stdout, run(['key', 'add', '--help']).stdout)
+  assert.match(run(['key', 'add', '-h']).stdout, /^holdfast key add: add a passphrase or a key file\n/)
+  assert.match(run(['help', 'key']).stdout, /^holdfast key: /)
+})
+
+test('the version is that of the package', async (t) => {
+  const { run } = shell(t)
+  const manifest = (await import('../../package.json', { with: { type: 'json' } })).default
+  assert.equal(VERSION, manifest.version)
+  assert.equal(JSON.parse(run(['--version', '--json']).stdout).version, VERSION)
+})
+
+test('without a passphrase and without a terminal the variables are named', (t) => {
+  const { run } = shell(t)
+  const { status, stderr } = run(['init'], { HOLDFAST_PASSWORD: undefined })
+  assert.equal(status, 2)
+  for (const name of ['HOLDFAST_PASSWORD', 'HOLDFAST_PASSWORD_FILE', 'HOLDFAST_PASSWORD_COMMAND'])
+    assert(stderr.includes(name))
+})
+
+test('a passphrase comes from a file or a command, by environment, flag or configuration', (t) => {
+  const { run, home } = shell(t)
+  writeFileSync(join(home, 'secret'), 'pass\n')
+  assert.equal(run(['init']).status, 0)
+  const none = { HOLDFAST_PASSWORD: undefined }
+  assert.equal(run(['snapshots'], { ...none, HOLDFAST_PASSWORD_FILE: join(home, 'secret') }).status, 0)
+  assert.equal(run(['snapshots'], { ...none, HOLDFAST_PASSWORD_COMMAND: 'cat secret' }).status, 0)
+  assert.equal(run(['snapshots', '--password-file', 'secret'], none).status, 0)
+  assert.equal(run(['snapshots', '--password-command', 'echo pass'], { HOLDFAST_PASSWORD: 'wrong' }).status, 0)
+  mkdirSync(join(home, '.config/holdfast'), { recursive: true })
+  writeFileSync(join(home, '.config/holdfast/config.toml'), 'password-command = ["echo", "pass"]\n')
+  assert.equal(run(['snapshots'], none).status, 0)
+  assert.equal(run(['snapshots', '--config', 'none'], none).status, 2)
+})
+
+test('a password command that fails, two passphrases at once and an empty one are refused', (t) => {
+  const { run, home } = shell(t)
+  assert.equal(run(['init']).status, 0)
+  const none = { HOLDFAST_PASSWORD: undefined }
+  assert.match(
+    run(['snapshots'], { ...none, HOLDFAST_PASSWORD_COMMAND: 'exit 7' }).stderr,
+    /failed with exit code 7: exit 7/,
+  )
+  const both = run(['snapshots'], { HOLDFAST_PASSWORD_FILE: join(home, 'secret') })
+  assert.equal(both.status, 2)
+  assert.match(both.stderr, /HOLDFAST_PASSWORD and HOLDFAST_PASSWORD_FILE/)
+  writeFileSync(join(home, 'secret'), '\n')
+  assert.match(run(['snapshots', '--password-file', 'secret'], none).stderr, /the passphrase is empty: secret/)
+  assert.equal(run(['snapshots', '--password-file', 'missing'], none).status, 6)
+})
+
+test('a wrong passphrase, no repository, and something else in its place are told apart', (t) => {
+  const { run, home } = shell(t)
+  const missing = run(['snapshots'])
+  assert.equal(missing.status, 6)
+  assert.match(missing.stderr, /hint: .*holdfast init/)
+  mkdirSync(join(home, 'other'))
+  writeFileSync(join(home, 'other/file'), '')
+  assert.equal(run(['init', '--repo', 'other']).status, 11)
+  assert.equal(run(['snapshots', '--repo', 's3://bucket']).status, 10)
+  assert.equal(run(['init']).status, 0)
+  assert.equal(run(['snapshots'], { HOLDFAST_PASSWORD: 'wrong' }).status, 5)
+  assert.equal(run(['init']).status, 11)
+})
+
+test('a named repository that is not there is not created by a backup: the disk may not be mounted', (t) => {
+  const { run, home } = shell(t)
+  mkdirSync(join(home, 'data'))
+  const { status, stderr } = run(['backup', 'data'])
+  assert.equal(status, 6)
+  assert.match(stderr, /holdfast init/)
+})
+
+test('keys are added, listed, changed and removed, and the last one stays', (t) => {
+  const { run, home } = shell(t)
+  assert.equal(run(['init', '--label', 'first']).status, 0)
+  assert.equal(run(['key', 'add', '--new-key-file', 'machine.key', '--label', 'cr\x1bon']).status, 0)
+  const listed = run(['key', 'list'])
+  assert.match(listed.stdout, /passphrase +admin .* first$/m)
+  assert.match(listed.stdout, /key file +admin .* cr\\eon$/m)
+  const byFile = { HOLDFAST_PASSWORD: undefined, HOLDFAST_KEY_FILE: join(home, 'machine.key') }
+  assert.equal(run(['snapshots'], byFile).status, 0)
+  assert.equal(run(['key', 'add', '--new-key-file', 'machine.key']).status, 11, 'a key file is never overwritten')
+  assert.equal(run(['key', 'passwd'], { HOLDFAST_NEW_PASSWORD: 'new' }).status, 0)
+  assert.equal(run(['snapshots']).status, 5)
+  assert.equal(
+    run(['key', 'passwd'], { ...byFile, HOLDFAST_NEW_PASSWORD: 'newer' }).status,
+    2,
+    'there is no passphrase in use',
+  )
+  const keys = run(['key', 'list', '--json'], byFile)
+    .stdout.trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const passphrase = keys.find(({ kind }) => kind === 'passphrase')
+  assert.equal(passphrase.label, 'first', 'a changed passphrase keeps its label')
+  assert.equal(run(['key', 'remove', passphrase.id.slice(0, 8)], byFile).status, 0)
+  assert.equal(run(['key', 'remove', keys.find(({ in_use: inUse }) => inUse).id], byFile).status, 9)
+  assert.equal(run(['key', 'remove', '0123456789'], byFile).status, 6)
+})
