@@ -1,6 +1,6 @@
 // A worker of the backup pipeline: reads files, cuts and hashes them, asks the index, bundles, compresses, seals and
 // verifies. It knows nothing of threads: a thread wraps it (worker-thread.ts), the simulator calls it directly.
-import { assert } from '../../base/assert.ts'
+import { assert, AssertionFailed } from '../../base/assert.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import { codeOf } from '../../base/errors.ts'
 import { createKernel } from '../../chunker/kernel.ts'
@@ -9,6 +9,7 @@ import type { ChunkerParams } from '../../chunker/params.ts'
 import { deriveKey, keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
+import { TROUBLE } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
 import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
 import type { Xattr } from '../../format/xattr.ts'
@@ -23,14 +24,13 @@ import { FileColumns } from './file-columns.ts'
 import { sameIdentity, unpackIdentity } from './jobs.ts'
 import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import type { FileReader, OpenFile, RawXattr } from './file-reader.ts'
+import type { RawXattr } from '../../source/attributes.ts'
+import { readStably } from '../../source/stable-read.ts'
+import type { PassResult } from '../../source/stable-read.ts'
+import type { FileReader, OpenFile } from './file-reader.ts'
 
 /** Content up to this size lies in the file's entry itself. */
 export const INLINE_MAX = 512
-/** How often a file that changes while it is read is read again before it is stored as it is, with a note. */
-export const RETRIES_MAX = 3
-/** Bytes that are read of a file whose size is said to be 0 (/proc and the like): some of them never end. */
-export const MADE_UP_MAX = 64 * 1024
 
 /** Everything a worker needs; passes between threads. */
 export interface WorkerSetup {
@@ -122,67 +122,57 @@ export class ChunkWorker {
     let file: OpenFile | undefined
     try {
       file = this.#reader.open(path)
-      let before = seen
-      let stat: FileStat | undefined
-      let trouble: number[] | undefined
-      for (let attempt = 0; ; attempt++) {
-        const read = this.#readContent(file, before.size)
-        const after = file.stat()
-        const held = sameIdentity(before, after)
-        if (!held && attempt < RETRIES_MAX) {
-          stat = after
-          before = after
-          continue
-        }
-        // A file that does not hold still is stored as it was read last, and its entry says so. One that held still and
-        // gave another number of bytes than it claims is of a kind the kernel makes up (/proc, /sys).
-        if (!held || read.endless === true) trouble = [TROUBLE_CHANGED]
-        if (!held || read.length !== before.size) stat = { ...after, size: read.length }
-        keep(columns, read)
-        break
-      }
+      const opened = file
+      const done = readStably({ stat: onceFrom(opened) }, ({ bytesMax }) => this.#readContent(opened, bytesMax))
+      if (done.value.inline !== undefined) columns.inline(done.value.inline)
+      else columns.extents(done.value.extents ?? [])
       const attributes = file.attributes()
+      const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
+      const trouble = [
+        ...(done.trouble === undefined ? [] : [done.trouble]),
+        ...(attributes.failed ? [TROUBLE.attributes] : []),
+      ]
       const extra: FileExtra = {
         index,
-        ...(stat !== undefined && { stat }),
+        ...(!sameIdentity(seen, stat) && { stat }),
         ...this.#storeXattrs(attributes.xattrs),
         ...(attributes.flags !== undefined && { flags: attributes.flags }),
-        ...troubles(trouble, attributes.failed),
+        ...(trouble.length > 0 && { trouble }),
       }
       if (Object.keys(extra).length > 1) columns.extra(extra)
     } catch (cause) {
       const code = codeOf(cause)
+      // A block that cannot be sealed or verified is no trouble of this file.
+      if (cause instanceof AssertionFailed || code === 'corrupt') throw cause
       if (code === 'not-found') columns.vanished()
       else columns.failed()
-      columns.extra({ index, error: { code, message: cause instanceof Error ? cause.message : String(cause) } })
+      columns.extra({ index, error: { code, message: messageOf(cause) } })
     } finally {
       file?.close()
     }
   }
 
-  #readContent(file: OpenFile, size: number): ReadContent {
+  #readContent(file: OpenFile, bytesMax: number): PassResult<ReadContent> {
     const memory = this.#kernel.memory
-    if (size <= this.#smallMax) {
+    if (bytesMax <= this.#smallMax) {
       const at = this.#sink.tail
-      // One byte more than expected tells that the file has grown.
-      // A file that claims to be empty may still have something to say, and may never end.
-      const length = readFully(file, memory, at, size === 0 ? MADE_UP_MAX : size, 0)
-      this.#bytesRead += length
-      const endless = size === 0 && length === MADE_UP_MAX
-      if (length <= INLINE_MAX) return { length, inline: memory.slice(at, at + length) }
-      return { length, endless, extents: [{ length, ref: this.#sink.add(at, length) }] }
+      const bytes = readFully(file, memory, at, bytesMax, 0)
+      this.#bytesRead += bytes
+      if (bytes <= INLINE_MAX) return { bytes, value: { inline: memory.slice(at, at + bytes) } }
+      return { bytes, value: { extents: [{ length: bytes, ref: this.#sink.add(at, bytes) }] } }
     }
     const result = this.#cutter.cut(
       {
-        size,
+        size: bytesMax,
         read: (offset, length, position) => readFully(file, memory, offset, length, position),
-        data: (position) => file.data(position, size),
+        data: (position) => file.data(position, bytesMax),
       },
-      { from: 0, start: 0, end: size },
+      { from: 0, start: 0, end: bytesMax },
       (offset, length) => this.#sink.add(offset, length),
     )
     this.#bytesRead += result.bytesRead
-    return { length: result.lastEnd, extents: result.extents }
+    if (result.lastEnd === 0) return { bytes: 0, value: { inline: new Uint8Array(0) } }
+    return { bytes: result.lastEnd, value: { extents: result.extents } }
   }
 
   #readSegment(job: SegmentJob): SegmentResult {
@@ -193,7 +183,7 @@ export class ChunkWorker {
       const opened = file
       const { size } = job.identity
       const memory = this.#kernel.memory
-      const changedBefore = !sameIdentity(job.identity, file.stat())
+      const changedBefore = !sameIdentity(job.identity, file.opened)
       const result = this.#cutter.cut(
         {
           size,
@@ -212,12 +202,13 @@ export class ChunkWorker {
         index: 0,
         ...this.#storeXattrs(xattrs),
         ...(flags !== undefined && { flags }),
-        ...troubles(undefined, failed),
+        ...(failed && { trouble: [TROUBLE.attributes] }),
       }
       return { extents, firstStart, lastEnd, changed, extra }
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause)
-      const error = { code: codeOf(cause), message }
+      const code = codeOf(cause)
+      if (cause instanceof AssertionFailed || code === 'corrupt') throw cause
+      const error = { code, message: messageOf(cause) }
       return { extents: [], firstStart: start, lastEnd: start, changed: false, error }
     } finally {
       file?.close()
@@ -263,26 +254,25 @@ export class ChunkWorker {
 }
 
 const NO_STATS = { bytesRead: 0, newBlobs: 0, newBytes: 0 }
-/** Trouble codes of docs/format.md, 6.2, key 20. */
-const TROUBLE_CHANGED = 2
-const TROUBLE_ATTRIBUTES = 3
 
 interface ReadContent {
-  readonly length: number
-  /** Reading was stopped at a limit. */
-  readonly endless?: boolean
   readonly inline?: Uint8Array
-  readonly extents?: ReturnType<ContentCutter['cut']>['extents']
+  readonly extents?: readonly Extent[]
 }
 
-function keep(columns: FileColumns, read: ReadContent): void {
-  if (read.inline !== undefined) columns.inline(read.inline)
-  else columns.extents(read.extents ?? [])
+/** Looks at an open file; the first answer is what was seen when it was opened. */
+function onceFrom(file: OpenFile): () => FileStat {
+  let first = true
+  return () => {
+    if (!first) return file.stat()
+    first = false
+    return file.opened
+  }
 }
 
-function troubles(trouble: readonly number[] | undefined, attributesFailed: boolean): { trouble?: readonly number[] } {
-  if (!attributesFailed) return trouble === undefined ? {} : { trouble }
-  return { trouble: [...(trouble ?? []), TROUBLE_ATTRIBUTES] }
+/** `EACCES: permission denied`, without the call and the path that Node appends. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message.split(', ')[0]! : String(cause)
 }
 
 /** Reads until `length` bytes are there or the file ends. */

@@ -3,6 +3,7 @@
 //
 // Every decision looks at nearby bytes only. So a cut that begins anywhere falls into step with the cut from the
 // beginning, usually within a few chunks, and the parts of one huge file can be cut by several threads (segments.ts).
+import { assert } from '../../base/assert.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
 import type { Extent } from '../../format/extent.ts'
 
@@ -45,6 +46,8 @@ export class ContentCutter {
   #base = 0
   #valid = 0
   #bytesRead = 0
+  /** Where the file turned out to end. */
+  #eof = Infinity
   /** No run of zeros begins between the current position and here. */
   #zerosAfter = 0
 
@@ -67,8 +70,9 @@ export class ContentCutter {
     this.#valid = 0
     this.#bytesRead = 0
     this.#zerosAfter = range.from
+    this.#eof = Infinity
     const extents: Extent[] = []
-    const end = Math.min(range.end, source.size)
+    let end = Math.min(range.end, source.size)
     let position = range.from
     let firstStart = -1
     let dataEnd = range.from
@@ -86,9 +90,12 @@ export class ContentCutter {
         }
       }
       const available = this.#fill(source, position, Math.min(dataEnd, source.size))
-      if (available === 0) {
+      if (this.#eof < source.size) {
+        // The file is shorter than it was: what there is of it is kept, and the caller is told.
         short = true
-        break
+        end = Math.min(end, this.#eof)
+        dataEnd = Math.min(dataEnd, this.#eof)
+        if (available === 0) break
       }
       const atEnd = position + available >= dataEnd
       const zeros = this.#nextZeroRun(position, position + available, atEnd)
@@ -101,10 +108,7 @@ export class ContentCutter {
       const regionEnd = zeros < 0 ? position + available : zeros
       const offset = this.#windowStart + position - this.#base
       const length = this.#kernel.cut(offset, regionEnd - position, zeros >= 0 || atEnd)
-      if (length === 0) {
-        short = true
-        break
-      }
+      assert(length > 0, 'the window holds a chunk of the largest size')
       if (mine) extents.push({ length, ref: store(offset, length) })
       position += length
     }
@@ -130,11 +134,14 @@ export class ContentCutter {
     while (this.#valid < this.#windowSize && position + this.#valid < limit) {
       const want = Math.min(this.#windowSize - this.#valid, limit - position - this.#valid)
       const got = source.read(this.#windowStart + this.#valid, want, position + this.#valid)
-      if (got === 0) break
+      if (got === 0) {
+        this.#eof = this.#base + this.#valid
+        break
+      }
       this.#valid += got
       this.#bytesRead += got
     }
-    return this.#valid < needed ? 0 : this.#valid
+    return this.#valid
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Content, Entry } from '../../format/entry-model.ts'
 import type { Xattr } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import { groupName, userName } from '../../posix/users.ts'
+import { entryOfStat } from '../../source/attributes.ts'
 import { sameTime } from '../../base/time.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 
@@ -15,25 +15,11 @@ export interface EntryExtras {
   readonly trouble?: readonly number[] | undefined
 }
 
-const LINK_GROUP_SIZE = 8
-
 /** An entry for a name; `splitKey` names the group of a file's hard links. */
 export function makeEntry(name: Uint8Array, stat: FileStat, extras: EntryExtras, splitKey: Uint8Array): Entry {
-  const { kind, mode, uid, gid, mtime, ctime, btime, ino } = stat
-  const user = userName(uid)
-  const group = groupName(gid)
   const { content, target, xattrs, flags, trouble } = extras
-  const entry: { -readonly [K in keyof Entry]: Entry[K] } = { name, kind, mode, uid, gid, mtime, ctime, ino }
-  if (user !== undefined) entry.user = user
-  if (group !== undefined) entry.group = group
-  if (btime !== undefined) entry.btime = btime
-  if (kind === 'file') entry.size = stat.size
-  if (kind === 'symlink' && target !== undefined) entry.size = target.byteLength
-  if (kind !== 'directory' && stat.nlink > 1) {
-    entry.links = stat.nlink
-    entry.linkGroup = linkGroup(stat, splitKey)
-  }
-  if (kind === 'char' || kind === 'block') entry.device = stat.rdev
+  const entry: { -readonly [K in keyof Entry]: Entry[K] } = entryOfStat(name, stat, (id) => keyedHash(splitKey, id))
+  if (stat.kind === 'symlink' && target !== undefined) entry.size = target.byteLength
   if (flags !== undefined && flags !== 0) entry.flags = flags
   if (xattrs !== undefined && xattrs.length > 0) entry.xattrs = xattrs
   if (target !== undefined) entry.target = target
@@ -56,12 +42,4 @@ export function describes(entry: Entry, stat: FileStat): boolean {
     (entry.kind !== 'file' || entry.size === stat.size) &&
     (entry.kind === 'directory' || (entry.links ?? 1) === stat.nlink)
   )
-}
-
-function linkGroup({ dev, ino }: FileStat, splitKey: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(16)
-  const view = new DataView(bytes.buffer)
-  view.setBigUint64(0, dev, true)
-  view.setBigUint64(8, ino, true)
-  return keyedHash(splitKey, bytes).slice(0, LINK_GROUP_SIZE)
 }

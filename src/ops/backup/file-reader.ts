@@ -1,23 +1,14 @@
 // How a worker reaches files. The product opens real ones; the simulator has a tree in memory.
 import type { FileStat } from '../../posix/stat.ts'
-
-export interface RawXattr {
-  readonly name: Uint8Array
-  readonly value: Uint8Array
-}
-
-export interface FileAttributes {
-  readonly xattrs?: readonly RawXattr[]
-  readonly flags?: number
-  /** Some attribute is there and could not be read. */
-  readonly failed: boolean
-}
+import type { FileAttributes } from '../../source/attributes.ts'
 
 export interface OpenFile {
-  /** Bytes read into `arena` at `offset`; 0 at the end of the file. */
+  /** As it was when it was opened. */
+  readonly opened: FileStat
+  /** Bytes read into `arena` at `offset` from `position` in the file; 0 at its end. */
   read(arena: Uint8Array, offset: number, length: number, position: number): number
   stat(): FileStat
-  /** The first data at or after `position`, and its end; both `size` when only a hole follows. */
+  /** The first data at or after `position` and where it ends, within `size`; both `size` when only a hole follows. */
   data(position: number, size: number): { readonly start: number; readonly end: number }
   attributes(): FileAttributes
   close(): void

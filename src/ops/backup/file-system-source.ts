@@ -1,15 +1,16 @@
 // Sources in file systems of this machine.
 import { setImmediate } from 'node:timers/promises'
-import type { ErrorCode } from '../../base/errors.ts'
 import { codeOf } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 import { AT_FDCWD } from '../../posix/constants.ts'
-import { readLinkAt } from '../../posix/names.ts'
 import { statAt } from '../../posix/stat.ts'
+import type { FileStat } from '../../posix/stat.ts'
 import { TreeWalker } from '../../source/walk.ts'
 import type { SourceProblem } from '../../source/problems.ts'
 import type { WalkedDirectory } from '../../source/walked-directory.ts'
 import type { WalkedEntry, WalkSource } from '../../source/walk-options.ts'
-import { readFdAttributes, readNameAttributes } from './entry-attributes.ts'
+import { describeEntry } from '../../source/attributes.ts'
+import type { EntryPlace } from '../../source/attributes.ts'
 import type { BackupReport } from './report.ts'
 import type { OtherExtras, Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
@@ -58,42 +59,38 @@ async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupRep
 
 async function enter(scan: Scan, directory: WalkedDirectory): Promise<void> {
   if (directory.depth === 0) return
-  await scan.enter(directory.name, directory.path(), directory.stat!, () =>
-    directory.isOpen ? fromFd(directory.fd) : fromName(directory.parent!, directory.name),
+  const { parent, name } = directory
+  await scan.enter(name, directory.path(), directory.stat!, () =>
+    extrasOf({ dirFd: parent!.fd, name, ...(directory.isOpen && { fd: directory.fd }) }, directory.stat!),
   )
 }
 
 async function takeEntries(scan: Scan, directory: WalkedDirectory, entries: readonly WalkedEntry[]): Promise<void> {
-  for (const { name, key, stat, directory: below } of entries) {
-    if (below !== undefined || stat.kind === 'directory') continue
+  for (const { name, key, stat } of entries) {
+    if (stat.kind === 'directory') continue // entered in the next step
     const path = directory.path(name)
     // Awaited only where there is something to wait for: most files of most backups have not changed.
     const wait =
       stat.kind === 'file'
         ? scan.file(name, key, path, stat)
-        : scan.other(name, path, stat, () => otherExtras(directory, name, stat.kind === 'symlink'))
+        : scan.other(name, path, stat, () => extrasOf({ dirFd: directory.fd, name }, stat))
     if (wait !== undefined) await wait
   }
 }
 
-function otherExtras(directory: WalkedDirectory, name: Uint8Array, isSymlink: boolean): OtherExtras {
-  const attributes = fromName(directory, name)
-  return isSymlink ? { ...attributes, target: readLinkAt(directory.fd, name) } : attributes
+function extrasOf(place: EntryPlace, stat: FileStat): OtherExtras {
+  const { entry, attributes, reasons } = describeEntry(place, stat, noGroup)
+  return {
+    reasons,
+    ...(entry.target !== undefined && { target: entry.target }),
+    ...(entry.trouble !== undefined && { trouble: entry.trouble }),
+    ...(entry.flags !== undefined && { flags: entry.flags }),
+    ...(attributes.xattrs !== undefined && { xattrs: attributes.xattrs }),
+  }
 }
 
-function fromFd(fd: number): OtherExtras {
-  return withTrouble(readFdAttributes(fd))
-}
-
-function fromName(directory: WalkedDirectory, name: Uint8Array): OtherExtras {
-  return withTrouble(readNameAttributes(directory.fd, name))
-}
-
-const TROUBLE_ATTRIBUTES = 3
-
-function withTrouble({ failed, ...attributes }: ReturnType<typeof readFdAttributes>): OtherExtras {
-  return failed ? { ...attributes, trouble: [TROUBLE_ATTRIBUTES] } : attributes
-}
+/** The scan names hard link groups itself. */
+const noGroup = () => new Uint8Array(8)
 
 function reportProblem({ path, code, errno, text }: SourceProblem, report: BackupReport): void {
   const kind: ErrorCode = errno === undefined ? 'io' : codeOf({ code: errno })

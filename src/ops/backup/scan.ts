@@ -5,18 +5,18 @@ import { assert } from '../../base/assert.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
+import { TROUBLE } from '../../format/entry-model.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
-import { TROUBLE } from '../../format/entry.ts'
 import type { Xattr } from '../../format/xattr.ts'
 import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { BlobKeys } from '../../repo/blob-keys.ts'
 import type { TreeBuilder } from '../../repo/tree-builder.ts'
 import { FileBatcher } from './batch.ts'
-import { RETRIES_MAX } from './chunk-worker.ts'
+import type { RawXattr } from '../../source/attributes.ts'
+import { REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
 import { describes, makeEntry } from './entries.ts'
 import type { FileOutcome } from './file-columns.ts'
-import type { RawXattr } from './file-reader.ts'
 import type { FileExtra } from './jobs.ts'
 import { LARGE_FROM, readLargeFile } from './large-file.ts'
 import { nameKey } from './parent-tree.ts'
@@ -27,6 +27,8 @@ import type { EntrySlot } from './tree-assembly.ts'
 
 /** What an entry that is no regular file brings along. */
 export interface OtherExtras {
+  /** Why something is missing, for people. */
+  readonly reasons?: readonly string[]
   readonly target?: Uint8Array
   readonly xattrs?: readonly RawXattr[]
   readonly flags?: number
@@ -166,7 +168,7 @@ export class Scan {
     const before = parent?.entries.get(nameKey(name))
     if (before !== undefined && (await this.#asBefore(before, stat))) return frame.add(before, true)
     const extras = readExtras()
-    this.#reportTroubles(path, extras.trouble)
+    this.#reportTroubles(path, extras.trouble, extras.reasons)
     const xattrs = await this.#storeXattrs(extras.xattrs)
     frame.add(makeEntry(name, stat, { ...extras, xattrs }, this.#opts.keys.split))
   }
@@ -229,7 +231,7 @@ export class Scan {
         const { code, message } = outcome
         return this.#fileRead(file, { status: result }, { index: 0, error: { code, message } })
       }
-      if (changed && attempt < RETRIES_MAX) {
+      if (changed && attempt < REREADS_MAX && stat.size <= REREAD_BYTES_MAX) {
         try {
           stat = this.#opts.restat(path)
         } catch (cause) {
@@ -261,7 +263,7 @@ export class Scan {
       const same = before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
       return slot.settle(same ? before : { ...before, subtree }, same)
     }
-    this.#reportTroubles(path, extras?.trouble)
+    this.#reportTroubles(path, extras?.trouble, extras?.reasons)
     const trouble = [...(extras?.trouble ?? []), ...(directory.complete ? [] : [TROUBLE.listing])]
     const settle = (xattrs: readonly Xattr[] | undefined) =>
       slot.settle({ ...makeEntry(name, stat, { ...extras, xattrs, trouble }, this.#opts.keys.split), subtree })
@@ -269,8 +271,10 @@ export class Scan {
     else this.#opts.pipeline.track(this.#storeXattrs(extras.xattrs).then(settle))
   }
 
-  #reportTroubles(path: Uint8Array, troubles: readonly number[] | undefined): void {
-    for (const trouble of troubles ?? []) this.#opts.report.trouble(path, trouble, 'io', TROUBLE_TEXTS[trouble] ?? '')
+  #reportTroubles(path: Uint8Array, troubles: readonly number[] = [], reasons: readonly string[] = []): void {
+    for (const [i, trouble] of troubles.entries()) {
+      this.#opts.report.trouble(path, trouble, 'io', reasons[i] ?? TROUBLE_TEXTS[trouble] ?? '')
+    }
   }
 
   /** Attributes as an entry keeps them; long values are stored by a worker. */
