@@ -123,7 +123,9 @@ export class ChunkWorker {
     try {
       file = this.#reader.open(path)
       const opened = file
-      const done = readStably({ stat: onceFrom(opened) }, ({ bytesMax }) => this.#readContent(opened, bytesMax))
+      const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) =>
+        this.#readContent(opened, bytesMax, stat.size === 0),
+      )
       if (done.value.inline !== undefined) columns.inline(done.value.inline)
       else columns.extents(done.value.extents ?? [])
       const attributes = file.attributes()
@@ -152,8 +154,12 @@ export class ChunkWorker {
     }
   }
 
-  #readContent(file: OpenFile, bytesMax: number): PassResult<ReadContent> {
+  /** `saysEmpty`: the file claims to have no bytes; nearly all such files are right, those of /proc are not. */
+  #readContent(file: OpenFile, bytesMax: number, saysEmpty: boolean): PassResult<ReadContent> {
     const memory = this.#kernel.memory
+    if (saysEmpty && file.read(memory, this.#sink.tail, 1, 0) === 0) {
+      return { bytes: 0, value: { inline: new Uint8Array(0) } }
+    }
     if (bytesMax <= this.#smallMax) {
       const at = this.#sink.tail
       const bytes = readFully(file, memory, at, bytesMax, 0)
@@ -165,7 +171,7 @@ export class ChunkWorker {
       {
         size: bytesMax,
         read: (offset, length, position) => readFully(file, memory, offset, length, position),
-        data: (position) => file.data(position, bytesMax),
+        data: (position) => (saysEmpty ? { start: position, end: bytesMax } : file.data(position, bytesMax)),
       },
       { from: 0, start: 0, end: bytesMax },
       (offset, length) => this.#sink.add(offset, length),
