@@ -1,0 +1,227 @@
+// Collects files that have to be written until there is enough to plan well, then reads each block they need once, in the
+// order of the packs, and has their content written. What is collected at a time is bounded, so memory does not grow with
+// the snapshot; a block that two portions need is opened twice.
+import { equalBytes } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import type { Content } from '../../format/entry-model.ts'
+import type { Extent } from '../../format/extent.ts'
+import type { BlockPlace } from '../../repo/loaded-index.ts'
+import type { FileTask } from './file-task.ts'
+import { OpenFile } from './open-file.ts'
+import type { OpenFileContext } from './open-file.ts'
+import type { RestoreReader } from './reader.ts'
+
+/** What is wanted of one block. */
+export interface BlockWork {
+  readonly place: BlockPlace
+  /** Blobs to verify. */
+  readonly blobs: WantedBlob[]
+  /** Files that need nothing but this block, each with its segments (batch.ts). */
+  readonly files: Map<FileTask, number[]>
+  readonly pieces: Piece[]
+}
+
+export interface WantedBlob {
+  /** In the block's plaintext. */
+  readonly offset: number
+  readonly length: number
+  readonly ref: Uint8Array
+}
+
+export interface Piece {
+  readonly file: OpenFile
+  readonly position: number
+  /** In the block's plaintext. */
+  readonly from: number
+  readonly length: number
+}
+
+/** Files that need no block: empty, inline, or nothing but holes and zeros. */
+export interface InlineWork {
+  readonly files: Map<FileTask, number[]>
+  readonly parts: Uint8Array[]
+  bytes: number
+}
+
+/** Gets what was collected; resolves when there is room for more. */
+export interface WorkSink {
+  blocks(work: readonly BlockWork[]): Promise<void>
+  inline(work: InlineWork): Promise<void>
+}
+
+/** A portion: about 50 MiB of packs, half a second of work. More would only cost memory. */
+const FILES_MAX = 8192
+const BLOCKS_MAX = 256
+/** Files that are open at a time hold a descriptor each. */
+const OPEN_FILES_MAX = 256
+/** Pieces: bounds what a file of very many small extents costs. */
+const PIECES_MAX = 32_768
+const INLINE_FILES_MAX = 512
+
+export class ContentPlan {
+  readonly #reader: RestoreReader
+  readonly #sparse: 'recorded' | 'zeros' | 'none'
+  readonly #ctx: OpenFileContext
+  readonly #sink: WorkSink
+  #blocks = new Map<number, BlockWork>()
+  #inline: InlineWork = { files: new Map(), parts: [], bytes: 0 }
+  #files = 0
+  #openFiles = 0
+  #pieces = 0
+
+  constructor(reader: RestoreReader, sparse: 'recorded' | 'zeros' | 'none', ctx: OpenFileContext, sink: WorkSink) {
+    this.#reader = reader
+    this.#sparse = sparse
+    this.#ctx = ctx
+    this.#sink = sink
+  }
+
+  /** Takes a file on; may wait for room. Throws only what ends the restore. */
+  async add(task: FileTask): Promise<void> {
+    const { content } = task
+    if (content.kind === 'inline') this.#addInline(task, content.bytes)
+    else if (content.kind !== 'extents' || !this.#addWhole(task, content.extents)) await this.#addPieces(task, content)
+    this.#files++
+    if (this.#inline.files.size >= INLINE_FILES_MAX) await this.#flushInline()
+    await this.#flushIfLarge()
+  }
+
+  /** Hands on everything that was collected. */
+  async flush(): Promise<void> {
+    await this.#flushInline()
+    const blocks = [...this.#blocks.values()]
+    this.#blocks = new Map()
+    this.#files = 0
+    this.#openFiles = 0
+    this.#pieces = 0
+    if (blocks.length > 0) await this.#sink.blocks(blocks)
+  }
+
+  async #flushIfLarge(): Promise<void> {
+    const large =
+      this.#files >= FILES_MAX ||
+      this.#blocks.size >= BLOCKS_MAX ||
+      this.#openFiles >= OPEN_FILES_MAX ||
+      this.#pieces >= PIECES_MAX
+    if (large) await this.flush()
+  }
+
+  async #flushInline(): Promise<void> {
+    const inline = this.#inline
+    if (inline.files.size === 0) return
+    this.#inline = { files: new Map(), parts: [], bytes: 0 }
+    await this.#sink.inline(inline)
+  }
+
+  #addInline(task: FileTask, bytes: Uint8Array): void {
+    const inline = this.#inline
+    inline.files.set(task, bytes.length === 0 ? [] : [0, inline.bytes, bytes.length])
+    inline.parts.push(bytes)
+    inline.bytes += bytes.length
+  }
+
+  /** A file that needs at most one block is written by one batch; false if it needs more. */
+  #addWhole(task: FileTask, extents: readonly Extent[]): boolean {
+    let only: BlockPlace | undefined
+    const segments: number[] = []
+    const used: WantedBlob[] = []
+    let position = 0
+    for (const extent of extents) {
+      if (extent.ref === undefined) {
+        if (this.#isWritten(extent)) segments.push(position, -1, extent.length)
+      } else {
+        const blob = this.#locate(extent, extent.ref)
+        if (typeof blob === 'string' || (only !== undefined && only.number !== blob.block.number)) return false
+        only = blob.block
+        used.push({ offset: blob.offset, length: blob.length, ref: extent.ref })
+        segments.push(position, blob.offset + (extent.offset ?? 0), extent.length)
+      }
+      position += extent.length
+    }
+    if (only === undefined) {
+      this.#inline.files.set(task, segments)
+      return true
+    }
+    const block = this.#block(only)
+    block.files.set(task, segments)
+    for (const blob of used) want(block, blob)
+    return true
+  }
+
+  /** A file of many blocks, perhaps of more than fit into a portion. */
+  async #addPieces(task: FileTask, content: Content): Promise<void> {
+    const file = new OpenFile(task, this.#ctx)
+    this.#openFiles++
+    let position = 0
+    try {
+      for await (const extent of this.#reader.resolveContent(content)) {
+        if (position + extent.length > task.size) throw tooLong(task)
+        this.#addPiece(file, extent, position)
+        position += extent.length
+        if (file.failed) break
+        await this.#flushIfLarge()
+        if (this.#openFiles === 0) this.#openFiles = 1 // this one is still open
+      }
+      if (position !== task.size && !file.failed) throw tooLong(task)
+    } catch (cause) {
+      if (!(cause instanceof BackupError) || !isOfOneItem(cause)) throw cause
+      file.pieceAdded()
+      file.pieceDone({ code: cause.code, message: cause.message })
+    }
+    file.pieceDone()
+  }
+
+  #addPiece(file: OpenFile, extent: Extent, position: number): void {
+    if (extent.ref === undefined) {
+      if (this.#isWritten(extent)) file.zeros(position, extent.length)
+      return
+    }
+    const blob = this.#locate(extent, extent.ref)
+    if (typeof blob === 'string') throw new BackupError('corrupt', blob, 'content')
+    const block = this.#block(blob.block)
+    want(block, { offset: blob.offset, length: blob.length, ref: extent.ref })
+    block.pieces.push({ file, position, from: blob.offset + (extent.offset ?? 0), length: extent.length })
+    file.pieceAdded()
+    this.#pieces++
+  }
+
+  /** Where the blob of an extent lies, or what is wrong with it. */
+  #locate({ length, offset = 0 }: Extent, ref: Uint8Array) {
+    const location = this.#reader.locate('data', ref)
+    if (location === undefined) return 'a piece of it is in no pack that the index names'
+    if (offset + length > location.length) return 'a piece of it is longer than what was stored'
+    return location
+  }
+
+  /** Whether a run of zeros or a hole takes space in the new file. */
+  #isWritten({ fill }: Extent): boolean {
+    return this.#sparse === 'none' || (this.#sparse === 'recorded' && fill === 'zero')
+  }
+
+  #block(place: BlockPlace): BlockWork {
+    let block = this.#blocks.get(place.number)
+    if (block === undefined) {
+      block = { place, blobs: [], files: new Map(), pieces: [] }
+      this.#blocks.set(place.number, block)
+    }
+    return block
+  }
+}
+
+/**
+ * Files with the same content come one after the other, if at all, so looking at the last blob finds nearly all repeats;
+ * verifying one twice costs little, and leaving out one that a second ref names would be wrong.
+ */
+function want({ blobs }: BlockWork, blob: WantedBlob): void {
+  const last = blobs.at(-1)
+  if (last === undefined || last.offset !== blob.offset || !equalBytes(last.ref, blob.ref)) blobs.push(blob)
+}
+
+function tooLong(task: FileTask): BackupError {
+  return new BackupError('corrupt', `its extents do not add up to its size of ${task.size} bytes`, 'content')
+}
+
+/** Whether a failure is that of one item, so that the rest goes on. */
+export function isOfOneItem({ code }: BackupError): boolean {
+  return code !== 'unreachable' && code !== 'interrupted' && code !== 'full' && code !== 'wrong-key'
+}

@@ -1,0 +1,366 @@
+// Puts everything that is not a directory in its place: decides, makes small things at once, hands files to the plan, and
+// links the other names of an inode when the first is there.
+import { displayText } from '../../base/bytes.ts'
+import { BackupError, codeOf, errnoOf } from '../../base/errors.ts'
+import type { Entry } from '../../format/entry-model.ts'
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../../posix/constants.ts'
+import { FLAG_APPEND, FLAG_IMMUTABLE, getFlags, setFlags } from '../../posix/file-flags.ts'
+import { linkAt, renameAt, unlinkAt } from '../../posix/names.ts'
+import { closeFd, openAt } from '../../posix/open.ts'
+import type { FileStat } from '../../posix/stat.ts'
+import { joinPath } from '../browse/tree-walk.ts'
+import { applyAttributes, attributesDiffer } from './attributes.ts'
+import type { Attributes } from './attributes.ts'
+import { compareWithSnapshot } from './compare-plan.ts'
+import type { RestoreContext } from './context.ts'
+import { decide } from './decide.ts'
+import type { Existing } from './decide.ts'
+import type { DirectoryNode } from './directory-node.ts'
+import type { Failure } from './file-task.ts'
+import { isFull, removeQuietly, temporaryName } from './file-writer.ts'
+import type { LinkGroup } from './link-groups.ts'
+import type { WarningClass } from './options.ts'
+import { removeTree } from './remove-tree.ts'
+import { cannotHold, makeObject } from './special-objects.ts'
+
+/** One item on its way. */
+interface Item {
+  readonly directory: DirectoryNode
+  readonly name: Uint8Array
+  readonly path: Uint8Array
+  readonly entry: Entry
+  readonly existing: Existing | undefined
+  /** Other names wait for this one. */
+  readonly group: LinkGroup | undefined
+}
+
+export class ItemPlacer {
+  readonly #ctx: RestoreContext
+  /** Steps that came up where nobody could wait for room. */
+  readonly #late: (() => Promise<void>)[] = []
+
+  constructor(ctx: RestoreContext) {
+    this.#ctx = ctx
+  }
+
+  /** Starts to put an entry in its place; what becomes of it is reported. Throws only what ends the restore. */
+  async place(directory: DirectoryNode, name: Uint8Array, entry: Entry, existing: Existing | undefined): Promise<void> {
+    const { links, report } = this.#ctx
+    const path = joinPath(directory.path, name)
+    directory.begin()
+    const alone: Item = { directory, name, path, entry, existing, group: undefined }
+    if (
+      (entry.kind === 'file' && entry.content === undefined) ||
+      (entry.kind === 'symlink' && entry.target === undefined)
+    ) {
+      return this.#end(alone, { code: 'not-found', message: 'it could not be read when it was backed up' })
+    }
+    const role = links.meet(entry, directory, name)
+    if (role.kind === 'other') return this.#follow(alone, role.group)
+    if (role.kind === 'differs') report.warn('hard links', path, 'names of one file had different content')
+    await this.#restore(role.kind === 'first' ? { ...alone, group: role.group } : alone)
+  }
+
+  /** Carries out what had to wait. More may come until nothing runs any more. */
+  async proceed(): Promise<void> {
+    for (let step = this.#late.shift(); step !== undefined; step = this.#late.shift()) await step()
+  }
+
+  get hasMore(): boolean {
+    return this.#late.length > 0
+  }
+
+  async #restore(item: Item): Promise<void> {
+    const wanted = await this.#wanted(item)
+    try {
+      const action = decide(item.entry, item.existing, this.#ctx.compare)
+      if (action === 'keep') return await this.#keep(item, wanted)
+      if (action === 'compare') return await this.#compare(item, wanted)
+      if (action === 'replace-directory') this.#clearDirectory(item)
+      await this.#make(item, wanted, action === 'replace')
+    } catch (cause) {
+      this.#fail(item, cause)
+    }
+  }
+
+  async #wanted({ entry, path }: Item): Promise<Attributes> {
+    try {
+      return await this.#ctx.attributesOf(entry)
+    } catch (cause) {
+      if (!(cause instanceof BackupError)) throw cause
+      this.#ctx.report.trouble(path, cause)
+      const { xattrs: _unreadable, ...rest } = entry
+      return this.#ctx.attributesOf(rest)
+    }
+  }
+
+  /** The content is right. */
+  async #keep(item: Item, wanted: Attributes): Promise<void> {
+    const { entry, directory, name, path, existing, group } = item
+    const { classes, dryRun, report, verifying } = this.#ctx
+    const { stat } = existing!
+    if (group !== undefined) group.kept = stat
+    const differs = this.#inDirectory(directory, (dirFd) => {
+      return attributesDiffer({ dirFd, name }, entry.kind, wanted, stat, classes)
+    })
+    // A change would show under the other names too, and they may lie outside of the target.
+    if (differs && stat.nlink > 1) {
+      if (group !== undefined) group.kept = undefined
+      return this.#make(item, wanted, true)
+    }
+    if (differs) {
+      report.counts.attributes++
+      report.item('changed', () => path, entry.size)
+      if (!dryRun) this.#change(item, wanted, stat)
+    } else {
+      report.counts.unchanged++
+      report.item(verifying ? 'verified' : 'unchanged', () => path, entry.size)
+    }
+    this.#end(item)
+  }
+
+  #change({ entry, directory, name, path }: Item, wanted: Attributes, stat: FileStat): void {
+    const { classes, report } = this.#ctx
+    const found = { ...stat, fresh: false }
+    const warn = (what: WarningClass, cause: unknown) => report.warn(what, path, cause)
+    this.#inDirectory(directory, (dirFd) => {
+      const fd = entry.kind === 'file' ? openQuietly(dirFd, name) : undefined
+      try {
+        applyAttributes(fd === undefined ? { dirFd, name } : { fd }, entry.kind, wanted, found, classes, warn)
+      } finally {
+        if (fd !== undefined) closeFd(fd)
+      }
+    })
+  }
+
+  /** Whether the content is right is found out beside the walk, in a worker. */
+  async #compare(item: Item, wanted: Attributes): Promise<void> {
+    const { running, directories, executor, reader } = this.#ctx
+    const content = item.entry.content!
+    const { directory, name, entry } = item
+    const isEqual = async () => {
+      const dirFd = directories.acquire(directory)
+      try {
+        return await compareWithSnapshot(reader, executor, dirFd, name, content, entry.size!)
+      } finally {
+        directories.release(directory)
+      }
+    }
+    await running.start(async () => {
+      try {
+        const equal = await isEqual()
+        // What follows may have to wait for room, so it cannot be done in here.
+        this.#late.push(() => this.#recover(item, equal ? this.#keep(item, wanted) : this.#make(item, wanted, true)))
+      } catch (cause) {
+        this.#fail(item, cause)
+      }
+    })
+  }
+
+  async #make(item: Item, wanted: Attributes, replace: boolean): Promise<void> {
+    const { entry, directory, name, existing } = item
+    const { dryRun, report, plan, nextId, verifying } = this.#ctx
+    if (verifying && entry.kind === 'file') {
+      return this.#end(item, { code: 'corrupt', message: 'what is in the target is not what the snapshot has' })
+    }
+    if (replace) report.counts.replaced++
+    if (dryRun) return this.#made(item)
+    if (replace && existing !== undefined) this.#unlock(item, existing.stat)
+    if (entry.kind === 'file') {
+      const { content, size } = entry
+      const finished = (failure: Failure | undefined) =>
+        failure === undefined ? this.#made(item) : this.#end(item, failure)
+      const file = {
+        id: nextId(),
+        directory,
+        name,
+        size: size!,
+        content: content!,
+        attributes: wanted,
+        replace,
+        finished,
+      }
+      return plan.add(file)
+    }
+    const { classes } = this.#ctx
+    const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
+    try {
+      this.#inDirectory(directory, (dirFd) => {
+        const place = { dirFd, name, temporary: replace ? temporaryName(nextId()) : undefined }
+        makeObject(place, entry, wanted, classes, warn)
+      })
+      this.#made(item)
+    } catch (cause) {
+      if (!cannotHold(cause)) throw cause
+      warn(entry.kind === 'symlink' ? 'symlinks' : 'special files', cause)
+      this.#settle(item, 'failed')
+      this.#leave(item)
+    }
+  }
+
+  #made(item: Item): void {
+    const { entry, path } = item
+    const { counts } = this.#ctx.report
+    if (entry.kind === 'file') {
+      counts.files++
+      counts.bytes += entry.size!
+    } else if (entry.kind === 'symlink') counts.symlinks++
+    else counts.specials++
+    this.#ctx.report.item('restored', () => path, entry.size)
+    this.#end(item)
+  }
+
+  /** Another name of a group: linked as soon as the first one is there. */
+  #follow(item: Item, group: LinkGroup): void {
+    const proceed = () => {
+      if (group.state === 'failed') this.#late.push(() => this.#restore(item))
+      else this.#link(item, group)
+    }
+    if (group.state === 'pending') group.waiting.push(proceed)
+    else proceed()
+  }
+
+  #link(item: Item, group: LinkGroup): void {
+    const { directory, name, path, existing } = item
+    const { report, dryRun, directories, nextId } = this.#ctx
+    const { kept } = group
+    if (kept !== undefined && existing?.stat.ino === kept.ino && existing.stat.dev === kept.dev) {
+      report.counts.unchanged++
+      report.item('unchanged', () => path, item.entry.size)
+      return this.#end(item)
+    }
+    try {
+      if (existing?.stat.kind === 'directory') this.#clearDirectory(item)
+      const replace = existing !== undefined && existing.stat.kind !== 'directory'
+      if (replace) report.counts.replaced++
+      if (!dryRun) {
+        const temporary = replace ? temporaryName(nextId()) : undefined
+        const { first } = group
+        const firstFd = directories.acquire(first.directory)
+        try {
+          this.#inDirectory(directory, (dirFd) => linkInto(firstFd, first.name, dirFd, name, temporary))
+        } finally {
+          directories.release(first.directory)
+        }
+      }
+      report.counts.hardLinks++
+      report.item('restored', () => path, item.entry.size)
+      this.#end(item)
+    } catch (cause) {
+      if (!isSystemError(cause) || isFull(cause)) return this.#fail(item, cause)
+      // What cannot be linked is a file of its own: nothing is missing but the link.
+      report.warn('hard links', path, cause)
+      this.#late.push(() => this.#restore(item))
+    }
+  }
+
+  /** Makes room where a directory is in the place of something else. */
+  #clearDirectory({ directory, name, path }: Item): void {
+    const { deleteOthers, dryRun, guard, report } = this.#ctx
+    if (deleteOthers) {
+      if (!dryRun) report.counts.deleted += this.#inDirectory(directory, (fd) => removeTree(fd, name, path, guard))
+      return
+    }
+    try {
+      if (!dryRun) this.#inDirectory(directory, (fd) => unlinkAt(fd, name, true))
+    } catch (cause) {
+      if (errnoOf(cause) !== 'ENOTEMPTY' && errnoOf(cause) !== 'EEXIST') throw cause
+      throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(path), {
+        hint: 'remove it, or restore with --delete',
+      })
+    }
+  }
+
+  /** What is immutable cannot be replaced either. */
+  #unlock({ directory, name, entry }: Item, stat: FileStat): void {
+    const locks = FLAG_IMMUTABLE | FLAG_APPEND
+    if ((Number(stat.attributes) & locks) === 0 || !this.#ctx.classes.flags || entry.kind !== 'file') return
+    const fd = this.#inDirectory(directory, (dirFd) => openQuietly(dirFd, name))
+    if (fd === undefined) return
+    try {
+      setFlags(fd, (getFlags(fd) ?? 0) & ~locks)
+    } catch (cause) {
+      if (!isSystemError(cause)) throw cause // replacing it will tell why not
+    } finally {
+      closeFd(fd)
+    }
+  }
+
+  async #recover(item: Item, step: Promise<void>): Promise<void> {
+    try {
+      await step
+    } catch (cause) {
+      this.#fail(item, cause)
+    }
+  }
+
+  #fail(item: Item, cause: unknown): void {
+    const ours = cause instanceof BackupError ? isOwn(cause) : isSystemError(cause) && !isFull(cause)
+    if (!ours) throw cause
+    this.#end(item, { code: codeOf(cause), message: (cause as Error).message })
+  }
+
+  /** The item is done or has failed: tells, lets other names go on, and lets the directory finish. */
+  #end(item: Item, failure?: Failure): void {
+    const { report } = this.#ctx
+    if (failure !== undefined) report.troubleOf(item.path, failure.code, failure.message)
+    report.done(item.entry.size ?? 0)
+    this.#settle(item, failure === undefined ? 'done' : 'failed')
+    item.directory.end()
+  }
+
+  /** Not there, and not counted as trouble: the target cannot hold it. */
+  #leave(item: Item): void {
+    this.#ctx.report.done()
+    item.directory.end()
+  }
+
+  #settle({ group }: Item, state: 'done' | 'failed'): void {
+    if (group !== undefined) this.#ctx.links.settle(group, state)
+  }
+
+  #inDirectory<T>(directory: DirectoryNode, step: (dirFd: number) => T): T {
+    const { directories } = this.#ctx
+    const dirFd = directories.acquire(directory)
+    try {
+      return step(dirFd)
+    } finally {
+      directories.release(directory)
+    }
+  }
+}
+
+function linkInto(
+  fromFd: number,
+  from: Uint8Array,
+  dirFd: number,
+  name: Uint8Array,
+  temporary: Uint8Array | undefined,
+): void {
+  if (temporary === undefined) return linkAt(fromFd, from, dirFd, name)
+  linkAt(fromFd, from, dirFd, temporary)
+  try {
+    renameAt(dirFd, temporary, dirFd, name)
+  } catch (cause) {
+    removeQuietly(dirFd, temporary)
+    throw cause
+  }
+}
+
+/** For changing attributes; undefined when it may not be read, which takes nothing but flags. */
+function openQuietly(dirFd: number, name: Uint8Array): number | undefined {
+  try {
+    return openAt(dirFd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause
+    return undefined
+  }
+}
+
+function isSystemError(cause: unknown): boolean {
+  return !(cause instanceof BackupError) && errnoOf(cause) !== undefined
+}
+
+function isOwn({ code }: BackupError): boolean {
+  return code !== 'unreachable' && code !== 'interrupted' && code !== 'full' && code !== 'wrong-key'
+}
