@@ -1,4 +1,4 @@
-// docs/format.md, 3.3: what a key slot opens, the secrets of its holder's role. A CBOR map, only ever stored sealed.
+// docs/format.md, 3.3: the capability bundle, what a key slot opens, the secrets of its holder's role. A CBOR map, only ever stored sealed.
 import { assert } from '../base/assert.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
@@ -51,7 +51,7 @@ export interface Bundle {
 }
 
 const BUNDLE_VERSION = 1
-/** Domains of one bundle; 256 of them are 700 KiB. */
+/** Domains of one capability bundle; 256 of them are 700 KiB. */
 export const DOMAINS_MAX = 256
 
 export function roleNumber(role: Role): number {
@@ -66,9 +66,12 @@ export function readRole(r: CborReader, subject: string): Role {
   return role
 }
 
-/** The plaintext of a bundle. It holds secrets: wipe it after sealing. */
+/** The plaintext of a capability bundle. It holds secrets: wipe it after sealing. */
 export function encodeBundle(b: Bundle): Uint8Array {
-  assert(b.domains.length >= 1 && b.domains.length <= DOMAINS_MAX, `a bundle has 1 to ${DOMAINS_MAX} domains`)
+  assert(
+    b.domains.length >= 1 && b.domains.length <= DOMAINS_MAX,
+    `a capability bundle has 1 to ${DOMAINS_MAX} domains`,
+  )
   const w = new CborWriter(4096).openMap()
   w.key(0).uint(BUNDLE_VERSION)
   w.key(1).bytes(sized(b.repoId, ID_SIZE))
@@ -84,7 +87,7 @@ export function encodeBundle(b: Bundle): Uint8Array {
   return w.rawFields(b.unknown).closeMap().finish()
 }
 
-/** Reads the plaintext of a bundle; everything is copied, so that `bytes` can be wiped. `corrupt` naming `subject`. */
+/** Reads the plaintext of a capability bundle; everything is copied, so that `bytes` can be wiped. `corrupt` naming `subject`. */
 export function decodeBundle(bytes: Uint8Array, subject: string): Bundle {
   const r = new CborReader(bytes, subject)
   const b: { -readonly [K in keyof Bundle]?: Bundle[K] } = {}
@@ -103,7 +106,7 @@ export function decodeBundle(bytes: Uint8Array, subject: string): Bundle {
   })
   r.end()
   if (need(r, version, 'version') !== BUNDLE_VERSION) {
-    throw new BackupError('unsupported', `bundle has version ${version}`, subject)
+    throw new BackupError('unsupported', `capability bundle has version ${version}`, subject)
   }
   return {
     repoId: need(r, b.repoId, 'repository id'),
@@ -176,6 +179,6 @@ function readWriter(r: CborReader): { wid: Uint8Array; seed: Uint8Array } {
 }
 
 function sized(bytes: Uint8Array, size: number): Uint8Array {
-  assert(bytes.length === size, `a field of a bundle has ${size} bytes`)
+  assert(bytes.length === size, `a field of a capability bundle has ${size} bytes`)
   return bytes
 }

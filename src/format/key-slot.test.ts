@@ -92,6 +92,14 @@ test('the bundle and the label are bound to the parameters of their slot', () =>
   assert.equal(openSlotLabel(weaker, sampleBundle(), 'keys/x'), null)
 })
 
+test('keys are never in the clear, also where the repository is', () => {
+  const slot = { method: keyFile, bundle: sampleBundle(), created: fixedTime }
+  const bytes = encodeKeySlot(slot, { ...keys, suite: 0 })
+  assert.equal(decodeKeySlot(bytes, 'keys/x').suite, 1)
+  bytes[6] = 0
+  assert.throws(() => decodeKeySlot(bytes, 'keys/x'), corruptAbout('not encrypted'))
+})
+
 test('a slot of a later kind is listed and does not open', () => {
   const slot = decodeKeySlot(
     sampleSlot({ kind: 'other', number: 3, params: new Uint8Array([0xa1, 0, 0x41, 9]) }),

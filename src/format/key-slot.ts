@@ -1,4 +1,4 @@
-// docs/format.md, 3.6: a bundle sealed for one passphrase or key file.
+// docs/format.md, 3.6: a capability bundle sealed for one passphrase or key file.
 //
 //   header (8) | {0: kind, 1: parameters, 2: sealed bundle, 3: created, 4: sealed label, 5: role}
 import { assert } from '../base/assert.ts'
@@ -16,7 +16,7 @@ import { wipe } from '../crypto/wipe.ts'
 import { decodeBundle, encodeBundle, readRole, roleNumber } from './bundle.ts'
 import type { Bundle, Role } from './bundle.ts'
 import { limitedText, need, withUnknown } from './fields.ts'
-import { checkHeader, HEADER_SIZE, joinObject, OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
+import { checkHeader, HEADER_SIZE, joinObject, keySealingSuite, OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
 import { SHORT_TEXT_MAX } from './snapshot-body.ts'
 
 /** How the key of a slot is found. */
@@ -49,11 +49,12 @@ const KIND_PASSPHRASE = 1
 const KIND_KEY_FILE = 2
 const KEY_FILE_ID_SIZE = 16
 
-/** The bytes of `keys/<H>`. */
+/** The bytes of `keys/<H>`; `suite` is that of the repository. */
 export function encodeKeySlot(
   slot: { readonly method: SlotMethod; readonly bundle: Bundle; readonly created: Timespec; readonly label?: string },
-  { slotKey, repoId, suite }: SlotKeys & { readonly suite: Suite },
+  { slotKey, repoId, suite: repoSuite }: SlotKeys & { readonly suite: Suite },
 ): Uint8Array {
+  const suite = keySealingSuite(repoSuite)
   const { method, bundle, created, label = '' } = slot
   const context = encodeMethod(method)
   const plain = encodeBundle(bundle)
@@ -78,6 +79,7 @@ export function encodeKeySlot(
 /** Reads what a slot says without its key. `corrupt` or `unsupported`, naming `subject`. */
 export function decodeKeySlot(bytes: Uint8Array, subject: string): KeySlot {
   const suite = checkHeader(bytes, OBJECT_TYPES.keySlot, subject)
+  if (suite === 0) throw new BackupError('corrupt', 'key slot is not encrypted', subject)
   if (bytes.length > KEY_SLOT_SIZE_MAX) throw new BackupError('corrupt', `key slot has ${bytes.length} bytes`, subject)
   const r = new CborReader(bytes, subject, HEADER_SIZE)
   const slot: { -readonly [K in keyof KeySlot]?: KeySlot[K] } = {}

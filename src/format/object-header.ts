@@ -98,6 +98,11 @@ export function readHeader(bytes: Uint8Array, subject: string): { readonly type:
   return { type, suite: suite as Suite }
 }
 
+/** The suite for parts that hold keys: never in the clear, also where content is. */
+export function keySealingSuite(suite: Suite): 1 | 2 {
+  return suite === 0 ? 1 : suite
+}
+
 /** Joins header and parts into the bytes of an object. */
 export function joinObject(type: ObjectType, suite: Suite, ...parts: readonly Uint8Array[]): Uint8Array {
   let size = HEADER_SIZE

@@ -14,7 +14,7 @@ import type { SigningKey } from '../crypto/signing.ts'
 import { wipe } from '../crypto/wipe.ts'
 import { need, readFilledList, readTuple, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
-import { OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
+import { keySealingSuite, OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
 import { checkSignedObject, checkWriterId, signedContent, signObject, writerIdOf } from './signed-object.ts'
 import { DOMAIN_ID_SIZE } from './snapshot-body.ts'
 
@@ -51,6 +51,7 @@ const SEALED_SECRET_SIZE = KEY_SIZE + SEAL_OVERHEAD
 export interface SecretScope {
   readonly sid: Uint8Array
   readonly repoId: Uint8Array
+  /** That of the repository. */
   readonly suite: Suite
 }
 
@@ -63,7 +64,7 @@ export function wrapSessionSecret(
 ): SessionSecret {
   assert(secret.length === KEY_SIZE, 'a session secret has 32 bytes')
   const { ct, wrapKey } = encapsulate(publicKey)
-  const sealer = new Sealer(wrapKey, scope.repoId, scope.suite)
+  const sealer = new Sealer(wrapKey, scope.repoId, keySealingSuite(scope.suite))
   wipe(wrapKey)
   const number = PURPOSE[purpose]
   const sealed = sealer.seal(SEALED_TYPES.sessionSecret, secretContext(scope.sid, number), secret)
@@ -91,7 +92,7 @@ export function unwrapSessionSecret(
   } catch (cause) {
     throw new BackupError('corrupt', 'session secret is not encapsulated as it should be', subject, { cause })
   }
-  const sealer = new Sealer(wrapKey, scope.repoId, scope.suite)
+  const sealer = new Sealer(wrapKey, scope.repoId, keySealingSuite(scope.suite))
   wipe(wrapKey)
   const secret = sealer.open(SEALED_TYPES.sessionSecret, secretContext(keys.sid, number), mine.sealed, subject)
   if (secret.length !== KEY_SIZE) throw new BackupError('corrupt', 'session secret has a wrong length', subject)

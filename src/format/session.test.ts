@@ -4,6 +4,7 @@ import { assertDamageIsNamed, corruptAbout } from '../../test/support/damage.ts'
 import { fixedBytes, fixedRepoId, fixedSealer, fixedSigner } from '../../test/support/format-keys.ts'
 import { fixedKemPair, fixedTime } from '../../test/support/object-samples.ts'
 import { AssertionFailed } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
 import { CborWriter } from '../base/cbor.ts'
 import { OBJECT_TYPES } from './object-header.ts'
 import {
@@ -86,6 +87,11 @@ test('the secrets of a session open for the holders of the private keys and for 
   }
   // The key for trees does not open the secret for data, nor the other way round.
   assert.equal(unwrapSessionSecret(keys, 'data', fixedKemPair('meta').privateKey, scope, 'skeys/x'), null)
+})
+
+test('a secret is encrypted also where content is in the clear', () => {
+  const wrapped = wrapSessionSecret('data', secrets().data, fixedKemPair('data').publicKey, { ...scope, suite: 0, sid })
+  assert.ok(!toHex(wrapped.sealed).includes(toHex(secrets().data)))
 })
 
 test('a secret is bound to its session, purpose, repository and suite', () => {
