@@ -8,7 +8,7 @@ import { parseFilterFile, parseFilterRule, type PathFilterRule } from '../source
 import type { RuleOptions } from '../source/rules.ts'
 import type { RuleConfig } from './config.ts'
 
-export interface RuleFlags {
+export type RuleFlags = {
   readonly exclude?: readonly string[]
   readonly excludeFile?: readonly string[]
   readonly rule?: readonly string[]

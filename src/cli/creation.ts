@@ -7,7 +7,7 @@ import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
-import { credentialForNew } from './secrets.ts'
+import { credentialForNew, findCredential } from './secrets.ts'
 import { openStore, repositoryLocation } from './stores.ts'
 
 export interface CreationFlags {
@@ -28,6 +28,30 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
     context.out.line(`created an encrypted repository at ${escapeName(store.location)}`)
     context.reporter.note(keepWarning(credential.kind, flags.newKeyFile))
     context.out.record({ type: 'repository', location: store.location, id: Buffer.from(repository.id).toString('hex') })
+  } finally {
+    await store.close()
+  }
+}
+
+export interface BackupRepository {
+  readonly location: string
+  readonly created: boolean
+}
+
+/**
+ * Opens the repository to write to it. The one in the user's data folder is made when it is not there; one that was named
+ * is not: a disk that is not mounted must not be taken for an empty one.
+ */
+export async function withRepositoryForBackup<T>(
+  context: Context,
+  work: (repository: Repository, place: BackupRepository) => Promise<T>,
+): Promise<T> {
+  const { location, isDefault } = await repositoryLocation(context)
+  const store = await openStore(context, location, isDefault)
+  try {
+    const created = isDefault && (await isEmpty(store))
+    const repository = created ? await createDefault(context, store) : await openAt(context, store)
+    return await work(repository, { location: store.location, created })
   } finally {
     await store.close()
   }
@@ -78,8 +102,29 @@ export async function writeKeyFile(file: string): Promise<Credential> {
 
 /** Before anybody is asked for a passphrase or gets a key file. Throws `exists`. */
 async function refuseIfThere(store: Store): Promise<void> {
-  if ((await store.list('format/')).objects.length === 0) return
+  if (await isEmpty(store)) return
   throw new BackupError('exists', 'there is a repository already', store.location, {
     hint: 'use it as it is, or choose another place',
   })
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+  return (await store.list('format/')).objects.length === 0
+}
+
+async function createDefault(context: Context, store: Store): Promise<Repository> {
+  context.reporter.note(`No repository yet: creating an encrypted one in ${store.location}`)
+  const credential = await credentialForNew(context, 'the new repository')
+  context.reporter.note(keepWarning(credential.kind))
+  return createAt(context, store, credential)
+}
+
+async function openAt(context: Context, store: Store): Promise<Repository> {
+  const [{ openRepository }, { initHashing }] = await Promise.all([
+    import('../repo/open-repository.ts'),
+    import('../crypto/hash.ts'),
+  ])
+  const credential = await findCredential(context, store.location)
+  await initHashing()
+  return openRepository(store, credential)
 }

@@ -1,7 +1,7 @@
 // Names are bytes; programs pass text around. Here every byte string has exactly one text and back, as rules see them
 // (source/path-text.ts): a byte that is not part of valid UTF-8 is the lone surrogate U+DC00 + byte. Arguments and names
 // are such text within the command line; only escape.ts and json-lines.ts let it out.
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { utf8 } from '../base/bytes.ts'
 import { textOfBytes } from '../source/path-text.ts'
 
@@ -48,4 +48,15 @@ function readOwnCommandLine(): Uint8Array[] | null {
     from = end + 1
   }
   return parts
+}
+
+/** The working folder as text without loss; Node's own replaces bytes that are not UTF-8. */
+export function nativeWorkingFolder(): string {
+  const decoded = process.cwd()
+  if (!decoded.includes('\ufffd')) return decoded
+  try {
+    return textOfBytes(readlinkSync('/proc/self/cwd', 'buffer'))
+  } catch {
+    return decoded // not Linux
+  }
 }

@@ -116,7 +116,6 @@ export class Reporter {
         })
         return
       case 'file':
-        if (!this.#globals.verbose) return
         this.#output.record({ type: 'file', action: event.action, ...jsonName(event.path), size: event.size })
         return
       case 'notice':

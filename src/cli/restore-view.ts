@@ -1,4 +1,5 @@
 // What a restore did, for people and for programs.
+import type { EventSink } from '../ops/events.ts'
 import type { RestoreResult } from '../ops/restore/options.ts'
 import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
@@ -10,6 +11,15 @@ export interface RestoreRequest {
   readonly target: string
   readonly dryRun: boolean
   readonly verified: boolean
+}
+
+/** A dry run's result is what would happen to each item, so it goes to standard output. */
+export function dryRunEvents({ out, globals, reporter }: Context): EventSink {
+  return (event) => {
+    if (event.type !== 'file' || globals.json) return reporter.onEvent(event)
+    if (event.action === 'unchanged' && !globals.verbose) return
+    if (!globals.quiet) out.line(`${event.action.padEnd(9)} ${escapeName(event.path)}`)
+  }
 }
 
 export function printRestore({ out }: Context, request: RestoreRequest, result: RestoreResult): void {
@@ -54,11 +64,12 @@ function restoreLines({ target, dryRun, verified }: RestoreRequest, result: Rest
   if (counts.specials > 0) made.push(counted(counts.specials, 'special file'))
   if (counts.hardLinks > 0) made.push(counted(counts.hardLinks, 'hard link'))
   const lines = [`${verb} ${made.join(', ')} (${formatSize(counts.bytes)}) to ${escapeName(target)}`]
-  const others = [`${counted(counts.unchanged, 'item')} unchanged`]
+  const others: string[] = []
+  if (counts.unchanged > 0) others.push(`${counted(counts.unchanged, 'item')} unchanged`)
   if (counts.attributes > 0) others.push(`${counted(counts.attributes, 'item')} with corrected attributes`)
   if (counts.replaced > 0) others.push(`${counted(counts.replaced, 'item')} replaced`)
   if (counts.deleted > 0) others.push(`${counted(counts.deleted, 'item')} ${dryRun ? 'to be deleted' : 'deleted'}`)
-  lines.push(`  ${others.join(', ')}`)
+  if (others.length > 0) lines.push(`  ${others.join(', ')}`)
   if (verified && !dryRun)
     lines.push(partial ? '  verified, with differences' : '  verified: every byte and attribute is as in the snapshot')
   for (const warning of warnings) {

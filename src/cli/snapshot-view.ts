@@ -82,11 +82,11 @@ export function snapshotRow({ id, body, confirmed }: SnapshotInfo): string[] {
   ]
 }
 
+type RecordedSnapshot = Pick<SnapshotInfo, 'id' | 'wid' | 'seq' | 'body' | 'confirmed'> & Partial<SnapshotInfo>
+
 /** The fields of docs/json.md, "Snapshots". */
-export function snapshotRecord(
-  { id, wid, seq, body, confirmed, storedSize }: SnapshotInfo,
-  type = 'snapshot',
-): JsonRecord {
+export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): JsonRecord {
+  const { id, wid, seq, body, confirmed, storedSize } = snapshot
   const { stats } = body
   return {
     type,

@@ -47,7 +47,7 @@ export async function showStats({ out }: Context, repository: Repository): Promi
     meta_plain_bytes: meta.plainBytes,
     meta_stored_bytes: meta.storedBytes,
     store_bytes: stats.storeBytes,
-    objects: Object.fromEntries(kinds),
+    objects: Object.fromEntries(kinds.map(([kind, { count, bytes }]) => [kind, { count, bytes }])),
   })
 }
 

@@ -1,3 +1,4 @@
+import { BackupError } from '../../base/errors.ts'
 import type { RuleFlags } from '../backup-rules.ts'
 import { defineCommand } from '../command.ts'
 import { parsed, text, texts, yes } from '../flags.ts'
@@ -11,6 +12,8 @@ export type BackupFlags = RuleFlags & {
   readonly reread?: boolean
   readonly ignoreCtime?: boolean
   readonly ignoreInode?: boolean
+  readonly parent?: string
+  readonly compression?: number
 }
 
 export const backup = defineCommand<BackupFlags, string[]>({
@@ -46,6 +49,11 @@ export const backup = defineCommand<BackupFlags, string[]>({
       description: text('TEXT', 'Say what the snapshot is about'),
       host: text('NAME', 'Say another host name than that of this machine'),
       reread: yes('Read every file, also those that did not change by their times'),
+      parent: text(
+        'SNAPSHOT',
+        'Compare with this snapshot instead of the last of the same sources; `none` reads everything',
+      ),
+      compression: parsed('LEVEL', 'zstd level from 1 to 19; 0 stores as it is', parseLevel),
       ignoreCtime: yes('A changed inode time alone does not make a file changed'),
       ignoreInode: yes('A changed inode number alone does not make a file changed'),
     },
@@ -57,3 +65,9 @@ export const backup = defineCommand<BackupFlags, string[]>({
     return runBackupCommand(context, flags, paths)
   },
 })
+
+function parseLevel(digits: string): number {
+  const level = /^\d{1,2}$/.test(digits) ? Number(digits) : Number.NaN
+  if (level >= 0 && level <= 19) return level
+  throw new BackupError('usage', 'not a level between 0 and 19', digits)
+}

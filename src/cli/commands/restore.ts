@@ -80,13 +80,14 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       const hint = '`--target /` puts files back to where they were'
       throw new BackupError('usage', 'restore needs a folder to restore into', '--target DIR', { hint })
     }
-    const [{ withRepository }, { restore }, { pathFilter }, { stoppable }, { printRestore }] = await Promise.all([
-      import('../repository.ts'),
-      import('../../ops/restore/restore.ts'),
-      import('../path-filter.ts'),
-      import('../signals.ts'),
-      import('../restore-view.ts'),
-    ])
+    const [{ withRepository }, { restore }, { pathFilter }, { stoppable }, { dryRunEvents, printRestore }] =
+      await Promise.all([
+        import('../repository.ts'),
+        import('../../ops/restore/restore.ts'),
+        import('../path-filter.ts'),
+        import('../signals.ts'),
+        import('../restore-view.ts'),
+      ])
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
       const filter = pathFilter(flags.include ?? [], flags.exclude ?? [])
@@ -112,8 +113,8 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
           verify: flags.verify === true,
           sparse: flags.sparse ?? 'recorded',
           threads: availableParallelism(),
-          fileEvents: context.globals.verbose || (flags.dryRun === true && !context.globals.quiet),
-          onEvent: context.reporter.onEvent,
+          fileEvents: context.globals.verbose || flags.dryRun === true,
+          onEvent: flags.dryRun === true ? dryRunEvents(context) : context.reporter.onEvent,
           signal,
         }),
       )

@@ -1,0 +1,133 @@
+// `holdfast backup`: what is backed up, into which repository, and what the person is told about it.
+import { lstatSync, statSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { BackupError, codeOf } from '../base/errors.ts'
+import { secureRandom } from '../base/random.ts'
+import { runBackup, type BackupResult } from '../ops/backup/backup.ts'
+import { fileSystemSource } from '../ops/backup/file-system-source.ts'
+import { compareWithParent, type ChangeOptions } from '../source/change-detection.ts'
+import { SourceRules } from '../source/rules.ts'
+import { backupRules } from './backup-rules.ts'
+import { printBackup } from './backup-view.ts'
+import type { BackupFlags } from './commands/backup.ts'
+import type { Config, SourceSet } from './config.ts'
+import type { Context } from './context.ts'
+import { withRepositoryForBackup } from './creation.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
+import { stoppable } from './signals.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+import { VERSION } from './version.ts'
+
+export async function runBackupCommand(
+  context: Context,
+  flags: BackupFlags,
+  paths: readonly string[],
+): Promise<ExitCode> {
+  const config = await context.config()
+  const set = chosenSet(config, flags.set, paths)
+  const sources = absolutePaths(set?.paths ?? paths)
+  const rules = backupRules(set === undefined ? [config] : [config, set], flags)
+  return withRepositoryForBackup(context, async (repository, place) => {
+    const changes = changeOptions(flags)
+    const source = fileSystemSource({
+      sources: sources.map((path) => ({ path: bytesOfText(path), rules: new SourceRules(rules) })),
+      avoid: identityOf(repository.store.location),
+      unchanged: (entry, stat, _path, since) => {
+        return since !== undefined && compareWithParent(entry, stat, since, changes) === 'same'
+      },
+    })
+    const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
+    const description = flags.description ?? set?.description
+    const result = await stoppable(context, kept, (signal) =>
+      runBackup({
+        repo: repository,
+        source,
+        state: openStateFolder(stateFolder(context.env)),
+        clock: context.clock,
+        random: secureRandom,
+        host: flags.host ?? config.host ?? hostname(),
+        user: userInfo().username,
+        tool: `holdfast ${VERSION}`,
+        tags: [...new Set([...(set?.tags ?? []), ...(flags.tag ?? [])])],
+        ...(description === undefined ? {} : { description }),
+        ...(flags.parent === undefined ? {} : { parent: flags.parent === 'none' ? null : flags.parent }),
+        ...(flags.compression === undefined ? {} : { compression: flags.compression }),
+        onEvent: context.reporter.onEvent,
+        fileEvents: context.globals.verbose,
+        signal,
+      }),
+    )
+    context.reporter.finish()
+    printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
+    return exitCodeOfBackup(result)
+  })
+}
+
+function exitCodeOfBackup({ body }: BackupResult): ExitCode {
+  return body.partial ? EXIT.partial : EXIT.ok
+}
+
+/** The source set to back up; undefined when DIRs are given. Throws `usage` when there is neither. */
+function chosenSet({ sets }: Config, name: string | undefined, paths: readonly string[]): SourceSet | undefined {
+  if (name === undefined && paths.length > 0) return undefined
+  const known = Object.keys(sets)
+  if (name !== undefined && paths.length > 0) {
+    throw new BackupError('usage', 'both a source set and folders are given', `--set ${name} ${paths[0]}`, {
+      hint: 'give one or the other',
+    })
+  }
+  const set = sets[name ?? 'default']
+  if (set !== undefined) return set
+  if (name === undefined) {
+    const hint =
+      known.length === 0 ? 'name them: `holdfast backup DIR`' : `name them, or use --set with ${known.join(' or ')}`
+    throw new BackupError('usage', 'nothing to back up', 'no DIR is given', { hint })
+  }
+  const hint =
+    known.length === 0 ? 'docs/config.md shows how to write one' : `the configuration has ${known.join(', ')}`
+  throw new BackupError('usage', 'no such source set', name, { hint })
+}
+
+/** Absolute and without doubles. Throws `not-found` when none of them exists; a single missing one makes the snapshot partial. */
+function absolutePaths(paths: readonly string[]): string[] {
+  const cwd = nativeWorkingFolder()
+  const absolute = [...new Set(paths.map((path) => resolve(cwd, path)))]
+  if (absolute.some(exists)) return absolute
+  throw new BackupError(
+    'not-found',
+    absolute.length === 1 ? 'no such file or folder' : 'none of the sources exists',
+    absolute.join(', '),
+  )
+}
+
+function exists(path: string): boolean {
+  try {
+    lstatSync(Buffer.from(bytesOfText(path)))
+    return true
+  } catch (cause) {
+    return codeOf(cause) !== 'not-found' // what cannot be looked at is there
+  }
+}
+
+function changeOptions({ reread, ignoreCtime, ignoreInode }: BackupFlags): ChangeOptions {
+  return { alwaysRead: reread === true, ignoreCtime: ignoreCtime === true, ignoreInode: ignoreInode === true }
+}
+
+/** The repository's folder, so that it is not backed up into itself. */
+function identityOf(location: string): { dev: bigint; ino: bigint }[] {
+  const { dev, ino } = statSync(location, { bigint: true })
+  return [{ dev, ino }]
+}
+
+function isOnSameDisk(location: string, sources: readonly string[]): boolean {
+  const { dev } = statSync(location)
+  return sources.some((path) => {
+    try {
+      return lstatSync(Buffer.from(bytesOfText(path))).dev === dev
+    } catch {
+      return false
+    }
+  })
+}
