@@ -34,9 +34,7 @@ export async function runBackupCommand(
     const source = fileSystemSource({
       sources: sources.map((path) => ({ path: bytesOfText(path), rules: new SourceRules(rules) })),
       avoid: identityOf(repository.store.location),
-      unchanged: (entry, stat, _path, since) => {
-        return since !== undefined && compareWithParent(entry, stat, since, changes) === 'same'
-      },
+      compare: (entry, stat, _path, since) => compareWithParent(entry, stat, since, changes),
     })
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const description = flags.description ?? set?.description

@@ -8,7 +8,14 @@ import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import { encodeIndexSegment, SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../format/index-segment.ts'
 import { countBlobs } from '../format/block-table.ts'
-import { indexName, sessionEndName, sessionKeysName, sessionName, snapshotName } from '../format/names.ts'
+import {
+  heartbeatName,
+  indexName,
+  sessionEndName,
+  sessionKeysName,
+  sessionName,
+  snapshotName,
+} from '../format/names.ts'
 import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
 import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
@@ -57,12 +64,16 @@ export class WriteSession {
   #unindexed: FinishedPack[] = []
   #unindexedBlobs = 0
   readonly #indexPuts: Promise<void>[] = []
+  #indexedAt: number
+  #beatAt: number
+  #beats = 0
   storedBytes = 0
 
   private constructor(repo: Repository, opts: SessionOptions, index: LoadedIndex) {
     this.#repo = repo
     this.#opts = opts
     this.index = index
+    this.#indexedAt = this.#beatAt = opts.clock.monotonic()
     const shared = {
       sealer: repo.indexSealer,
       suite: repo.description.suite,
@@ -117,7 +128,23 @@ export class WriteSession {
     // The index needs the tables, not the bytes.
     this.#unindexed.push({ ...pack, parts: [] })
     this.#unindexedBlobs += blobs
-    if (this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
+    const due = this.#opts.clock.monotonic() - this.#indexedAt > INDEX_INTERVAL_MS
+    if (due || this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
+    await this.beat()
+  }
+
+  /** Shows once an hour that the run goes on. For people and pruners to look at; nothing depends on it. */
+  async beat(): Promise<void> {
+    const { writer, secrets, clock } = this.#opts
+    if (clock.monotonic() - this.#beatAt < HEARTBEAT_INTERVAL_MS) return
+    this.#beatAt = clock.monotonic()
+    const number = this.#beats++
+    const name = heartbeatName(secrets.sid, number)
+    const mark = encodeSessionMark(
+      { sid: secrets.sid, number },
+      { suite: this.#repo.description.suite, signer: writer.signer },
+    )
+    await doing('showing a sign of life', name, () => this.#repo.store.put(name, [mark]))
   }
 
   /** Puts what is left of the index and waits until all of it is acknowledged. */
@@ -172,6 +199,7 @@ export class WriteSession {
     const packs = this.#unindexed
     this.#unindexed = []
     this.#unindexedBlobs = 0
+    this.#indexedAt = this.#opts.clock.monotonic()
     const segment = encodeIndexSegment(
       { sessions: [this.#opts.secrets.sid], packs },
       { sealer: this.#repo.indexSealer, signer: this.#opts.writer.signer },
@@ -184,6 +212,9 @@ export class WriteSession {
   }
 }
 
+/** Packs wait for the index this long at most: what a run has stored until it is killed is found by the next. */
+const INDEX_INTERVAL_MS = 60_000
+const HEARTBEAT_INTERVAL_MS = 3_600_000
 /** Stands for the snapshot before the first. */
 const NO_SNAPSHOT = new Uint8Array(32)
 /** Size of a full meta pack: tree packs are read in part and kept near, so they are smaller. */

@@ -6,13 +6,15 @@ import { BackupError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { timespecFromMs } from '../../base/time.ts'
-import type { SnapshotBody } from '../../format/snapshot.ts'
+import { checkFeatures } from '../../format/repo-description.ts'
+import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
+import type { SessionSecrets } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
@@ -60,77 +62,57 @@ export interface BackupResult {
 
 export const DEFAULT_COMPRESSION = 2
 
+/** How often a backup begins anew after it was fenced: each time somebody has to take it for dead while it runs. */
+const FENCED_MAX = 3
+
+/**
+ * Makes a snapshot. Throws `interrupted` when `signal` says so: what was stored until then is used by the next run. A run
+ * that was fenced begins anew; it finds what it has stored and compares every reference with what is still there.
+ */
 export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
-  const { repo, source, clock, random, host, tool, state, signal } = opts
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptBackup(opts)
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code !== 'fenced' || attempt === FENCED_MAX) throw error
+      opts.onEvent({ type: 'warning', code: 'fenced', message: `${error.message}; it begins anew` })
+    }
+  }
+}
+
+async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
+  const { repo, clock, random, host, tool, state } = opts
+  checkFeatures(repo.description, 'write', repo.store.location)
   const began = clock.monotonic()
   const started = timespecFromMs(clock.now())
   const writer = await writerIdentity(repo, { state, clock, random, host })
   const secrets = newSessionSecrets(random)
   repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
   repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
-  const setup: WorkerSetup = {
-    repoId: repo.id,
-    suite: repo.description.suite,
-    keyId: repo.domain.keyId,
-    keyLoc: repo.domain.keyLoc,
-    keyCdc: repo.domain.keyCdc,
-    dataSecret: secrets.data,
-    metaSecret: secrets.meta,
-    chunker: repo.description.chunker,
-    compression: { level: opts.compression ?? DEFAULT_COMPRESSION },
-    index: [],
-  }
   // Started before the repository is read: threads take about as long to come up.
-  const executor = (opts.makeExecutor ?? defaultExecutor)(setup)
+  const executor = (opts.makeExecutor ?? defaultExecutor)(workerSetup(opts, secrets))
   try {
     const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
     repo.useIndex(session.index)
     executor.indexGrew(session.index.blobs.handle)
-    const pipeline = new Pipeline({
-      executor,
-      index: session.index.blobs,
-      data: session.data,
-      meta: session.meta,
-      putPack: (pack) => session.putPack(pack),
+    const parent = await chooseParent(repo, {
+      spec: opts.parent,
+      wid: toHex(writer.wid),
+      host,
+      paths: opts.source.paths,
     })
-    const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
-    const parent = await chooseParent(repo, { spec: opts.parent, wid: toHex(writer.wid), host, paths: source.paths })
-    const parentTree = parent === undefined ? undefined : new ParentTree(repo)
-    const meta = new MetaSink(repo.blobKeys, session.index.blobs, (bundle) =>
-      pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
-    )
-    const scan = new Scan(
-      {
-        pipeline,
-        builder: new TreeBuilder(repo.blobKeys, meta),
-        keys: repo.blobKeys,
-        parent: parentTree,
-        chunkMax: repo.description.chunker.max,
-        unchanged: (entry, stat, path) => source.unchanged(entry, stat, path, parent?.body.started),
-        restat: (path) => source.restat(path),
-        report,
-      },
-      parent === undefined
-        ? undefined
-        : await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true),
-    )
-    await source.walk(scan, report, () => throwIfStopped(signal))
-    const root = await scan.finish()
-    throwIfStopped(signal)
-    meta.flush()
-    await pipeline.finish()
-    throwIfStopped(signal)
+    const stored = await storeTree(opts, { session, executor, parent })
     const body: SnapshotBody = {
       started,
       ended: timespecFromMs(clock.now()),
       host,
       user: opts.user,
-      sources: source.paths,
-      root: root.ref,
-      stats: report.stats(pipeline.totals, meta, session.storedBytes),
-      troubles: report.troubles,
-      troubleCount: report.troubleCount,
-      partial: report.troubleCount > 0,
+      sources: opts.source.paths,
+      root: stored.root,
+      stats: stored.stats,
+      troubles: stored.report.troubles,
+      troubleCount: stored.report.troubleCount,
+      partial: stored.report.troubleCount > 0,
       tags: opts.tags ?? [],
       heads: await repo.catalog.heads(writer.wid),
       toolVersion: tool,
@@ -143,6 +125,82 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
     return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
   } finally {
     await executor.close()
+  }
+}
+
+interface TreeContext {
+  readonly session: WriteSession
+  readonly executor: Executor
+  readonly parent: SnapshotInfo | undefined
+}
+
+interface StoredTree {
+  readonly root: Uint8Array
+  readonly stats: SnapshotStats
+  readonly report: BackupReport
+}
+
+/** Walks the sources and stores everything that is not stored yet, up to the index. */
+async function storeTree(opts: BackupOptions, { session, executor, parent }: TreeContext): Promise<StoredTree> {
+  const { repo, source, clock, signal } = opts
+  const pipeline = new Pipeline({
+    executor,
+    index: session.index.blobs,
+    data: session.data,
+    meta: session.meta,
+    putPack: (pack) => session.putPack(pack),
+  })
+  const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
+  const parentTree = parent === undefined ? undefined : new ParentTree(repo)
+  const meta = new MetaSink(repo.blobKeys, session.index.blobs, (bundle) =>
+    pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
+  )
+  const rootParent = parent && (await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true))
+  const scan = new Scan(
+    {
+      pipeline,
+      builder: new TreeBuilder(repo.blobKeys, meta),
+      keys: repo.blobKeys,
+      parent: parentTree,
+      chunkMax: repo.description.chunker.max,
+      compare: (entry, stat, path) => source.compare(entry, stat, path, parent!.body.started),
+      restat: (path) => source.restat(path),
+      report,
+    },
+    rootParent,
+  )
+  try {
+    await source.walk(scan, report, () => throwIfStopped(signal))
+    const root = await scan.finish()
+    throwIfStopped(signal)
+    meta.flush()
+    await pipeline.finish()
+    await session.finishIndex()
+    return { root: root.ref, report, stats: report.stats(pipeline.totals, meta, session.storedBytes) }
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'interrupted') {
+      meta.flush()
+      await pipeline.salvage(error)
+      await session.finishIndex()
+      await session.end()
+    }
+    throw error
+  }
+}
+
+function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup {
+  const { id, description, domain } = opts.repo
+  return {
+    repoId: id,
+    suite: description.suite,
+    keyId: domain.keyId,
+    keyLoc: domain.keyLoc,
+    keyCdc: domain.keyCdc,
+    dataSecret: secrets.data,
+    metaSecret: secrets.meta,
+    chunker: description.chunker,
+    compression: { level: opts.compression ?? DEFAULT_COMPRESSION },
+    index: [],
   }
 }
 

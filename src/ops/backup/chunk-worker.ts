@@ -160,7 +160,7 @@ export class ChunkWorker {
     if (saysEmpty && file.read(memory, this.#sink.tail, 1, 0) === 0) {
       return { bytes: 0, value: { inline: new Uint8Array(0) } }
     }
-    if (bytesMax <= this.#smallMax) {
+    if (bytesMax <= this.#smallMax && (saysEmpty || !hasHoles(file, bytesMax))) {
       const at = this.#sink.tail
       const bytes = readFully(file, memory, at, bytesMax, 0)
       this.#bytesRead += bytes
@@ -267,6 +267,12 @@ interface ReadContent {
 }
 
 /** Looks at an open file; the first answer is what was seen when it was opened. */
+/** Costs nothing for a file that takes the space of its bytes. */
+function hasHoles(file: OpenFile, size: number): boolean {
+  const first = file.data(0, size)
+  return first.start > 0 || first.end < size
+}
+
 function onceFrom(file: OpenFile): () => FileStat {
   let first = true
   return () => {

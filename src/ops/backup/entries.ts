@@ -3,6 +3,8 @@ import type { Content, Entry } from '../../format/entry-model.ts'
 import type { Xattr } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { entryOfStat } from '../../source/attributes.ts'
+import type { Extent } from '../../format/extent.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { sameTime } from '../../base/time.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 
@@ -42,4 +44,17 @@ export function describes(entry: Entry, stat: FileStat): boolean {
     (entry.kind !== 'file' || entry.size === stat.size) &&
     (entry.kind === 'directory' || (entry.links ?? 1) === stat.nlink)
   )
+}
+
+/** True if two contents are made of the same blobs in the same order. */
+export function sameContent(a: Content, b: Content): boolean {
+  if (a.kind === 'inline') return b.kind === 'inline' && equalBytes(a.bytes, b.bytes)
+  if (a.kind === 'list') return b.kind === 'list' && a.level === b.level && equalBytes(a.ref, b.ref)
+  if (b.kind !== 'extents' || a.extents.length !== b.extents.length) return false
+  return a.extents.every((extent, i) => sameExtent(extent, b.extents[i]!))
+}
+
+function sameExtent(a: Extent, b: Extent): boolean {
+  if (a.length !== b.length || a.fill !== b.fill || (a.offset ?? 0) !== (b.offset ?? 0)) return false
+  return a.ref === undefined ? b.ref === undefined : b.ref !== undefined && equalBytes(a.ref, b.ref)
 }

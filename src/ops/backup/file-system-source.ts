@@ -22,14 +22,14 @@ export interface FileSystemSourceOptions {
   readonly sources: readonly WalkSource[]
   /** The repository's own folder, which is not backed up into itself. */
   readonly avoid?: readonly { readonly dev: bigint; readonly ino: bigint }[]
-  readonly unchanged: BackupSource['unchanged']
+  readonly compare: BackupSource['compare']
 }
 
 export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
   return {
     paths: opts.sources.map(({ path }) => path),
     walk: (scan, report, check) => walk(opts, scan, report, check),
-    unchanged: opts.unchanged,
+    compare: opts.compare,
     restat: (path) => statAt(AT_FDCWD, path),
   }
 }
@@ -72,7 +72,7 @@ async function takeEntries(scan: Scan, directory: WalkedDirectory, entries: read
     // Awaited only where there is something to wait for: most files of most backups have not changed.
     const wait =
       stat.kind === 'file'
-        ? scan.file(name, key, path, stat)
+        ? scan.file(name, key, path, stat, () => extrasOf({ dirFd: directory.fd, name }, stat))
         : scan.other(name, path, stat, () => extrasOf({ dirFd: directory.fd, name }, stat))
     if (wait !== undefined) await wait
   }

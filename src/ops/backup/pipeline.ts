@@ -96,6 +96,19 @@ export class Pipeline {
     await this.settle()
   }
 
+  /**
+   * After a stop: lets what is under way come to its end, and brings everything that is sealed into the store, so that the
+   * next run need not do it again. Nothing new is started any more.
+   */
+  async salvage(stop: unknown): Promise<void> {
+    this.#failure ??= stop
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    if (this.#failure !== stop) return
+    this.#failure = undefined
+    await this.finish()
+    this.#failure = stop
+  }
+
   async #take({ stats, blocks }: JobResult): Promise<void> {
     const { data, meta } = this.#opts
     this.totals.newBlobs += stats.newBlobs

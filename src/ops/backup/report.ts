@@ -63,6 +63,11 @@ export class BackupReport implements ScanReport {
     this.warning(path, 'not-found', 'was there when its directory was listed and is gone now')
   }
 
+  silentChange(path: Uint8Array): void {
+    const message = 'its content changed although size and times did not; the disk or the memory may be failing'
+    this.warning(path, 'corrupt', message)
+  }
+
   stats(
     totals: PipelineTotals,
     meta: { readonly newBlobs: number; readonly newBytes: number },

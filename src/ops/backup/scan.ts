@@ -13,9 +13,10 @@ import type { FileStat } from '../../posix/stat.ts'
 import type { BlobKeys } from '../../repo/blob-keys.ts'
 import type { TreeBuilder } from '../../repo/tree-builder.ts'
 import { FileBatcher } from './batch.ts'
+import type { Verdict } from '../../source/change-detection.ts'
 import type { RawXattr } from '../../source/attributes.ts'
 import { REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
-import { describes, makeEntry } from './entries.ts'
+import { describes, makeEntry, sameContent } from './entries.ts'
 import type { FileOutcome } from './file-columns.ts'
 import type { FileExtra } from './jobs.ts'
 import { LARGE_FROM, readLargeFile } from './large-file.ts'
@@ -41,8 +42,8 @@ export interface ScanOptions {
   readonly keys: BlobKeys
   readonly parent: ParentTree | undefined
   readonly chunkMax: number
-  /** Whether a file is as it was when the entry was made, so that its content need not be read. */
-  readonly unchanged: (entry: Entry, stat: FileStat, path: Uint8Array) => boolean
+  /** Whether a file is as it was when the entry was made. */
+  readonly compare: (entry: Entry, stat: FileStat, path: Uint8Array) => Verdict
   /** Looks at a file again. */
   readonly restat: (path: Uint8Array) => FileStat
   readonly report: ScanReport
@@ -54,6 +55,8 @@ export interface ScanReport {
   other(kind: 'directory' | 'other', path: Uint8Array): void
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void
   vanished(path: Uint8Array): void
+  /** The content is another one and nothing the file system says has changed. */
+  silentChange(path: Uint8Array): void
 }
 
 interface OpenDirectory {
@@ -122,42 +125,68 @@ export class Scan {
     directory.frame.close()
   }
 
-  /** A regular file; `key` is its name with one character for each byte. The walk goes on when what is returned is done. */
-  file(name: Uint8Array, key: string, path: Uint8Array, stat: FileStat): Promise<void> | undefined {
-    const { frame, parent } = this.#here
-    const before = parent?.entries.get(key)
-    const complete = before?.content !== undefined && before.trouble === undefined
-    if (!complete || !this.#opts.unchanged(before, stat, path)) return this.#read(frame, name, path, stat, before)
-    const usable = this.#opts.parent!.usable(before)
-    if (usable === true) return this.#keep(frame, name, path, stat, before)
-    if (usable === false) return this.#read(frame, name, path, stat, before)
-    return usable.then((yes) =>
-      yes ? this.#keep(frame, name, path, stat, before) : this.#read(frame, name, path, stat, before),
-    )
-  }
-
-  #keep(frame: DirectoryFrame, name: Uint8Array, path: Uint8Array, stat: FileStat, before: Entry): undefined {
-    this.#opts.report.file('unchanged', path, stat.size)
-    const same = describes(before, stat)
-    frame.add(same ? before : this.#takeOver(name, stat, before), same)
-  }
-
-  #read(
-    frame: DirectoryFrame,
+  /**
+   * A regular file; `key` is its name with one character for each byte. The walk goes on when what is returned is done.
+   * `readExtras` is called at once or not at all.
+   */
+  file(
     name: Uint8Array,
+    key: string,
     path: Uint8Array,
     stat: FileStat,
-    before: Entry | undefined,
+    readExtras: () => OtherExtras,
   ): Promise<void> | undefined {
+    const { frame, parent } = this.#here
+    const before = parent?.entries.get(key)
+    const file = { name, path, stat }
+    if (before?.content === undefined) return this.#read(frame, { ...file, what: 'new' })
+    const verdict = this.#opts.compare(before, stat, path)
+    if (verdict === 'changed') return this.#read(frame, { ...file, what: 'changed' })
+    if (verdict === 'verify') return this.#read(frame, { ...file, what: 'unchanged', before })
+    const usable = this.#opts.parent!.usable(before)
+    const extras = verdict === 'same' ? undefined : readExtras()
+    if (usable === true) return this.#keep(frame, file, before, extras)
+    if (usable === false) return this.#read(frame, { ...file, what: 'unchanged' })
+    return usable.then((yes) =>
+      yes ? this.#keep(frame, file, before, extras) : this.#read(frame, { ...file, what: 'unchanged' }),
+    )
+  }
+
+  /** Takes content over from the parent snapshot; `extras` are attributes that were read anew. */
+  #keep(
+    frame: DirectoryFrame,
+    file: FoundFile,
+    before: Entry,
+    extras: OtherExtras | undefined,
+  ): Promise<void> | undefined {
+    const { name, path, stat } = file
+    this.#opts.report.file('unchanged', path, stat.size)
+    if (extras === undefined && describes(before, stat)) {
+      frame.add(before, true)
+      return undefined
+    }
+    const content = before.content
+    assert(content !== undefined, 'an unchanged file has content')
+    const { split } = this.#opts.keys
+    if (extras === undefined) {
+      const { xattrs, flags } = before
+      frame.add(makeEntry(name, stat, { content, xattrs, flags }, split))
+      return undefined
+    }
     const slot = frame.reserve()
-    const what = before === undefined ? 'new' : 'changed'
-    if (stat.size > LARGE_FROM) {
-      this.#opts.pipeline.track(this.#largeFile({ name, path, stat, slot, what }))
+    this.#reportTroubles(path, extras.trouble, extras.reasons)
+    return this.#storeXattrs(extras.xattrs).then((xattrs) =>
+      slot.settle(makeEntry(name, stat, { ...extras, content, xattrs }, split)),
+    )
+  }
+
+  #read(frame: DirectoryFrame, found: Omit<PendingFile, 'slot'>): Promise<void> | undefined {
+    const file = { ...found, slot: frame.reserve() }
+    if (file.stat.size > LARGE_FROM) {
+      this.#opts.pipeline.track(this.#largeFile(file))
       return this.#opts.pipeline.room()
     }
-    const full = this.#batcher.add(path, stat, (outcome, extra) =>
-      this.#fileRead({ name, path, stat, slot, what }, outcome, extra),
-    )
+    const full = this.#batcher.add(file.path, file.stat, (outcome, extra) => this.#fileRead(file, outcome, extra))
     return full ? this.#batcher.flush() : undefined
   }
 
@@ -192,14 +221,8 @@ export class Scan {
     return this.#opts.parent!.usable(before)
   }
 
-  #takeOver(name: Uint8Array, stat: FileStat, before: Entry): Entry {
-    const { content, xattrs, flags, trouble } = before
-    assert(content !== undefined, 'an unchanged file has content')
-    return makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split)
-  }
-
   #fileRead(file: PendingFile, outcome: FileOutcome, extra: FileExtra | undefined): void {
-    const { name, path, slot, what } = file
+    const { name, path, slot } = file
     const { report, keys, builder } = this.#opts
     const stat = extra?.stat ?? file.stat
     if (outcome.status === 'vanished') {
@@ -210,14 +233,13 @@ export class Scan {
       report.trouble(path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
       return slot.settle(makeEntry(name, stat, { trouble: [TROUBLE.content] }, keys.split))
     }
-    report.file(what, path, stat.size)
     const content = outcome.content.kind === 'extents' ? builder.content(outcome.content.extents) : outcome.content
     this.#settleFile(file, stat, content, extra)
   }
 
   async #largeFile(file: PendingFile): Promise<void> {
-    const { path, slot, what } = file
-    const { pipeline, chunkMax, report, builder } = this.#opts
+    const { path } = file
+    const { pipeline, chunkMax, builder } = this.#opts
     let { stat } = file
     for (let attempt = 0; ; attempt++) {
       const { outcome, changed } = await readLargeFile({
@@ -240,17 +262,19 @@ export class Scan {
         }
         continue
       }
-      report.file(what, path, outcome.length)
       const trouble = changed ? [TROUBLE.changed] : []
       const extra: FileExtra = { index: 0, ...outcome.extra, trouble: [...trouble, ...(outcome.extra?.trouble ?? [])] }
       const content: Content = builder.content(outcome.extents)
-      this.#settleFile({ ...file, slot }, { ...stat, size: outcome.length }, content, extra)
+      this.#settleFile(file, { ...stat, size: outcome.length }, content, extra)
       return
     }
   }
 
   #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {
-    const { name, path, slot } = file
+    const { name, path, slot, what, before } = file
+    const damaged = before?.content !== undefined && !sameContent(before.content, content)
+    if (damaged) this.#opts.report.silentChange(path)
+    this.#opts.report.file(damaged ? 'changed' : what, path, stat.size)
     this.#reportTroubles(path, extra?.trouble)
     const { xattrs, flags, trouble } = extra ?? {}
     slot.settle(makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
@@ -259,9 +283,10 @@ export class Scan {
   #complete(directory: OpenDirectory, subtree: Subtree): void {
     const { name, path, stat, extras, slot, before } = directory
     this.#opts.report.other('directory', path)
-    if (extras === undefined && before !== undefined && directory.complete) {
-      const same = before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
-      return slot.settle(same ? before : { ...before, subtree }, same)
+    if (extras === undefined && before !== undefined) {
+      const same = directory.complete && before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
+      if (same) return slot.settle(before, true)
+      return slot.settle({ ...before, subtree, ...(!directory.complete && { trouble: [TROUBLE.listing] }) })
     }
     this.#reportTroubles(path, extras?.trouble, extras?.reasons)
     const trouble = [...(extras?.trouble ?? []), ...(directory.complete ? [] : [TROUBLE.listing])]
@@ -302,10 +327,15 @@ const TROUBLE_TEXTS: Readonly<Record<number, string>> = {
   [TROUBLE.listing]: 'could not be listed',
 }
 
-interface PendingFile {
+interface FoundFile {
   readonly name: Uint8Array
   readonly path: Uint8Array
   readonly stat: FileStat
+}
+
+interface PendingFile extends FoundFile {
   readonly slot: EntrySlot
-  readonly what: 'new' | 'changed'
+  readonly what: 'new' | 'changed' | 'unchanged'
+  /** What it should still be, when it is only read to be compared. */
+  readonly before?: Entry
 }

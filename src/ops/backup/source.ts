@@ -2,6 +2,7 @@
 import type { Timespec } from '../../base/time.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import type { Verdict } from '../../source/change-detection.ts'
 import type { BackupReport } from './report.ts'
 import type { Scan } from './scan.ts'
 
@@ -10,7 +11,7 @@ export interface BackupSource {
   readonly paths: readonly Uint8Array[]
   /** Walks everything in order of name; calls `check` often: it throws when the backup is to stop. */
   walk(scan: Scan, report: BackupReport, check: () => void): Promise<void>
-  /** Whether a file need not be read again; `since` is when the parent snapshot was begun. */
-  unchanged(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec | undefined): boolean
+  /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
+  compare(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec): Verdict
   restat(path: Uint8Array): FileStat
 }
