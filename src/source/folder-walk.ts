@@ -89,13 +89,20 @@ export class FolderWalk implements DirectoryWalk {
       for (let part = 0; more && part < LISTING_PARTS_PER_STEP; part++) more = this.#reader.next(keys, types)
     } catch (cause) {
       more = false
-      this.#miss(this.directory.path(), 'directory cannot be listed', cause)
+      this.#cannotList(cause)
     }
     this.#names.add(keys, types)
     if (more) return false
     this.#scope = this.#marks.read(this.#names, this.#scope)
     this.#state = 'entries'
     return true
+  }
+
+  #cannotList(cause: unknown): void {
+    const path = this.directory.path()
+    // An open directory that was removed: there is nothing in it any more.
+    if (isGone(cause)) this.#source.options.report(note(path, 'vanished before it was listed', cause))
+    else this.#miss(path, 'directory cannot be listed', cause)
   }
 
   /** What is to be known of one name; undefined if it is left out or no longer there. */
