@@ -29,11 +29,11 @@ export const FLAG_NOATIME = 0x80
 export const FLAG_NOCOW = 0x800000
 /**
  * What a user can set and what therefore is worth keeping: secure deletion, undelete, compress, synchronous, immutable,
- * append, no dump, no access time, journal data, no tail merging, synchronous directory, top of directories, no copy on
- * write, project inheritance. The rest describes how a file is stored (extents, index, inline data, encryption).
+ * append, no dump, no access time; do not compress, journal data, no tail merging, synchronous directory, top of
+ * directories, no copy on write, direct access, project inheritance. The rest describes how a file is stored (extents,
+ * index, inline data, encryption).
  */
-export const FLAGS_KEPT =
-  0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x800000 | 0x20000000
+export const FLAGS_KEPT = 0xff | 0x400 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x800000 | 0x2000000 | 0x20000000
 
 const FS_IOC_GETFLAGS = 0x80086601
 const FS_IOC_SETFLAGS = 0x40086602
