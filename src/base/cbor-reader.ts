@@ -201,7 +201,7 @@ export class CborReader {
 
   /** An error for the value just read or about to be read. */
   corrupt(what: string): BackupError {
-    return new BackupError('corrupt', `${what} at byte ${this.#at}`, this.#subject)
+    return new BackupError('corrupt', `encoding ${what} at byte ${this.#at}`, this.#subject)
   }
 
   #enter(count: number, items: number, max: number): void {

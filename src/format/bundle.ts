@@ -169,12 +169,13 @@ function readDomain(r: CborReader): Domain {
 function readWriter(r: CborReader): { wid: Uint8Array; seed: Uint8Array } {
   let wid: Uint8Array | undefined
   let seed: Uint8Array | undefined
-  r.fields((key) => {
+  const unknown = r.fields((key) => {
     if (key === 0) wid = r.fixed(ID_SIZE).slice()
     else if (key === 1) seed = r.fixed(SIGNING_SEED_SIZE).slice()
     else return false
     return true
   })
+  if (unknown !== undefined) throw r.corrupt('has a field too many for a writer')
   return { wid: need(r, wid, 'writer id'), seed: need(r, seed, 'seed of the writer') }
 }
 

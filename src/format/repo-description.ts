@@ -141,11 +141,13 @@ function parse(content: Uint8Array, subject: string): RepoDescription {
 
 function readChunker(r: CborReader): ChunkerSizes {
   const sizes: number[] = []
-  r.fields((key) => {
+  const unknown = r.fields((key) => {
     if (key > 2) return false
     sizes[key] = r.uint()
     return true
   })
+  // Exact: who does not know a parameter would cut elsewhere.
+  if (unknown !== undefined) throw r.corrupt('has a chunker parameter too many')
   const [min, average, max] = sizes
   return { min: need(r, min, 'least'), average: need(r, average, 'average'), max: need(r, max, 'greatest size') }
 }

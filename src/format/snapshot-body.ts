@@ -183,7 +183,7 @@ export function decodeSnapshotBody(bytes: Uint8Array, subject: string): Snapshot
   }
 }
 
-/** Counts that a later version added are dropped: they say nothing that others rely on. */
+/** Counts that a later version added are dropped: a snapshot is never written again, and nobody relies on them. */
 function readStats(r: CborReader): SnapshotStats {
   const found: { -readonly [K in keyof SnapshotStats]?: number } = {}
   r.fields((key) => {

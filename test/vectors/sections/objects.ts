@@ -169,6 +169,17 @@ function failures(): FailCase[] {
       ),
     ),
     fail(
+      'a description with a chunker parameter too many',
+      'repository description',
+      resigned(
+        OBJECT_TYPES.repoDescription,
+        withFields(descriptionMap, {
+          4: cbor((w) => w.openMap().key(0).uint(64).key(1).uint(128).key(2).uint(256).key(3).uint(1).closeMap()),
+        }),
+        'root',
+      ),
+    ),
+    fail(
       'a description in which key 5 is missing',
       'repository description',
       resigned(OBJECT_TYPES.repoDescription, withFields(descriptionMap, { 5: null }), 'root'),

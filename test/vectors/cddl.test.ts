@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fromHex } from '../../src/base/bytes.ts'
+import { CborReader } from '../../src/base/cbor.ts'
+import { Sealer } from '../../src/crypto/seal.ts'
+import { encodeSnapshotBody } from '../../src/format/snapshot.ts'
+import { fixedSealer } from '../support/format-keys.ts'
+import { sampleSnapshotBody } from '../support/object-samples.ts'
+import { Cddl } from './cddl.ts'
+import { withFields } from './section.ts'
+
+const cddl = new Cddl(readFileSync(new URL('../../docs/format.cddl', import.meta.url), 'utf8'))
+
+interface Case {
+  name: string
+  kind: string
+  bytes: string
+}
+const load = (file: string) =>
+  JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as { ok: Case[]; fail: Case[] }
+
+/** Name of the rule and the bytes of the CBOR part of a case. */
+function cborOf({ kind, bytes: hex }: Case): [string, Uint8Array] | undefined {
+  const bytes = fromHex(hex)!
+  const signed = bytes.subarray(8, bytes.length - 64)
+  const body = (type: number) => open(fixedSealer(), type, signed)
+  switch (kind) {
+    case 'entry':
+      return ['entry', bytes]
+    case 'node':
+    case 'root node':
+      return ['tree-node', bytes]
+    case 'list':
+      return ['content-list-node', bytes]
+    case 'slot':
+      return ['key-slot', bytes.subarray(8)]
+    case 'bundle':
+      return ['capability-bundle', bytes]
+    case 'session keys':
+    case 'writer certificate':
+    case 'repository description':
+      return [kind.replace(' ', '-'), signed]
+    case 'session intent':
+      return ['session-intent-body', body(5)]
+    case 'deletion plan':
+      return ['deletion-plan-body', body(9)]
+    default:
+      return undefined
+  }
+}
+
+function open(sealer: Sealer, type: number, part: Uint8Array): Uint8Array {
+  return sealer.open(type, part.subarray(0, 16), part.subarray(16), 'vector')
+}
+
+const cases = ['tree.json', 'slots.json', 'objects.json']
+  .flatMap((file) => load(file).ok)
+  .map((one) => ({ name: one.name, part: cborOf(one) }))
+  .filter((one) => one.part !== undefined)
+  .map(({ name, part }) => ({ name, rule: part![0], bytes: part![1] }))
+cases.push({ name: 'a body', rule: 'snapshot-body', bytes: encodeSnapshotBody(sampleSnapshotBody()) })
+const otherSlot = cases.find(({ rule }) => rule === 'key-slot')!.bytes
+cases.push({ name: 'a slot of another kind', rule: 'key-slot', bytes: withFields(otherSlot, { 0: Uint8Array.of(3) }) })
+
+test('docs/format.cddl describes every CBOR object of the vectors, and has no rule besides', () => {
+  for (const { name, rule, bytes } of cases) assert.ok(cddl.accepts(rule, bytes), `${rule}: ${name}`)
+  assert.deepEqual(
+    [...cddl.rules.keys()].filter((rule) => !cddl.used.has(rule)),
+    [],
+  ) // every rule was needed
+})
+
+test('docs/format.cddl allows no value of another type', () => {
+  for (const { name, rule, bytes } of cases) {
+    const keys: number[] = []
+    const r = new CborReader(bytes, 'vector')
+    r.fields((key) => {
+      keys.push(key)
+      return false
+    })
+    for (const key of keys) {
+      // A negative number stands nowhere; fields of later versions may hold anything.
+      if (key >= 30 || (rule === 'key-slot' && key === 1)) continue
+      assert.ok(!cddl.accepts(rule, withFields(bytes, { [key]: Uint8Array.of(0x20) })), `${rule}: ${name}, key ${key}`)
+    }
+  }
+})
+
+test('docs/format.cddl refuses what the vectors refuse for its shape', () => {
+  const shapes =
+    /^(no key|kind 8|mode above|10\^9|one link|flags 0|no extents|an extent of no|fill 2|offset 0|a ref of 31|65 extents|513 bytes of inline|an inner node without|level 13|a content list without|no bundle|no lanes|a salt of|no domains|a root key of 31|role 6|version 2 of the bundle)/
+  const refused = ['tree.json', 'slots.json'].flatMap((file) => load(file).fail).filter(({ name }) => shapes.test(name))
+  assert.ok(refused.length > 25)
+  for (const one of refused) {
+    const [rule, bytes] = cborOf(one)!
+    assert.ok(!cddl.accepts(rule, bytes), `${rule}: ${one.name}`)
+  }
+})
