@@ -5,12 +5,14 @@ import { cString, PATH_BYTES_MAX, type PathLike, secondCString } from './c-strin
 import { AT_REMOVEDIR } from './constants.ts'
 import { codeOfError, ERRNO, lastError, systemError } from './errors.ts'
 import { libc } from './libc.ts'
+import { isLong, withinReach } from './long-paths.ts'
 import { pathOf } from './node-paths.ts'
 
 /** The target of a symlink, as it was written. */
 export function readLinkAt(dirFd: number, name: PathLike): Uint8Array {
   const c = libc()
   if (c === null) return Uint8Array.from(readlinkSync(pathOf(dirFd, name, 'readlink'), { encoding: 'buffer' }))
+  if (isLong(name)) return withinReach(c, dirFd, name, 'readlink', readLinkAt)
   const length = c.readlinkat(dirFd, cString(name, 'readlink'), target, target.length)
   if (length < 0) throw lastError('readlink', name)
   return target.slice(0, length)

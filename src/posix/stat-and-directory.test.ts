@@ -155,18 +155,37 @@ test('a name with a zero byte is refused rather than cut', (t) => {
   closeFd(dir)
 })
 
-test('directories far below the longest path are reached from one to the next', (t) => {
+test('what lies far below the longest path is reached from one directory to the next, or by its whole path', (t) => {
   if (!requireLinux(t)) return
+  const root = tempFolder(t, 'posix')
   const name = new Uint8Array(255).fill(0x64)
-  let dir = openAt(AT_FDCWD, tempFolder(t, 'posix'), O_DIRECTORY)
+  let dir = openAt(AT_FDCWD, root, O_DIRECTORY)
+  const path = [utf8(root)]
   for (let depth = 0; depth < 40; depth++) {
     mkdirAt(dir, name, 0o755)
     const next = openAt(dir, name, O_DIRECTORY | O_NOFOLLOW)
     closeFd(dir)
     dir = next
+    path.push(utf8('/'), name)
   }
   closeFd(openAt(dir, 'at the bottom', O_CREAT | O_RDWR))
-  assert.deepEqual(readDirectory(dir).names.map(displayText), ['at the bottom'])
+  symlinkAt('target', dir, 'link')
+  assert.deepEqual(readDirectory(dir).names.map(displayText).sort(), ['at the bottom', 'link'])
+  const below = (last: string) => Buffer.concat([...path, utf8(`/${last}`)])
+  assert.ok(below('link').length > 10_000)
+  assert.deepEqual(statAt(AT_FDCWD, below('at the bottom')), statAt(dir, 'at the bottom'))
+  assert.equal(displayText(readLinkAt(AT_FDCWD, below('link'))), 'target')
+  closeFd(openAt(AT_FDCWD, below('at the bottom'), O_RDONLY | O_NOFOLLOW))
+  assert.throws(() => openAt(AT_FDCWD, below('missing'), O_RDONLY), { code: 'ENOENT' })
+  assert.throws(() => statAt(AT_FDCWD, new Uint8Array(5000).fill(0x61)), { code: 'ENAMETOOLONG' })
+  // Cut at whichever slash is the last in reach, also among many.
+  for (let slashes = 1; slashes < 600; slashes += 7) {
+    const padded = Buffer.concat([...path.slice(0, 29), utf8('/'.repeat(slashes)), ...path.slice(30)])
+    assert.equal(statAt(AT_FDCWD, padded).ino, statFd(dir).ino)
+  }
+  const before = readdirSync('/proc/self/fd').length
+  statAt(AT_FDCWD, below('link'))
+  assert.equal(readdirSync('/proc/self/fd').length, before)
   closeFd(dir)
 })
 

@@ -28,6 +28,7 @@ import {
 } from './constants.ts'
 import { lastError } from './errors.ts'
 import { libc } from './libc.ts'
+import { isLong, withinReach } from './long-paths.ts'
 import { pathOf } from './node-paths.ts'
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'char' | 'block'
@@ -70,6 +71,7 @@ export const ATTRIBUTE_MOUNT_ROOT = 0x2000n
 export function statAt(dirFd: number, name: PathLike, followSymlinks = false): FileStat {
   const c = libc()
   if (c === null) return statByPath(dirFd, name, followSymlinks)
+  if (isLong(name)) return withinReach(c, dirFd, name, 'stat', (dir, rest) => statAt(dir, rest, followSymlinks))
   const flags = followSymlinks ? AT_NO_AUTOMOUNT : AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW
   if (c.statx(dirFd, cString(name, 'stat'), flags, WANTED, buffer) !== 0) throw lastError('stat', name)
   return parse()
