@@ -50,8 +50,8 @@ export interface WorkSink {
 }
 
 /** A portion: about 50 MiB of packs, half a second of work. More would only cost memory. */
-const FILES_MAX = 8192
-const BLOCKS_MAX = 256
+const FILES_MAX = 2048
+const BLOCKS_MAX = 64
 /** Files that are open at a time hold a descriptor each. */
 const OPEN_FILES_MAX = 256
 /** Pieces: bounds what a file of very many small extents costs. */
@@ -174,6 +174,7 @@ export class ContentPlan {
   #addPiece(file: OpenFile, extent: Extent, position: number): void {
     if (extent.ref === undefined) {
       if (this.#isWritten(extent)) file.zeros(position, extent.length)
+      else file.hole()
       return
     }
     const blob = this.#locate(extent, extent.ref)

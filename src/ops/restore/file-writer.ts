@@ -123,7 +123,12 @@ export function isFull(cause: unknown): boolean {
 const ZEROS = new Uint8Array(1024 * 1024)
 
 function fill(fd: number, file: FileRow, segments: Float64Array, source: Uint8Array): void {
-  let written = 0
+  let data = 0
+  for (let i = file.segmentStart; i < file.segmentEnd; i++) {
+    if (segments[i * SEGMENT_WIDTH + 1]! >= 0) data += segments[i * SEGMENT_WIDTH + 2]!
+  }
+  // With holes the size comes first: xfs reserves space behind data that makes a file longer, and the hole would keep it.
+  if (data !== file.size) truncateFd(fd, file.size)
   for (let i = file.segmentStart; i < file.segmentEnd; i++) {
     const at = i * SEGMENT_WIDTH
     const position = segments[at]!
@@ -134,9 +139,7 @@ function fill(fd: number, file: FileRow, segments: Float64Array, source: Uint8Ar
       continue
     }
     writeAt(fd, source.subarray(from, from + length), position)
-    written = position + length
   }
-  if (written !== file.size) truncateFd(fd, file.size)
 }
 
 function removeInherited(fd: number): void {

@@ -28,6 +28,7 @@ export class OpenFile {
   readonly task: FileTask
   readonly #ctx: OpenFileContext
   #fd: number | undefined
+  #hasSize = false
   #failure: Failure | undefined
   /** Pieces that are not written, and one while the content is still being planned. */
   #left = 1
@@ -73,6 +74,21 @@ export class OpenFile {
     }
   }
 
+  /**
+   * There will be a hole. The file gets its size before its data then: xfs reserves space behind data that makes a file
+   * longer, and what would have been a hole would keep it.
+   */
+  hole(): void {
+    const fd = this.#hasSize ? undefined : this.fd()
+    if (fd === undefined) return
+    this.#hasSize = true
+    try {
+      truncateFd(fd, this.task.size)
+    } catch (cause) {
+      this.fail(cause)
+    }
+  }
+
   pieceAdded(): void {
     this.#left++
   }
@@ -111,7 +127,7 @@ export class OpenFile {
     const fd = this.#fd!
     const dirFd = directories.acquire(task.directory)
     try {
-      truncateFd(fd, task.size)
+      if (!this.#hasSize) truncateFd(fd, task.size)
       const found = { ...statFd(fd), fresh: true }
       const wanted = classes.mode ? task.attributes : { ...task.attributes, mode: 0o666 & ~umask }
       applyAttributes({ fd }, 'file', wanted, found, { ...classes, mode: true }, (what, cause) => {
