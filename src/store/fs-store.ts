@@ -68,8 +68,7 @@ export class FsStore implements Store {
       const folder = folderOf(name)
       const there = await isThere(this.#root.pathOf(name))
       const created = there ? false : await this.#create(name, parts)
-      // An object that was there may be from a process that died before this fsync.
-      if (!created) await this.#folders.ensure(folder)
+      // Also for an object that was there: it may be from a process that died before this.
       await this.#folders.sync(folder)
       return { created }
     })

@@ -37,6 +37,7 @@ export interface Store {
   /**
    * The bytes of an object, or of the range [offset, offset + length) of it. Never shorter than asked for: an object
    * that ends early is `corrupt`. Throws `not-found` only when the store said so.
+   * The array is the caller's alone, who may move it to another thread or release its memory.
    */
   get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array>
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { BackupError, type ErrorCode } from '../../src/base/errors.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { temporaryFolder } from './folders.ts'
@@ -20,9 +21,11 @@ test('an acknowledged object survives a power cut, and so do the folders on the 
 test('of puts at the same time each is durable when it is acknowledged, and they share folder syncs', async (t) => {
   const { calls, root } = world(t)
   const store = await openFsStore(root, { create: true })
+  calls.syncMs = 15
   const before = calls.done.length
   const puts = Array.from({ length: 60 }, async (_, n) => {
     const name = `data/${n % 2}0/${n}`
+    await wait(n) // some come while a folder sync runs that began before
     await store.put(name, [Buffer.from(name)])
     assert.ok(calls.survivesPowerCut(root, name), name)
   })
@@ -125,6 +128,18 @@ test('a list or a lookup that fails anywhere throws and is never short', async (
     (await store.list('')).objects.map((object) => object.name),
     names,
   )
+})
+
+test('writes that are cut short go on where they stopped', async (t) => {
+  const { calls, root } = world(t)
+  const store = await openFsStore(root, { create: true })
+  const parts = Array.from({ length: 20 }, (_, n) => Buffer.alloc(n * 3, n))
+  for (const most of [1, 2, 7, 19, 20, 21, 100]) {
+    calls.writeAtMost = most
+    await store.put(`data/ab/${most}`, parts)
+    assert.ok(calls.survivesPowerCut(root, `data/ab/${most}`))
+    assert.deepEqual(Buffer.from(await store.get(`data/ab/${most}`)), Buffer.concat(parts))
+  }
 })
 
 test('a file system without fsync for folders can still be used', async (t) => {

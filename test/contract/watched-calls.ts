@@ -1,5 +1,6 @@
 // Watches, and makes fail, the system calls of the local store; and says what a power cut would leave.
 import { syncBuiltinESMExports } from 'node:module'
+import { setTimeout as wait } from 'node:timers/promises'
 import fsp, { type FileHandle } from 'node:fs/promises'
 import { mock, type TestContext } from 'node:test'
 import { dirname, relative } from 'node:path'
@@ -10,6 +11,8 @@ export interface Call {
   readonly path: string
   /** link, rename: the new name. */
   readonly to?: string
+  /** Calls that had succeeded when this one began: an fsync answers for these and for no later ones. */
+  readonly after: number
 }
 
 export class WatchedCalls {
@@ -19,6 +22,10 @@ export class WatchedCalls {
   begun = 0
   /** Decides by the call and its number whether it fails. */
   failure: (call: Call, number: number) => NodeJS.ErrnoException | undefined = () => undefined
+  /** Bytes that one writev writes; a disk that is nearly full writes fewer than it is given. */
+  writeAtMost = Infinity
+  /** How long a sync lasts. */
+  syncMs = 0
   readonly #base: string
 
   /** Watches calls on paths below `base` until the test ends. */
@@ -36,11 +43,11 @@ export class WatchedCalls {
     }
     this.#replace(t, 'open', async (real, path: string, ...rest: unknown[]) => {
       const handle = (await this.#run(this.#call('open', path), () => real(path, ...rest))) as FileHandle
-      const writev = handle.writev.bind(handle) as AnyCall
+      const writev = handle.writev.bind(handle)
       Object.assign(handle, {
-        writev: (...args: unknown[]) => this.#run(this.#call('writev', path), () => writev(...args)),
-        // Written down and not carried out: no test can cut the power, and hundreds of real ones take long.
-        sync: () => this.#run(this.#call('sync', path), async () => {}),
+        writev: (parts: Uint8Array[]) => this.#run(this.#call('writev', path), () => writev(this.#shorten(parts))),
+        // Written down and not carried out: no test can cut the power. It can last, so that others come while it runs.
+        sync: () => this.#run(this.#call('sync', path), () => wait(this.syncMs)),
       })
       return handle
     })
@@ -62,7 +69,7 @@ export class WatchedCalls {
 
   #entryIsDurable(path: string, made: number): boolean {
     const folder = dirname(path)
-    if (this.done.findLastIndex((call) => call.kind === 'sync' && call.path === folder) < made) return false
+    if (!this.done.some((call) => call.kind === 'sync' && call.path === folder && call.after > made)) return false
     const folderMade = this.done.findIndex((call) => call.kind === 'mkdir' && call.path === folder)
     return folder === '.' || folderMade < 0 || this.#entryIsDurable(folder, folderMade)
   }
@@ -76,7 +83,21 @@ export class WatchedCalls {
   }
 
   #call(kind: Call['kind'], path: string, to?: string): Call {
-    return { kind, path: this.#short(path), ...(to === undefined ? {} : { to: this.#short(to) }) }
+    return {
+      kind,
+      path: this.#short(path),
+      after: this.done.length,
+      ...(to === undefined ? {} : { to: this.#short(to) }),
+    }
+  }
+
+  #shorten(parts: readonly Uint8Array[]): Uint8Array[] {
+    let left = this.writeAtMost
+    return parts.flatMap((part) => {
+      const some = part.subarray(0, left)
+      left -= some.byteLength
+      return some.byteLength > 0 ? [some] : []
+    })
   }
 
   #short(path: string): string {
