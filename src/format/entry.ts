@@ -5,6 +5,7 @@ import { displayText } from '../base/bytes.ts'
 import { MAJOR_ARRAY, MAJOR_BYTES } from '../base/cbor.ts'
 import type { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
+import type { Timespec } from '../base/time.ts'
 import {
   ENTRY_SIZE_MAX,
   entryFlaw,
@@ -38,7 +39,7 @@ const REQUIRED_KEYS = 0b100_1001_1111
 
 /**
  * Writes one entry; attributes and troubles are put in order. An entry that breaks a rule is a bug and throws
- * AssertionFailed; `limit` means that the source has more attributes than an entry can hold, and names the entry.
+ * AssertionFailed; `limit` names an entry of the source that has more attributes or a greater size than an entry can say.
  */
 export function encodeEntry(w: CborWriter, e: Entry, rule: NameRule = ORDINARY): void {
   const start = w.length
@@ -53,11 +54,11 @@ export function encodeEntry(w: CborWriter, e: Entry, rule: NameRule = ORDINARY):
   w.key(4).uint(e.gid)
   if (e.user !== undefined) w.key(5).text(ownerName(e.user))
   if (e.group !== undefined) w.key(6).text(ownerName(e.group))
-  w.key(7).timespec(e.mtime)
-  if (e.ctime !== undefined) w.key(8).timespec(e.ctime)
-  if (e.btime !== undefined) w.key(9).timespec(e.btime)
+  w.key(7).timespec(inRange(e.mtime))
+  if (e.ctime !== undefined) w.key(8).timespec(inRange(e.ctime))
+  if (e.btime !== undefined) w.key(9).timespec(inRange(e.btime))
   w.key(10).bigUint(e.ino)
-  if (e.size !== undefined) w.key(11).uint(e.size)
+  if (e.size !== undefined) w.key(11).uint(checkedSize(e.size, e.name))
   if (e.links !== undefined && e.links !== 1) w.key(12).uint(e.links)
   if (e.linkGroup !== undefined) w.key(13).bytes(e.linkGroup)
   if (e.device !== undefined) w.key(14).array(2).uint(e.device.major).uint(e.device.minor)
@@ -196,6 +197,18 @@ function decodeTrouble(r: CborReader): number[] {
   }
   r.leave()
   return codes
+}
+
+/** Some file systems keep any 64-bit second; one that no reader could tell apart becomes the nearest that it can. */
+function inRange(time: Timespec): Timespec {
+  if (Number.isSafeInteger(time.sec)) return time
+  return { sec: Math.sign(time.sec) * Number.MAX_SAFE_INTEGER, nsec: time.nsec }
+}
+
+/** A sparse file may claim 2^63 bytes. */
+function checkedSize(size: number, name: Uint8Array): number {
+  if (Number.isSafeInteger(size)) return size
+  throw new BackupError('limit', `entry has a size of ${size} bytes, more than 2^53-1`, displayText(name))
 }
 
 function ownerName(name: string): string {

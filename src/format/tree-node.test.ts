@@ -202,6 +202,18 @@ test('a file with more attributes than an entry holds is a limit that names it',
   assert.throws(() => encodeEntry(new CborWriter(), { ...entryNamed('f'), xattrs: long }), isLimit)
 })
 
+test('times and sizes that no number holds do not end a backup in a bug', () => {
+  const w = new CborWriter()
+  encodeEntry(w, { ...entryNamed('f'), mtime: { sec: 2 ** 62, nsec: 5 }, ctime: { sec: -(2 ** 62), nsec: 0 } })
+  const e = read(w.finish())
+  assert.deepEqual([e.mtime.sec, e.ctime?.sec], [Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER])
+  const vast: Entry = { ...file, size: 2 ** 63, trouble: [1] }
+  assert.throws(
+    () => encodeEntry(new CborWriter(), vast),
+    (e) => e instanceof BackupError && e.code === 'limit' && e.subject === 'f',
+  )
+})
+
 test('a node of more items than allowed is refused before they are read', () => {
   const w = new CborWriter()
     .openMap()
