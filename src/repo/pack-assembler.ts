@@ -1,6 +1,6 @@
-// Fills packs with sealed blocks. Data packs all have one size, so that nothing about their content shows; two of them are
-// open at a time and a block goes to the first with room, which keeps the random fill at the end of each to a few tenths
-// of a percent. Memory: two packs, not more.
+// Fills packs with sealed blocks. Data packs all have one size, so that nothing about their content shows. A pack that is
+// nearly full waits for a block that still fits while the next one is begun, which keeps the random fill at the end to a
+// few tenths of a percent. Memory: one and a quarter packs.
 import { assert } from '../base/assert.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { IncrementalHash } from '../crypto/hash.ts'
@@ -45,10 +45,10 @@ export interface AssemblerOptions {
   readonly random: SecureRandom
 }
 
-/** A pack with less room than this is closed at once. */
-const ROOM_MIN = 24 * 1024
-/** Packs open at a time. */
-const OPEN_MAX = 2
+/** A pack is closed when less than this share of it is left. */
+const ROOM_SHARE = 1 / 200
+/** A pack that waits for a block that still fits is closed when the next one has this share of a pack. */
+const WAIT_SHARE = 1 / 4
 
 interface OpenPack {
   readonly blocks: PackableBlock[]
@@ -64,12 +64,18 @@ export class PackAssembler {
     this.#opts = opts
   }
 
+  /** Bytes of blocks that are held in memory. */
+  get held(): number {
+    return this.#open.reduce((sum, pack) => sum + pack.stored, 0)
+  }
+
   /** Takes a block; returns the packs that became full. */
   add(block: PackableBlock): FinishedPack[] {
     const finished: FinishedPack[] = []
     let target = this.#open.find((pack) => this.#room(pack) >= cost(block))
     if (target === undefined) {
-      if (this.#open.length === OPEN_MAX) finished.push(this.#close(this.#fullest()))
+      // Two are open already and the block fits neither: blocks near the size of a pack do that.
+      if (this.#open.length === 2) finished.push(this.#close(this.#fullest()))
       target = { blocks: [], blobs: 0, stored: 0 }
       assert(this.#room(target) >= cost(block), 'a block fits an empty pack')
       this.#open.push(target)
@@ -77,7 +83,11 @@ export class PackAssembler {
     target.blocks.push(block)
     target.blobs += block.lengths.length
     target.stored += block.sealed.byteLength
-    if (this.#room(target) < ROOM_MIN) finished.push(this.#close(target))
+    const { packSize } = this.#opts
+    if (this.#room(target) < packSize * ROOM_SHARE) finished.push(this.#close(target))
+    else if (this.#open.length === 2 && this.#emptiest().stored >= packSize * WAIT_SHARE) {
+      finished.push(this.#close(this.#fullest()))
+    }
     return finished
   }
 
@@ -95,6 +105,10 @@ export class PackAssembler {
 
   #fullest(): OpenPack {
     return this.#open.reduce((a, b) => (b.stored > a.stored ? b : a))
+  }
+
+  #emptiest(): OpenPack {
+    return this.#open.reduce((a, b) => (b.stored < a.stored ? b : a))
   }
 
   #close(pack: OpenPack, last = false): FinishedPack {

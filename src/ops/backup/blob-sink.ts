@@ -20,6 +20,11 @@ const NATIVE_HASH_FROM = 16 * 1024
 /** A blob of this size or more is a block of its own. */
 const SOLO_FROM = 512 * 1024
 
+/** Bytes a bundle may take: it is closed when it has BUNDLE_TARGET, by a blob that is no block of its own. */
+export function bundleSizeFor(chunkMin: number): number {
+  return BUNDLE_TARGET + Math.max(SOLO_FROM, chunkMin)
+}
+
 export interface SinkKeys {
   /** K_ref("data"). */
   readonly ref: Uint8Array
@@ -40,7 +45,7 @@ interface NewBlob {
   readonly length: number
 }
 
-/** Uses the front of the arena, BUNDLE_TARGET and one largest blob; what lies behind belongs to the caller. */
+/** Uses the front of the arena, `bundleSizeFor` bytes of it; what lies behind belongs to the caller. */
 export class BlobSink {
   readonly #kernel: Kernel
   /** Replaced when the index has got another table. */

@@ -18,7 +18,7 @@ import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
 import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
 import type { Compression } from '../../repo/block-codec.ts'
-import { BlobSink, BUNDLE_TARGET, notWhatWentIn } from './blob-sink.ts'
+import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
 import { FileColumns } from './file-columns.ts'
 import { sameIdentity, unpackIdentity } from './jobs.ts'
@@ -59,7 +59,7 @@ export class ChunkWorker {
 
   constructor(setup: WorkerSetup, reader: FileReader) {
     const { chunker } = setup
-    const bundleSize = BUNDLE_TARGET + chunker.max
+    const bundleSize = bundleSizeFor(chunker.min)
     const windowSize = ContentCutter.windowSizeFor(chunker.max)
     this.#kernel = createKernel({ arenaSize: bundleSize + windowSize, cdcKey: setup.keyCdc, params: chunker })
     this.#sink = new BlobSink({
