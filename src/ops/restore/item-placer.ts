@@ -24,14 +24,32 @@ import { removeTree } from './remove-tree.ts'
 import { cannotHold, makeObject } from './special-objects.ts'
 
 /** One item on its way. */
-interface Item {
+class Item {
   readonly directory: DirectoryNode
   readonly name: Uint8Array
-  readonly path: Uint8Array
   readonly entry: Entry
   readonly existing: Existing | undefined
   /** Other names wait for this one. */
   readonly group: LinkGroup | undefined
+
+  constructor(
+    directory: DirectoryNode,
+    name: Uint8Array,
+    entry: Entry,
+    existing: Existing | undefined,
+    group: LinkGroup | undefined,
+  ) {
+    this.directory = directory
+    this.name = name
+    this.entry = entry
+    this.existing = existing
+    this.group = group
+  }
+
+  /** For messages and events; most items need none. */
+  get path(): Uint8Array {
+    return joinPath(this.directory.path, this.name)
+  }
 }
 
 export class ItemPlacer {
@@ -46,9 +64,8 @@ export class ItemPlacer {
   /** Starts to put an entry in its place; what becomes of it is reported. Throws only what ends the restore. */
   async place(directory: DirectoryNode, name: Uint8Array, entry: Entry, existing: Existing | undefined): Promise<void> {
     const { links, report } = this.#ctx
-    const path = joinPath(directory.path, name)
     directory.begin()
-    const alone: Item = { directory, name, path, entry, existing, group: undefined }
+    const alone = new Item(directory, name, entry, existing, undefined)
     if (
       (entry.kind === 'file' && entry.content === undefined) ||
       (entry.kind === 'symlink' && entry.target === undefined)
@@ -57,8 +74,8 @@ export class ItemPlacer {
     }
     const role = links.meet(entry, directory, name)
     if (role.kind === 'other') return this.#follow(alone, role.group)
-    if (role.kind === 'differs') report.warn('hard links', path, 'names of one file had different content')
-    await this.#restore(role.kind === 'first' ? { ...alone, group: role.group } : alone)
+    if (role.kind === 'differs') report.warn('hard links', alone.path, 'names of one file had different content')
+    await this.#restore(role.kind === 'first' ? new Item(directory, name, entry, existing, role.group) : alone)
   }
 
   /** Carries out what had to wait. More may come until nothing runs any more. */
@@ -83,12 +100,13 @@ export class ItemPlacer {
     }
   }
 
-  async #wanted({ entry, path }: Item): Promise<Attributes> {
+  async #wanted(item: Item): Promise<Attributes> {
+    const { entry } = item
     try {
       return await this.#ctx.attributesOf(entry)
     } catch (cause) {
       if (!(cause instanceof BackupError)) throw cause
-      this.#ctx.report.trouble(path, cause)
+      this.#ctx.report.trouble(item.path, cause)
       const { xattrs: _unreadable, ...rest } = entry
       return this.#ctx.attributesOf(rest)
     }
@@ -96,9 +114,13 @@ export class ItemPlacer {
 
   /** The content is right. */
   async #keep(item: Item, wanted: Attributes): Promise<void> {
-    const { entry, directory, name, path, existing, group } = item
-    const { classes, dryRun, report, verifying } = this.#ctx
+    const { entry, directory, name, existing, group } = item
+    const { classes, dryRun, links, report, verifying } = this.#ctx
     const { stat } = existing!
+    if (!links.mayKeep(stat)) {
+      links.sameInode(stat)
+      return this.#make(item, wanted, true)
+    }
     if (group !== undefined) group.kept = stat
     const differs = this.#inDirectory(directory, (dirFd) => {
       return attributesDiffer({ dirFd, name }, entry.kind, wanted, stat, classes)
@@ -110,19 +132,20 @@ export class ItemPlacer {
     }
     if (differs) {
       report.counts.attributes++
-      report.item('changed', () => path, entry.size)
+      report.item('changed', () => item.path, entry.size)
       if (!dryRun) this.#change(item, wanted, stat)
     } else {
       report.counts.unchanged++
-      report.item(verifying ? 'verified' : 'unchanged', () => path, entry.size)
+      report.item(verifying ? 'verified' : 'unchanged', () => item.path, entry.size)
     }
     this.#end(item)
   }
 
-  #change({ entry, directory, name, path }: Item, wanted: Attributes, stat: FileStat): void {
+  #change(item: Item, wanted: Attributes, stat: FileStat): void {
+    const { entry, directory, name } = item
     const { classes, report } = this.#ctx
     const found = { ...stat, fresh: false }
-    const warn = (what: WarningClass, cause: unknown) => report.warn(what, path, cause)
+    const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
     this.#inDirectory(directory, (dirFd) => {
       const fd = entry.kind === 'file' ? openQuietly(dirFd, name) : undefined
       try {
@@ -199,14 +222,14 @@ export class ItemPlacer {
   }
 
   #made(item: Item): void {
-    const { entry, path } = item
+    const { entry } = item
     const { counts } = this.#ctx.report
     if (entry.kind === 'file') {
       counts.files++
       counts.bytes += entry.size!
     } else if (entry.kind === 'symlink') counts.symlinks++
     else counts.specials++
-    this.#ctx.report.item('restored', () => path, entry.size)
+    this.#ctx.report.item('restored', () => item.path, entry.size)
     this.#end(item)
   }
 
@@ -221,12 +244,13 @@ export class ItemPlacer {
   }
 
   #link(item: Item, group: LinkGroup): void {
-    const { directory, name, path, existing } = item
-    const { report, dryRun, directories, nextId } = this.#ctx
+    const { directory, name, existing } = item
+    const { report, dryRun, directories, links, nextId } = this.#ctx
     const { kept } = group
     if (kept !== undefined && existing?.stat.ino === kept.ino && existing.stat.dev === kept.dev) {
+      links.sameInode(kept)
       report.counts.unchanged++
-      report.item('unchanged', () => path, item.entry.size)
+      report.item('unchanged', () => item.path, item.entry.size)
       return this.#end(item)
     }
     try {
@@ -244,28 +268,29 @@ export class ItemPlacer {
         }
       }
       report.counts.hardLinks++
-      report.item('restored', () => path, item.entry.size)
+      report.item('restored', () => item.path, item.entry.size)
       this.#end(item)
     } catch (cause) {
       if (!isSystemError(cause) || isFull(cause)) return this.#fail(item, cause)
       // What cannot be linked is a file of its own: nothing is missing but the link.
-      report.warn('hard links', path, cause)
+      report.warn('hard links', item.path, cause)
       this.#late.push(() => this.#restore(item))
     }
   }
 
   /** Makes room where a directory is in the place of something else. */
-  #clearDirectory({ directory, name, path }: Item): void {
+  #clearDirectory(item: Item): void {
+    const { directory, name } = item
     const { deleteOthers, dryRun, guard, report } = this.#ctx
     if (deleteOthers) {
-      if (!dryRun) report.counts.deleted += this.#inDirectory(directory, (fd) => removeTree(fd, name, path, guard))
+      if (!dryRun) report.counts.deleted += this.#inDirectory(directory, (fd) => removeTree(fd, name, item.path, guard))
       return
     }
     try {
       if (!dryRun) this.#inDirectory(directory, (fd) => unlinkAt(fd, name, true))
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOTEMPTY' && errnoOf(cause) !== 'EEXIST') throw cause
-      throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(path), {
+      throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(item.path), {
         hint: 'remove it, or restore with --delete',
       })
     }

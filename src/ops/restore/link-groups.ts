@@ -31,6 +31,8 @@ export type LinkRole =
 
 export class LinkGroups {
   readonly #groups = new Map<string, { readonly group: LinkGroup; met: number }>()
+  /** Inodes with several names that stay as they are, and how many of these names may still come. */
+  readonly #kept = new Map<string, number>()
 
   /** The part that an entry has in its group; call once for each name, in the order of the walk. */
   meet(entry: Entry, directory: DirectoryNode, name: Uint8Array): LinkRole {
@@ -48,11 +50,32 @@ export class LinkGroups {
     return sameObject(known.group.entry, entry) ? { kind: 'other', group: known.group } : { kind: 'differs' }
   }
 
+  /**
+   * Whether an inode that is there and right may stay under a name. Not under the name of a second file: names that were
+   * one file and are two in the snapshot would remain one. Call `sameInode` for further names of the same group.
+   */
+  mayKeep(stat: FileStat): boolean {
+    if (stat.nlink === 1 || this.#kept.has(inodeOf(stat))) return stat.nlink === 1
+    this.#kept.set(inodeOf(stat), stat.nlink - 1)
+    return true
+  }
+
+  /** One name more of an inode was met; when no more can come it is forgotten. */
+  sameInode(stat: FileStat): void {
+    const left = (this.#kept.get(inodeOf(stat)) ?? 1) - 1
+    if (left > 0) this.#kept.set(inodeOf(stat), left)
+    else this.#kept.delete(inodeOf(stat))
+  }
+
   /** Settles a group; the waiting names are linked or fail. */
   settle(group: LinkGroup, state: 'done' | 'failed'): void {
     group.state = state
     for (const proceed of group.waiting.splice(0)) proceed(group)
   }
+}
+
+function inodeOf({ dev, ino }: FileStat): string {
+  return `${dev}:${ino}`
 }
 
 /** Whether two entries that claim one inode can be one. Linking what differs would restore wrong content silently. */
