@@ -5,9 +5,16 @@ import type { BlobIndex } from './blob-index.ts'
 import { BLOB_TYPES } from './blob-keys.ts'
 import type { BlobKeys, BlobType } from './blob-keys.ts'
 
-/** Plaintext at which a bundle of tree blobs is handed on. */
+/** Plaintext at which a bundle is closed. Larger bundles compress better, smaller ones make single files cheaper to read. */
 const BUNDLE_TARGET = 1024 * 1024
+/** A pack holds some bundles at least, however small it is. */
+const BUNDLES_PER_PACK = 8
 const REF_SIZE = 32
+
+/** Plaintext at which a bundle is closed, in bytes, in a repository with packs of `packSize`. */
+export function bundleTargetFor(packSize: number): number {
+  return Math.min(BUNDLE_TARGET, packSize / BUNDLES_PER_PACK)
+}
 
 /** A full bundle: the blobs one after the other, and what they are. */
 export interface MetaBundle {
@@ -30,6 +37,7 @@ interface PendingBlob {
 export class MetaSink {
   readonly #keys: BlobKeys
   readonly #index: BlobIndex
+  readonly #bundleTarget: number
   readonly #submit: (bundle: MetaBundle) => void
   #pending: PendingBlob[] = []
   #size = 0
@@ -37,10 +45,17 @@ export class MetaSink {
   newBytes = 0
 
   /** `submit` gets each full bundle; it must not fail. */
-  constructor(keys: BlobKeys, index: BlobIndex, submit: (bundle: MetaBundle) => void) {
-    this.#keys = keys
-    this.#index = index
-    this.#submit = submit
+  constructor(opts: {
+    readonly keys: BlobKeys
+    readonly index: BlobIndex
+    /** As `bundleTargetFor` says. */
+    readonly bundleTarget: number
+    readonly submit: (bundle: MetaBundle) => void
+  }) {
+    this.#keys = opts.keys
+    this.#index = opts.index
+    this.#bundleTarget = opts.bundleTarget
+    this.#submit = opts.submit
   }
 
   /** The ref of a blob; keeps it for the next bundle unless it is stored already. */
@@ -53,7 +68,7 @@ export class MetaSink {
     this.newBytes += bytes.byteLength
     this.#pending.push({ type, bytes, ref, loc })
     this.#size += bytes.byteLength
-    if (this.#size >= BUNDLE_TARGET) this.flush()
+    if (this.#size >= this.#bundleTarget) this.flush()
     return ref
   }
 

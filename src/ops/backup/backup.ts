@@ -9,7 +9,7 @@ import { timespecFromMs } from '../../base/time.ts'
 import { checkFeatures } from '../../format/repo-description.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import type { LocalState } from '../../repo/local-state.ts'
-import { MetaSink } from '../../repo/meta-sink.ts'
+import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
@@ -152,9 +152,12 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
   })
   const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
   const parentTree = parent === undefined ? undefined : new ParentTree(repo)
-  const meta = new MetaSink(repo.blobKeys, session.index.blobs, (bundle) =>
-    pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
-  )
+  const meta = new MetaSink({
+    keys: repo.blobKeys,
+    index: session.index.blobs,
+    bundleTarget: bundleTargetFor(repo.description.packSize),
+    submit: (bundle) => pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
+  })
   const rootParent = parent && (await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true))
   const scan = new Scan(
     {
@@ -199,6 +202,7 @@ function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup 
     dataSecret: secrets.data,
     metaSecret: secrets.meta,
     chunker: description.chunker,
+    bundleTarget: bundleTargetFor(description.packSize),
     compression: { level: opts.compression ?? DEFAULT_COMPRESSION },
     index: [],
   }

@@ -13,16 +13,17 @@ import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
 import type { Compression } from '../../repo/block-codec.ts'
 import type { SealedBlock } from './jobs.ts'
 
-/** Plaintext at which a bundle is closed. Larger bundles compress better, smaller ones make single files cheaper to read. */
-export const BUNDLE_TARGET = 1024 * 1024
 /** From this size on a native hash beats the kernel's, whose call costs nothing; measured crossover, see crypto/hash.ts. */
 const NATIVE_HASH_FROM = 16 * 1024
-/** A blob of this size or more is a block of its own. */
-const SOLO_FROM = 512 * 1024
 
-/** Bytes a bundle may take: it is closed when it has BUNDLE_TARGET, by a blob that is no block of its own. */
-export function bundleSizeFor(chunkMin: number): number {
-  return BUNDLE_TARGET + Math.max(SOLO_FROM, chunkMin)
+/** Bytes a bundle may take: it is closed when it has `target`, by a blob that is no block of its own. */
+export function bundleSizeFor(target: number, chunkMin: number): number {
+  return target + Math.max(soloFrom(target), chunkMin)
+}
+
+/** A blob of this size or more is a block of its own. */
+function soloFrom(bundleTarget: number): number {
+  return bundleTarget / 2
 }
 
 export interface SinkKeys {
@@ -37,6 +38,8 @@ export interface SinkOptions {
   readonly keys: SinkKeys
   readonly sealer: Sealer
   readonly compression: Compression
+  /** Plaintext at which a bundle is closed, in bytes. */
+  readonly bundleTarget: number
 }
 
 interface NewBlob {
@@ -55,6 +58,8 @@ export class BlobSink {
   readonly #locSlot: KeySlot
   readonly #sealer: Sealer
   readonly #compression: Compression
+  readonly #bundleTarget: number
+  readonly #soloFrom: number
   #bundleEnd = 0
   #blobs: NewBlob[] = []
   #blocks: SealedBlock[] = []
@@ -69,6 +74,8 @@ export class BlobSink {
     this.#locSlot = opts.kernel.addKey(opts.keys.loc)
     this.#sealer = opts.sealer
     this.#compression = opts.compression
+    this.#bundleTarget = opts.bundleTarget
+    this.#soloFrom = soloFrom(opts.bundleTarget)
   }
 
   /** Arena offset where the next small blob may be read to; `add` there costs no copy. */
@@ -87,14 +94,14 @@ export class BlobSink {
     if (!this.index.claim(loc)) return ref
     this.newBlobs++
     this.newBytes += length
-    if (length >= SOLO_FROM && offset !== this.#bundleEnd) {
+    if (length >= this.#soloFrom && offset !== this.#bundleEnd) {
       this.#seal(kernel.memory.subarray(offset, offset + length), [{ ref, loc, length }])
       return ref
     }
     if (offset !== this.#bundleEnd) kernel.memory.copyWithin(this.#bundleEnd, offset, offset + length)
     this.#bundleEnd += length
     this.#blobs.push({ ref, loc, length })
-    if (this.#bundleEnd >= BUNDLE_TARGET) this.flush()
+    if (this.#bundleEnd >= this.#bundleTarget) this.flush()
     return ref
   }
 

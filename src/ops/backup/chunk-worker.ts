@@ -42,6 +42,8 @@ export interface WorkerSetup {
   readonly dataSecret: Uint8Array
   readonly metaSecret: Uint8Array
   readonly chunker: ChunkerParams
+  /** Plaintext at which a bundle is closed, in bytes. */
+  readonly bundleTarget: number
   readonly compression: Compression
   readonly index: SharedIndexHandle
 }
@@ -58,8 +60,8 @@ export class ChunkWorker {
   #bytesRead = 0
 
   constructor(setup: WorkerSetup, reader: FileReader) {
-    const { chunker } = setup
-    const bundleSize = bundleSizeFor(chunker.min)
+    const { chunker, bundleTarget } = setup
+    const bundleSize = bundleSizeFor(bundleTarget, chunker.min)
     const windowSize = ContentCutter.windowSizeFor(chunker.max)
     this.#kernel = createKernel({ arenaSize: bundleSize + windowSize, cdcKey: setup.keyCdc, params: chunker })
     this.#sink = new BlobSink({
@@ -68,6 +70,7 @@ export class ChunkWorker {
       keys: { ref: deriveKey('holdfast 1 ref data', setup.keyId), loc: setup.keyLoc },
       sealer: new Sealer(setup.dataSecret, setup.repoId, setup.suite),
       compression: setup.compression,
+      bundleTarget,
     })
     this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize, chunker.max)
     this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)
