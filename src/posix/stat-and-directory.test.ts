@@ -18,8 +18,8 @@ import { joinDevice, splitDevice, statAt, statFd } from './stat.ts'
 after(() => pretendNoLibc(null))
 
 for (const mode of ['native calls', 'node:fs alone']) {
-  const both = (name: string, body: (folder: string) => void) =>
-    test(`${name} (${mode})`, (t) => {
+  const both = (name: string, body: (folder: string) => void) => {
+    void test(`${name} (${mode})`, (t) => {
       const folder = tempFolder(t, 'posix')
       pretendNoLibc(mode === 'native calls' ? null : 'for a test')
       try {
@@ -28,6 +28,7 @@ for (const mode of ['native calls', 'node:fs alone']) {
         pretendNoLibc(null)
       }
     })
+  }
 
   both('statAt agrees with lstat for every kind of name and follows symlinks on request only', (folder) => {
     writeFileSync(join(folder, 'file'), 'twelve bytes', { mode: 0o641 })

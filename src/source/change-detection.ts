@@ -47,7 +47,7 @@ export function compareWithParent(
   if (options.ignoreInode !== true && parent.ino !== stat.ino) return 'changed'
   if (options.ignoreMtime !== true && !sameTime(parent.mtime, stat.mtime)) return 'changed'
   const byCtime = options.ignoreCtime !== true && parent.ctime !== undefined
-  if (byCtime && !sameTime(parent.ctime!, stat.ctime)) return 'changed'
+  if (byCtime && !sameTime(parent.ctime, stat.ctime)) return 'changed'
   // One time that is compared and old enough is proof: the ctime, or else the mtime.
   const proof = byCtime ? stat.ctime : options.ignoreMtime === true ? undefined : stat.mtime
   if (proof !== undefined && isRacy(proof, parentStarted)) return 'changed'

@@ -1,4 +1,5 @@
 // The top of a walk: its entries are the sources.
+import { AssertionFailed } from '../base/assert.ts'
 import { AT_FDCWD } from '../posix/constants.ts'
 import { keyOfBytes } from '../posix/directory.ts'
 import { statAt } from '../posix/stat.ts'
@@ -37,8 +38,8 @@ export class SourcesWalk implements DirectoryWalk {
     return entered
   }
 
-  giveUp(what: string, cause: unknown): void {
-    throw new Error(what, { cause })
+  giveUp(what: string): void {
+    throw new AssertionFailed(`the list of sources is never closed, and so never reopened: ${what}`)
   }
 
   /** A source that is not there is trouble: somebody asked for it by name. */
