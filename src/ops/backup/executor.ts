@@ -65,6 +65,8 @@ interface Thread {
   queued: number
   /** Resolves when the native modules are loaded: until then the thread must not be stopped. */
   readonly ready: Promise<void>
+  /** Resolves when the thread has ended, however it did. */
+  readonly exited: Promise<void>
 }
 
 /** `threads` worker threads with a copy of `setup` each. */
@@ -100,9 +102,8 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
     },
     async close() {
       await Promise.all(
-        pool.map(async ({ worker, ready }) => {
-          await ready.catch(() => {})
-          const exited = new Promise((resolve) => worker.once('exit', resolve))
+        pool.map(async ({ worker, ready, exited }) => {
+          await ready
           worker.postMessage({ kind: 'stop' } satisfies ToThread)
           await exited
         }),
@@ -119,6 +120,9 @@ function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll:
   let settleReady: () => void = () => {}
   const ready = new Promise<void>((resolve) => {
     settleReady = resolve
+  })
+  const exited = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve())
   })
   worker.on('message', (message: FromThread) => {
     if (message.kind === 'ready') return settleReady()
@@ -137,7 +141,7 @@ function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll:
     settleReady()
     if (code !== 0) failAll(new Error(`a worker thread ended with code ${code}`))
   })
-  return { worker, queued: 0, ready }
+  return { worker, queued: 0, ready, exited }
 }
 
 /** Only the plaintext of bundles is large enough to be worth moving. */
