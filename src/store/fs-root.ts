@@ -3,6 +3,8 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
+import { toHex } from '../base/bytes.ts'
+import { secureRandom } from '../base/random.ts'
 import { TEMPORARY_FOLDER } from './object-names.ts'
 
 /** A folder that holds this folder is a repository's; made first and never removed (docs/format.md, section 2). */
@@ -197,7 +199,7 @@ async function makeFolders(path: string): Promise<string | undefined> {
 
 /** Now by the clock of the file system, which may be another machine's. */
 async function storeTime(folder: string): Promise<number> {
-  const path = join(folder, `probe-${process.pid}-${Date.now()}`)
+  const path = join(folder, `${toHex(secureRandom(8))}-0`)
   const handle = await open(path, 'wx', 0o600)
   try {
     return (await handle.stat()).mtimeMs

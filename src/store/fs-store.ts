@@ -132,27 +132,33 @@ export class FsStore implements Store {
 
   async close(): Promise<void> {}
 
-  /** Writes the bytes to a temporary file and gives it the object's name; false when somebody else has it by then. */
+  /** False when somebody else has the name by then. */
   async #create(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     // The folder is made durable while the bytes are written.
     const ensuring = this.#folders.ensure(folderOf(name))
-    ensuring.catch(() => {})
+    const ensured = ensuring.catch(() => {})
+    try {
+      return await this.#write(name, parts, ensuring)
+    } finally {
+      await ensured // nothing of a put that failed goes on behind its caller's back
+    }
+  }
+
+  /** Writes the bytes to a temporary file and gives it the object's name once `ensuring` says that the folder is there. */
+  async #write(name: string, parts: readonly Uint8Array[], ensuring: Promise<void>): Promise<boolean> {
     const temporaryName = `${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`
-    const handle = await this.#openTemporary(temporaryName)
     const temporary = this.#root.pathOf(temporaryName)
-    let created = false
+    const handle = await this.#openTemporary(temporaryName)
     try {
       await writeAll(handle, parts)
       await handle.sync()
       await ensuring
-      created = await this.#takeName(temporary, name)
       // NFS may repeat a link whose answer was lost and then find its own work in the way.
-      if (!created) created = (await handle.stat()).nlink > 1
+      return (await this.#takeName(temporary, name)) || (await handle.stat()).nlink > 1
     } finally {
       await handle.close()
       await unlink(temporary).catch(() => {}) // gone if it was renamed; else a left-over for another day
     }
-    return created
   }
 
   async #openTemporary(name: string): Promise<FileHandle> {

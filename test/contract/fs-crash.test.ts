@@ -9,13 +9,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { listAll } from '../../src/store/store.ts'
-import { temporaryFolder } from './folders.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 const PROGRAM = fileURLToPath(new URL('putting-process.ts', import.meta.url))
 const KILLS = 8
 
 test('a process killed in the middle of its puts leaves only whole objects, and all it acknowledged', async (t) => {
-  const root = join(temporaryFolder(t), 'repository')
+  const root = join(tempFolder(t), 'repository')
   const store = await openFsStore(root, { create: true })
   let acknowledged = 0
   for (let kill = 0; kill < KILLS; kill++) {
@@ -41,7 +41,7 @@ test('a process killed in the middle of its puts leaves only whole objects, and 
 })
 
 test('of processes that put the same names at the same time exactly one makes each object', async (t) => {
-  const root = join(temporaryFolder(t), 'repository')
+  const root = join(tempFolder(t), 'repository')
   const store = await openFsStore(root, { create: true })
   const children = ['one', 'two', 'six'].map((id) => start(root, 'same', id))
   for (const child of children) assert.deepEqual(await child.closed, [0, null])

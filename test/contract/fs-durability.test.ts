@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { BackupError, type ErrorCode } from '../../src/base/errors.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
-import { temporaryFolder } from './folders.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 import { rejectsWith, storeContract } from './store-contract.ts'
 import { type Call, errno, WatchedCalls } from './watched-calls.ts'
 
@@ -171,6 +171,6 @@ function temporaryFiles(root: string): string[] {
 }
 
 function world(t: TestContext): { calls: WatchedCalls; root: string } {
-  const folder = temporaryFolder(t)
+  const folder = tempFolder(t)
   return { calls: new WatchedCalls(t, folder), root: join(folder, 'repository') }
 }

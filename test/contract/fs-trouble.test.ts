@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -16,8 +17,12 @@ import { test, type TestContext } from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
 import { FsStore, openFsStore } from '../../src/store/fs-store.ts'
 import { listAll, type Store } from '../../src/store/store.ts'
-import { mountedExt4, temporaryFolder } from './folders.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { withLoopFs } from '../support/requirements.ts'
 import { rejectsWith } from './store-contract.ts'
+
+/** Most of it are inodes: about 20 MiB are left for objects. */
+const LOOP_MIB = 64
 
 test('a repository folder that vanished is unreachable, never empty', async (t) => {
   const { store, root } = await filled(t)
@@ -57,7 +62,7 @@ test('a folder of the repository that is a link to a lost disk is an error, not 
 })
 
 test('opening tells no repository, no folder and a folder of somebody else apart', async (t) => {
-  const folder = temporaryFolder(t)
+  const folder = tempFolder(t)
   await rejectsWith('not-found', openFsStore(join(folder, 'none'), { create: false }), join(folder, 'none'))
   await rejectsWith('not-found', openFsStore(folder, { create: false }), folder)
   writeFileSync(join(folder, 'file'), '')
@@ -145,45 +150,43 @@ testAsUser('a read-only folder refuses with a hint and can be read', async (t: T
   for (const folder of ['tmp', 'data/ab']) chmodSync(join(root, folder), 0o700)
 })
 
-test('a file system that is mounted read-only refuses with a hint and can be read', async (t) => {
-  const mounted = mountedExt4(t, 16 * 1024 * 1024)
-  if (mounted === null) return
-  const root = join(mounted.path, 'repository')
-  const before = await openFsStore(root, { create: true })
-  await before.put('data/ab/01', [Buffer.from('x')])
-  mounted.remountReadOnly()
-  await refuses(before)
-  await refuses(await openFsStore(root, { create: false }))
-  await rejectsWith('refused', openFsStore(join(mounted.path, 'new'), { create: true }))
-})
+test('a file system that is mounted read-only refuses with a hint and can be read', (t) =>
+  withLoopFs(t, 'ext4', LOOP_MIB, async (mountPoint) => {
+    const root = join(mountPoint, 'repository')
+    const before = await openFsStore(root, { create: true })
+    await before.put('data/ab/01', [Buffer.from('x')])
+    execFileSync('mount', ['-o', 'remount,ro', mountPoint], { stdio: 'pipe' })
+    await refuses(before)
+    await refuses(await openFsStore(root, { create: false }))
+    await rejectsWith('refused', openFsStore(join(mountPoint, 'new'), { create: true }))
+    await rejectsWith('refused', openFsStore(join(mountPoint, 'new/below'), { create: true }))
+  }))
 
-test('a full disk says so, keeps what was stored, and leaves nothing half stored', async (t) => {
-  const mounted = mountedExt4(t, 16 * 1024 * 1024)
-  if (mounted === null) return
-  const root = mounted.path
-  const store = await openFsStore(root, { create: true })
-  const stored: string[] = []
-  const full = await (async () => {
-    for (let n = 0; n < 40; n++) {
-      const name = `data/ab/${n}`
-      await store.put(name, [Buffer.alloc(400_000, n), Buffer.alloc(600_000, n)])
-      stored.push(name)
+test('a full disk says so, keeps what was stored, and leaves nothing half stored', (t) =>
+  withLoopFs(t, 'ext4', LOOP_MIB, async (root) => {
+    const store = await openFsStore(root, { create: true })
+    const stored: string[] = []
+    const full = await (async () => {
+      for (let n = 0; n < 2 * LOOP_MIB; n++) {
+        const name = `data/ab/${n}`
+        await store.put(name, [Buffer.alloc(400_000, n), Buffer.alloc(600_000, n)])
+        stored.push(name)
+      }
+      return undefined
+    })().catch((error: unknown) => error)
+    assert.ok(full instanceof BackupError && full.code === 'full', String(full))
+    assert.match(full.hint ?? '', /make room/)
+    assert.deepEqual((await names(store)).sort(), stored.sort())
+    for (const name of stored) {
+      assert.deepEqual(Buffer.from(await store.get(name)), Buffer.alloc(1_000_000, Number(name.slice(8))))
     }
-    return undefined
-  })().catch((error: unknown) => error)
-  assert.ok(full instanceof BackupError && full.code === 'full', String(full))
-  assert.match(full.hint ?? '', /make room/)
-  assert.deepEqual((await names(store)).sort(), stored.sort())
-  for (const name of stored) {
-    assert.deepEqual(Buffer.from(await store.get(name)), Buffer.alloc(1_000_000, Number(name.slice(8))))
-  }
-  assert.deepEqual(readdirSync(join(root, 'tmp')), [])
-  assert.equal(await store.delete(stored[0]!), true)
-  await store.put('data/ab/again', [Buffer.alloc(900_000)])
-})
+    assert.deepEqual(readdirSync(join(root, 'tmp')), [])
+    assert.equal(await store.delete(stored[0]!), true)
+    await store.put('data/ab/again', [Buffer.alloc(900_000)])
+  }))
 
 async function filled(t: TestContext): Promise<{ store: FsStore; root: string }> {
-  const root = join(temporaryFolder(t), 'repository')
+  const root = join(tempFolder(t), 'repository')
   const store = await openFsStore(root, { create: true })
   await store.put('data/ab/01', [Buffer.from('x')])
   return { store, root }

@@ -12,7 +12,7 @@ import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts
 import { RetryingStore } from '../../src/store/retrying-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { VirtualTime } from '../sim/virtual-time.ts'
-import { temporaryFolder } from './folders.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 import { storeContract } from './store-contract.ts'
 
 storeContract('MemoryStore', async () => new MemoryStore())
@@ -62,5 +62,5 @@ storeContract('RetryingStore around a FaultyStore that fails', async () => {
 })
 
 async function openFresh(t: TestContext): Promise<Store> {
-  return openFsStore(join(temporaryFolder(t), 'repository'), { create: true })
+  return openFsStore(join(tempFolder(t), 'repository'), { create: true })
 }
