@@ -87,6 +87,8 @@ export interface Libc {
   getgrgid_r(gid: number, into: Uint8Array, text: Uint8Array, size: number, result: Uint8Array): number
   getpwnam_r(name: Uint8Array, into: Uint8Array, text: Uint8Array, size: number, result: Uint8Array): number
   getgrnam_r(name: Uint8Array, into: Uint8Array, text: Uint8Array, size: number, result: Uint8Array): number
+  /** Of glibc alone; undefined where the C library is another. */
+  readonly mallopt: ((parameter: number, value: number) => number) | undefined
   /** Where the memory of an array is; only to resolve pointers that a call left in one of our own buffers. */
   address(of: Uint8Array): bigint
 }
@@ -94,7 +96,9 @@ export interface Libc {
 const P = 'void *'
 // openat and ioctl are variadic in C; on both processors supported here variadic integers and pointers travel in the
 // same registers as named ones, so they are declared plainly (about 100 ns cheaper a call).
-const SIGNATURES: Readonly<Record<Exclude<keyof Libc, 'errno' | 'address'>, readonly [string, readonly string[]]>> = {
+const SIGNATURES: Readonly<
+  Record<Exclude<keyof Libc, 'errno' | 'address' | 'mallopt'>, readonly [string, readonly string[]]>
+> = {
   openat: ['int', ['int', P, 'int', 'uint']],
   close: ['int', ['int']],
   statx: ['int', ['int', P, 'int', 'uint', P]],
@@ -190,7 +194,16 @@ function bind(numbers: Readonly<Record<string, number>>): Libc {
   for (const [name, [result, args]] of Object.entries(SIGNATURES)) {
     table[name] = bindOne(library, name, result, args, numbers[name])
   }
+  table['mallopt'] = bindIfThere(library, 'mallopt', 'int', ['int', 'int'])
   return table as unknown as Libc
+}
+
+function bindIfThere(library: KoffiLibrary, name: string, result: string, args: readonly string[]) {
+  try {
+    return library.func(name, result, args)
+  } catch {
+    return undefined
+  }
 }
 
 function openLibrary(koffi: KoffiModule): KoffiLibrary {

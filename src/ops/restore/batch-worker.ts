@@ -41,6 +41,7 @@ export class BatchWorker {
       if ('plain' in source) plain = source.plain
       else {
         plain = this.#open(source)
+        releaseMemory(source.sealed)
         damage = this.#findDamage(source, plain)
       }
     } catch (cause) {
@@ -50,7 +51,7 @@ export class BatchWorker {
     this.#writer.forgetDirectories()
     this.#writeFiles(batch, plain, damage, failures, tally)
     writePieces(batch, plain, damage, failures)
-    if (!('plain' in source)) releaseMemory(plain)
+    if ('sealed' in source) releaseMemory(plain)
     return {
       failures,
       warnings: tally

@@ -1,6 +1,6 @@
 // Fetches ranges of packs, makes a batch of each block in them and has it carried out. Several ranges are under way at a
 // time: one is being fetched while others are decoded and written.
-import { displayText, toHex } from '../../base/bytes.ts'
+import { displayText, releaseMemory, toHex } from '../../base/bytes.ts'
 import { wrap } from '../../base/errors.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { FileTableBuilder, NO_FILES } from './batch.ts'
@@ -66,7 +66,11 @@ export class BlockRunner implements WorkSink {
       }
       return
     }
-    await Promise.all(blocks.map((block) => this.#runBlock(block, part(bytes, block.place.offset - offset, block))))
+    const parts = blocks.map((block) => part(bytes, block.place.offset - offset, block))
+    if (!parts.includes(bytes)) releaseMemory(bytes)
+    const steps = blocks.map((block, i) => this.#runBlock(block, parts[i]!))
+    // All have to be over before anybody may close what they write to, also when one has failed.
+    for (const outcome of await Promise.allSettled(steps)) if (outcome.status === 'rejected') throw outcome.reason
   }
 
   async #runBlock(block: BlockWork, sealed: Uint8Array): Promise<void> {

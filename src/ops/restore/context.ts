@@ -20,7 +20,7 @@ export interface RestoreContext {
   readonly dryRun: boolean
   /** A second pass over what was restored: a file that is not as it has to be is trouble. */
   readonly verifying: boolean
-  readonly filter: PathFilter
+  readonly filter: PathFilter | undefined
   readonly guard: Guard
   readonly directories: OpenDirectories
   readonly links: LinkGroups

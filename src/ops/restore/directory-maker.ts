@@ -15,6 +15,7 @@ import type { RestoreContext } from './context.ts'
 import { OPEN_DIRECTORY_FLAGS } from './directory-node.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import { ExistingNames } from './existing-names.ts'
+import { isFull } from './file-writer.ts'
 import { ACCESS_ACL, DEFAULT_ACL } from './posix-acl.ts'
 
 /** Closed to others until everything in it has its owner and mode. */
@@ -39,7 +40,7 @@ export class DirectoryMaker {
         if (node.parent !== undefined) this.require(node.parent)
         prepare(node)
       } catch (cause) {
-        if (!(cause instanceof BackupError) && errnoOf(cause) === undefined) throw cause
+        if (isFull(cause) || (!(cause instanceof BackupError) && errnoOf(cause) === undefined)) throw cause
         node.unusable = cause
       }
     }

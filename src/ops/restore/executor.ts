@@ -45,7 +45,7 @@ export interface ThreadError {
 }
 
 /** Jobs a thread has in hand: the one it works on and two that keep it from waiting. */
-const QUEUE_PER_THREAD = 3
+const QUEUE_PER_THREAD = 2
 
 interface Thread {
   readonly worker: Worker

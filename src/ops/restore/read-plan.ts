@@ -26,7 +26,7 @@ export interface ReadLimits {
  * A request to a far store costs as much as 256 KiB on its way; from 4 MiB on requests are no cheaper by the byte, and
  * more than one is under way at a time.
  */
-export const READ_LIMITS: ReadLimits = { gapMax: 256 * 1024, lengthMax: 4 * 1024 * 1024 }
+export const READ_LIMITS: ReadLimits = { gapMax: 256 * 1024, lengthMax: 1024 * 1024 }
 
 /** Packs in the order in which they are first named, each read from its front to its end. */
 export function planReads<B extends WantedBlock>(blocks: Iterable<B>, limits = READ_LIMITS): ReadRange<B>[] {

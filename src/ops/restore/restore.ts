@@ -9,6 +9,7 @@ import { toHex, utf8 } from '../../base/bytes.ts'
 import { BackupError, doingSync, errnoOf } from '../../base/errors.ts'
 import { initHashing } from '../../crypto/hash.ts'
 import type { Entry } from '../../format/entry-model.ts'
+import { returnLargeBuffers } from '../../posix/allocator.ts'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../posix/constants.ts'
 import { mkdirAt } from '../../posix/names.ts'
 import { openAt } from '../../posix/open.ts'
@@ -21,6 +22,7 @@ import { ContentPlan } from './content-plan.ts'
 import type { RestoreContext } from './context.ts'
 import { DirectoryMaker } from './directory-maker.ts'
 import { DirectoryNode, OpenDirectories } from './directory-node.ts'
+import { isFull } from './file-writer.ts'
 import { inlineExecutor, threadExecutor } from './executor.ts'
 import { RunningSteps } from './running-steps.ts'
 import { LinkGroups } from './link-groups.ts'
@@ -80,7 +82,9 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
   const target = openTarget(opts.target, dryRun)
   const mask = readUmask()
   const setup = { repoId: repo.id, dataRefKey: repo.blobKeys.refKey('data'), classes, umask: mask }
-  const executor = isLarge(starts) && opts.threads > 0 ? threadExecutor(setup, opts.threads) : inlineExecutor(setup)
+  const large = isLarge(starts)
+  if (large) returnLargeBuffers()
+  const executor = large && opts.threads > 0 ? threadExecutor(setup, opts.threads) : inlineExecutor(setup)
   const directories = new OpenDirectories()
   const unfinished = new Set<OpenFile>()
   const running = new RunningSteps(executor.width + READ_AHEAD)
@@ -94,7 +98,7 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
     deleteOthers: opts.delete ?? false,
     dryRun,
     verifying,
-    filter: opts.filter ?? (() => 'take'),
+    filter: opts.filter,
     guard: guardFor(target, repo.store.location),
     links: new LinkGroups(),
     attributesOf: wantedAttributes(repo, ownerMap(opts.numericOwner ?? false)),
@@ -111,6 +115,12 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
     }
     await new TreeWalk(ctx, maker).run(root, starts)
     return report.result()
+  } catch (cause) {
+    if (!isFull(cause)) throw cause
+    throw new BackupError('full', 'no room left in the target', opts.target, {
+      cause,
+      hint: 'make room and run it again: what is complete is not written a second time',
+    })
   } finally {
     await running.settled()
     for (const file of unfinished) file.discard()

@@ -14,6 +14,7 @@ import { isOfOneItem } from './content-plan.ts'
 import { DirectoryMaker } from './directory-maker.ts'
 import { DirectoryNode } from './directory-node.ts'
 import { lookAt } from './existing-names.ts'
+import { isFull } from './file-writer.ts'
 import { ItemPlacer } from './item-placer.ts'
 import { removeTree } from './remove-tree.ts'
 
@@ -77,14 +78,13 @@ export class TreeWalk {
   async #entry(directory: DirectoryNode, name: Uint8Array, entry: Entry, depth: number): Promise<void> {
     const { filter, report, checkStopped } = this.#ctx
     checkStopped()
-    const path = joinPath(directory.path, name)
     const flaw = nameFlaw(name, {})
     if (flaw !== undefined) {
-      report.trouble(path, new BackupError('corrupt', `an entry of the snapshot ${flaw}`, displayText(path)))
+      report.troubleOf(joinPath(directory.path, name), 'corrupt', `an entry of the snapshot ${flaw}`)
       return this.#passOver(entry)
     }
     const isDirectory = entry.kind === 'directory'
-    const verdict = filter(path, isDirectory)
+    const verdict = filter === undefined ? 'take' : filter(joinPath(directory.path, name), isDirectory)
     if (verdict === 'skip' || (verdict === 'enter' && !isDirectory)) {
       directory.existing?.take(name) // it is in the snapshot, so nothing that is not wanted
       return this.#passOver(entry)
@@ -183,7 +183,8 @@ export class TreeWalk {
       const dirFd = directories.acquire(node)
       try {
         const there = lookAt(dirFd, name)
-        if (there === undefined || filter(path, there.stat.kind === 'directory') !== 'take') continue
+        if (there === undefined) continue
+        if (filter !== undefined && filter(path, there.stat.kind === 'directory') !== 'take') continue
         report.counts.deleted += dryRun ? 1 : removeTree(dirFd, name, path, guard)
         report.item('removed', () => path)
       } catch (cause) {
@@ -202,7 +203,7 @@ export class TreeWalk {
 
   /** Rethrows what is more than the failure of one item. */
   #expected(cause: unknown): void {
-    if (cause instanceof BackupError ? !isOfOneItem(cause) : errnoOf(cause) === undefined) throw cause
+    if (cause instanceof BackupError ? !isOfOneItem(cause) : errnoOf(cause) === undefined || isFull(cause)) throw cause
   }
 }
 
