@@ -53,7 +53,7 @@ export async function withLoopFs(
   let mounted = false
   try {
     run('truncate', '-s', `${sizeMiB}M`, image)
-    run(`mkfs.${kind}`, ...MKFS_OPTIONS[kind], image)
+    run(`mkfs.${kind}`, ...mkfsOptions(kind, sizeMiB), image)
     const failure = tryRun('mount', '-o', `loop,${MOUNT_OPTIONS[kind]}`, image, mountPoint)
     if (failure !== undefined) {
       missing(t, `a loop device with ${kind} (${failure})`)
@@ -67,12 +67,14 @@ export async function withLoopFs(
   }
 }
 
-const MKFS_OPTIONS: Record<LoopFs, string[]> = {
-  // 1 KiB xattrs and times beyond 2038 need 256-byte inodes or larger; small images get 128 by default.
-  ext4: ['-q', '-F', '-I', '256', '-O', 'ea_inode', '-N', '160000'],
-  btrfs: ['-q', '-f'],
-  xfs: ['-q', '-f'],
+const INODES_PER_MIB = 200 // ext4 cannot add any later; tests have many small files
+
+function mkfsOptions(kind: LoopFs, sizeMiB: number): string[] {
+  if (kind !== 'ext4') return ['-q', '-f']
+  // Times beyond 2038 need inodes of 256 bytes, and small images get 128 by default. Values of xattrs beyond a block need ea_inode.
+  return ['-q', '-F', '-I', '256', '-O', 'ea_inode', '-N', String(sizeMiB * INODES_PER_MIB)]
 }
+
 const MOUNT_OPTIONS: Record<LoopFs, string> = { ext4: 'acl,user_xattr', btrfs: 'acl', xfs: 'noatime' }
 
 const UNMOUNT_ATTEMPTS = 20 // a process that was just killed may still be going away

@@ -56,7 +56,7 @@ export function describeTree(root: string): TreeDescription {
   const ofKind = (...kinds: string[]): string[] =>
     [...tree].filter(([, d]) => kinds.includes(d['kind']!)).map(([path]) => path)
   for (const path of ofKind('b', 'c')) tree.get(path)!['device'] = reach.run([path], 'stat', '-c', '%t:%T').trim()
-  for (const path of sparse) tree.get(path)!['holes'] = holesOf(reach, path)
+  for (const path of sparse) tree.get(path)!['holes'] = holesOf(reach, path, Number(tree.get(path)!['size']))
   for (const path of ofKind('f')) tree.get(path)!['content'] = contentHash(reach, path, tree.get(path)!['holes'])
   for (const [path, xattrs] of reach.blocks(
     [...tree.keys()],
@@ -189,12 +189,22 @@ function contentHash(reach: Reach, path: string, holes: string | undefined): str
   return hash.digest('hex')
 }
 
-/** Where data and holes begin, as SEEK_DATA and SEEK_HOLE tell. */
-function holesOf(reach: Reach, path: string): string {
-  const lines = reach.run([path], 'xfs_io', '-r', '-c', 'seek -a -r 0').split('\n')
-  const marks = lines.filter((line) => /^(?:DATA|HOLE)\s+\d+$/.test(line))
-  if (marks.length === 0) throw new Error(`xfs_io tells nothing of ${shown(path)}: ${lines.join(' ')}`)
-  return marks.map((line) => line.replace(/\s+/g, ' ')).join(', ')
+/**
+ * Where allocated space and holes begin. Space that is reserved and not written counts as allocated: it is what a run of
+ * zeros may come back as.
+ */
+function holesOf(reach: Reach, path: string, size: number): string {
+  const ranges = [...reach.run([path], 'xfs_io', '-r', '-c', 'fiemap').matchAll(/^\s*\d+: \[(\d+)\.\.\d+\]: (hole)?/gm)]
+  if (ranges.length === 0) return 'HOLE 0'
+  const marks: string[] = []
+  let last = ''
+  for (const [, sector, hole] of ranges) {
+    const kind = hole === undefined ? 'DATA' : 'HOLE'
+    const at = Number(sector) * 512
+    if (kind !== last && at < size) marks.push(`${kind} ${at}`)
+    last = kind
+  }
+  return marks.join(', ')
 }
 
 function raw(name: string): Uint8Array {
