@@ -32,6 +32,11 @@ export class VirtualTime implements Clock {
     this.#jumped += ms
   }
 
+  /** How many sleep. If nobody does, only promises that are about to be kept are left: or something hangs. */
+  get sleepers(): number {
+    return this.#sleepers.length
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((wake) => {
       const at = this.#elapsed + Math.max(0, ms)

@@ -1,0 +1,152 @@
+// Power loss in a backup, at every step of it: whatever is listed afterwards can be restored bit for bit, and the next
+// backup finishes on sound data. The same tests must fail for backups that put things in another order.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { BackupError } from '../../src/base/errors.ts'
+import type { Store } from '../../src/store/store.ts'
+import { BackupWorld } from './backup-world.ts'
+import type { RunOptions } from './backup-world.ts'
+import { forEachSeed } from './seeds.ts'
+import { changeTree, SMALL_TREE, someTraits } from './source-changes.ts'
+import { Hasty, Impatient, Late, Tidying, Trusting } from './weak-stores.ts'
+
+const FILE = 'sim/backup-crash'
+
+test('power loss at every step of a backup leaves each listed snapshot restorable', async () => {
+  await forEachSeed(FILE, 4, async (seed) => {
+    const world = await newWorld(seed)
+    await dieAtEveryStep(world, { workers: 1 + (seed % 3) })
+  })
+})
+
+test('power loss after some writes of a backup of any tree leaves each listed snapshot restorable', async () => {
+  await forEachSeed(FILE, 12, async (seed) => {
+    const world = await BackupWorld.create(seed)
+    const client = world.addClient('ant', someTraits(world.sim.rng))
+    for (let round = 0; round < 4; round++) {
+      await world.backup(client, { crashAfter: Math.floor(world.sim.rng() * 40), workers: 2 })
+      await world.verify()
+      changeTree(client.tree, world.sim.rng)
+      await world.sim.sleep(world.sim.rng() * 5000)
+    }
+    await world.backupWell(client)
+    await world.verify()
+    await world.checkOrder()
+  })
+})
+
+test('a machine with bad memory stores nothing that it cannot read back', async () => {
+  let noticed = 0
+  await forEachSeed(FILE, 10, async (seed) => {
+    const world = await newWorld(seed)
+    const { outcome } = await world.backup(world.clients[0]!, { badMemory: 0.2, workers: 2 })
+    if (outcome.kind === 'failed') {
+      assert.equal(outcome.error.code, 'corrupt')
+      noticed++
+    }
+    await world.verify()
+    await world.backupWell(world.clients[0]!)
+    await world.verify()
+  })
+  assert.ok(noticed > 0, 'some of the wrong bits were in blobs')
+})
+
+/** Mistakes, the rule that each breaks, and whether power loss alone makes it lose data. */
+const MISTAKES: readonly {
+  readonly what: string
+  readonly wrap: (store: Store) => Store
+  readonly rule: RegExp
+  readonly losesData: boolean
+}[] = [
+  {
+    what: 'declares itself and does not wait',
+    wrap: (store) => new Impatient(store, 'sess/'),
+    rule: /^W1 /,
+    losesData: false,
+  },
+  { what: 'reads the index before the plans', wrap: (store) => new Hasty(store), rule: /^W1 /, losesData: false },
+  {
+    what: 'puts its keys last',
+    wrap: (store) => new Late(store, 'skeys/', 'snap/'),
+    rule: /^W2 /,
+    losesData: true,
+  },
+  {
+    what: 'does not wait for its packs',
+    wrap: (store) => new Impatient(store, 'data/', 'meta/'),
+    rule: /^W4 /,
+    losesData: true,
+  },
+  {
+    what: 'does not wait for its index',
+    wrap: (store) => new Impatient(store, 'index/'),
+    rule: /^W5 /,
+    losesData: false,
+  },
+  { what: 'puts its index last', wrap: (store) => new Late(store, 'index/', 'snap/'), rule: /^W4 /, losesData: true },
+  {
+    what: 'does not look for its intent again',
+    wrap: (store) => new Trusting(store),
+    rule: /^W[67] /,
+    losesData: false,
+  },
+  { what: 'tidies up behind itself', wrap: (store) => new Tidying(store), rule: /^W9 /, losesData: false },
+]
+
+for (const { what, wrap, rule, losesData } of MISTAKES) {
+  test(`a backup that ${what} is found out by the order of its requests`, async () => {
+    const broken = await firstError(6, async (seed) => {
+      const world = await newWorld(seed)
+      await world.backupWell(world.clients[0]!, { wrap })
+      await world.checkOrder()
+    })
+    assert.match(broken?.message ?? 'nothing was noticed', rule)
+  })
+
+  if (!losesData) continue
+  test(`a backup that ${what} is found out by power loss`, async () => {
+    const broken = await firstError(6, async (seed) => {
+      await dieAtEveryStep(await newWorld(seed), { wrap }, { order: false })
+    })
+    assert.ok(broken instanceof BackupError, `what a snapshot needs is missing: ${broken}`)
+    assert.match(broken.code, /^(?:corrupt|not-found)$/)
+  })
+}
+
+/** A repository with one client; with even seeds it has a snapshot, which the next backup is compared with. */
+async function newWorld(seed: number): Promise<BackupWorld> {
+  const world = await BackupWorld.create(seed)
+  const client = world.addClient('ant', SMALL_TREE)
+  if (seed % 2 === 1) return world
+  await world.backupWell(client)
+  changeTree(client.tree, world.sim.rng)
+  return world
+}
+
+async function dieAtEveryStep(
+  world: BackupWorld,
+  opts: RunOptions,
+  { order = true }: { readonly order?: boolean } = {},
+): Promise<void> {
+  for (let step = 0, finished = false; !finished; step++) {
+    const branch = await world.fork(step)
+    const client = branch.clients[0]!
+    const { outcome } = await branch.backup(client, { ...opts, crashAfter: step })
+    finished = outcome.kind === 'success'
+    await branch.verify()
+    await branch.backupWell(client)
+    await branch.verify()
+    if (order) await branch.checkOrder()
+  }
+}
+
+async function firstError(seeds: number, run: (seed: number) => Promise<void>): Promise<Error | undefined> {
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      await run(seed)
+    } catch (error) {
+      return error as Error
+    }
+  }
+  return undefined
+}

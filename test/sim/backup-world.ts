@@ -1,0 +1,283 @@
+// A world in which backups run: one store that fails by seed, clients with trees of their own, and virtual time. It knows
+// what each run was to save, so it can tell for every snapshot whether it holds just that.
+import { assert } from '../../src/base/assert.ts'
+import { BackupError } from '../../src/base/errors.ts'
+import { initHashing } from '../../src/crypto/hash.ts'
+import { runBackup } from '../../src/ops/backup/backup.ts'
+import type { BackupResult } from '../../src/ops/backup/backup.ts'
+import { ignoreEvents } from '../../src/ops/events.ts'
+import { createRepository } from '../../src/repo/create-repository.ts'
+import type { LocalState } from '../../src/repo/local-state.ts'
+import { openRepository } from '../../src/repo/open-repository.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import type { SnapshotInfo } from '../../src/repo/snapshot-catalog.ts'
+import { isCrash } from '../../src/store/faulty-store.ts'
+import type { FaultyStore } from '../../src/store/faulty-store.ts'
+import { NO_FAULTS } from '../../src/store/faults.ts'
+import type { Faults } from '../../src/store/faults.ts'
+import { RetryingStore } from '../../src/store/retrying-store.ts'
+import { listAll } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { copyOfState, simState } from './local-state.ts'
+import { MemorySource } from './memory-source.ts'
+import type { SourceTroubles } from './memory-source.ts'
+import { SUCCESS } from './ordering-oracle.ts'
+import { checkSnapshot } from './snapshot-check.ts'
+import { simExecutor } from './sim-executor.ts'
+import { plantTree } from './source-changes.ts'
+import type { TreeTraits } from './source-changes.ts'
+import { SourceTree } from './source-tree.ts'
+import type { Inode, TreeImage, TreeNode } from './source-tree.ts'
+import { SimWorld } from './world.ts'
+import { checkWriterOrder } from './writer-order.ts'
+
+/** Small chunks and packs, so that little data makes many of both. */
+const CHUNKER = { min: 4096, average: 8192, max: 32 * 1024 }
+const PACK_SIZE = 64 * 1024
+
+/** A machine that backs up. */
+export interface Client {
+  readonly name: string
+  readonly tree: SourceTree
+  /** What it keeps on its own disk. */
+  state: LocalState
+}
+
+/** One backup and everything that is known of it. */
+export interface Run {
+  readonly number: number
+  /** Its name in the log. */
+  readonly actor: string
+  readonly path: string
+  /** The source when the run began. */
+  readonly image: TreeImage
+  readonly troubles: SourceTroubles
+  /** States of what was changed while it ran, the last one too. */
+  states: ReadonlyMap<TreeNode, readonly Inode[]>
+  outcome: Outcome
+}
+
+export type Outcome =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'success'; readonly result: BackupResult }
+  | { readonly kind: 'failed'; readonly error: BackupError }
+  | { readonly kind: 'crashed' }
+
+export interface RunOptions {
+  readonly faults?: Faults
+  /** Operation of the store in which the process dies, counted from 0. */
+  readonly crashAfter?: number
+  /** Tries again what failed, as the product does with stores that are far away. */
+  readonly retries?: boolean
+  readonly workers?: number
+  /** Stands between the backup and its store: a mistake that a test must notice, or somebody who acts at a certain moment. */
+  readonly wrap?: (store: Store) => Store
+  readonly disturb?: number
+  readonly vanish?: number
+  readonly unreadable?: number
+  readonly badMemory?: number
+  readonly signal?: AbortSignal
+}
+
+export class BackupWorld {
+  readonly sim: SimWorld
+  readonly runs: Run[] = []
+  readonly clients: Client[] = []
+  /** Ids of snapshots that somebody has removed on purpose. */
+  readonly forgotten = new Set<string>()
+  readonly #secret: Uint8Array
+
+  private constructor(sim: SimWorld, secret: Uint8Array) {
+    this.sim = sim
+    this.#secret = secret
+  }
+
+  /** A new repository in a sound store. */
+  static async create(seed: number): Promise<BackupWorld> {
+    await initHashing()
+    const sim = new SimWorld(seed)
+    const { clock, secureRandom: random } = sim
+    const world = new BackupWorld(sim, random(32))
+    const credential = { kind: 'key-file' as const, secret: world.#secret }
+    await createRepository(sim.objects, { credential, clock, random, chunker: CHUNKER, packSize: PACK_SIZE })
+    return world
+  }
+
+  /** The same world at this moment, to go on in another way: its chances come from another seed. Its log is empty. */
+  async fork(salt: number): Promise<BackupWorld> {
+    const sim = new SimWorld(this.sim.seed * 10_007 + salt)
+    sim.clock.jump(this.sim.clock.now() - sim.clock.now())
+    const { objects } = this.sim
+    for await (const { name } of listAll(objects, '')) await sim.objects.put(name, [await objects.get(name)])
+    const world = new BackupWorld(sim, this.#secret)
+    world.runs.push(...this.runs)
+    for (const id of this.forgotten) world.forgotten.add(id)
+    for (const { name, tree, state } of this.clients) {
+      world.clients.push({ name, tree: tree.fork(sim.clock), state: copyOfState(state) })
+    }
+    return world
+  }
+
+  addClient(name: string, traits: TreeTraits): Client {
+    const client = { name, tree: new SourceTree(this.sim.clock), state: simState() }
+    plantTree(client.tree, this.sim.rng, traits)
+    this.clients.push(client)
+    return client
+  }
+
+  /** Runs a backup to its end, whatever that is; throws when it is one that no backup may have. */
+  async backup(client: Client, opts: RunOptions = {}): Promise<Run> {
+    const run = this.newRun(client)
+    await this.finish(this.start(client, run, opts))
+    return run
+  }
+
+  /** For backups that must succeed: nothing is wrong with the store any more. */
+  async backupWell(client: Client, opts: RunOptions = {}): Promise<Run & { readonly result: BackupResult }> {
+    const run = await this.backup(client, opts)
+    if (run.outcome.kind === 'failed') throw run.outcome.error
+    if (run.outcome.kind !== 'success') throw new Error(`${run.actor} ended as ${run.outcome.kind}`)
+    return Object.assign(run, { result: run.outcome.result })
+  }
+
+  /** Backups at the same time. */
+  async backupAll(starts: readonly { readonly client: Client; readonly opts?: RunOptions }[]): Promise<Run[]> {
+    const runs = starts.map(({ client }) => this.newRun(client))
+    await this.finish(Promise.all(starts.map(({ client, opts }, i) => this.start(client, runs[i]!, opts ?? {}))))
+    return runs
+  }
+
+  /** Begins a run; `finish` sees it through. */
+  async start(client: Client, run: Run, opts: RunOptions): Promise<void> {
+    const { store, recorded } = this.sim.process(run.actor)
+    store.faults = opts.faults ?? NO_FAULTS
+    if (opts.crashAfter !== undefined) store.crashAfter(opts.crashAfter)
+    try {
+      const result = await this.#runBackup(client, run, recorded, opts)
+      assert(!store.crashed, `${run.actor} reports success after its process died`)
+      this.sim.log.mark(run.actor, SUCCESS)
+      run.outcome = { kind: 'success', result }
+    } catch (error) {
+      run.outcome = outcomeOf(error, store, run)
+    }
+    run.states = client.tree.changedStates()
+    // The process is gone: what it had under way is decided now.
+    await store.settle()
+  }
+
+  /** Waits for `work`; throws if it waits for something that nobody will do. */
+  async finish<T>(work: Promise<T>): Promise<T> {
+    let settled = false
+    const note = () => {
+      settled = true
+    }
+    work.then(note, note)
+    for (let idle = 0; !settled; idle = this.sim.clock.sleepers > 0 ? 0 : idle + 1) {
+      assert(idle < IDLE_ROUNDS_MAX, 'the backup waits for something that never happens')
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return work
+  }
+
+  /** Opens the repository as a new process does that sees what is really there. */
+  openForReading(store: Store = this.sim.objects): Promise<Repository> {
+    return openRepository(store, { kind: 'key-file', secret: this.#secret })
+  }
+
+  /**
+   * Every snapshot that is listed can be restored and holds what its run was to save, and every run that reported success
+   * has one. With `pruned`, only those that are confirmed: others may have lost what they refer to.
+   */
+  async verify({ pruned = false }: { readonly pruned?: boolean } = {}): Promise<void> {
+    const repo = await this.openForReading()
+    await repo.loadIndex()
+    await this.verifyWith(repo, { pruned })
+  }
+
+  /** As `verify`, by an index of the caller's choice. */
+  async verifyWith(repo: Repository, { pruned = false }: { readonly pruned?: boolean } = {}): Promise<void> {
+    const listed = await repo.snapshots()
+    for (const snapshot of listed) {
+      const run = this.runOf(snapshot)
+      if (pruned && !snapshot.confirmed) continue
+      await checkSnapshot(repo, snapshot, run)
+    }
+    for (const { actor, outcome } of this.runs) {
+      if (outcome.kind !== 'success' || this.forgotten.has(outcome.result.snapshot.id)) continue
+      const own = listed.find(({ id }) => id === outcome.result.snapshot.id)
+      assert(own?.confirmed === true, `${actor} reported success and has a snapshot that is confirmed`)
+    }
+  }
+
+  runOf(snapshot: SnapshotInfo): Run {
+    const run = this.runs.find(({ number }) => snapshot.body.description === `run ${number}`)
+    assert(run !== undefined, `${snapshot.objectName} is a snapshot of some run`)
+    return run
+  }
+
+  /** Every run kept the rules on order. */
+  async checkOrder(): Promise<void> {
+    await checkWriterOrder(this.sim.log, await this.openForReading())
+  }
+
+  async #runBackup(client: Client, run: Run, recorded: Store, opts: RunOptions): Promise<BackupResult> {
+    const { rng, clock, secureRandom } = this.sim
+    const sleep = (ms: number) => clock.sleep(ms)
+    let store = opts.wrap?.(recorded) ?? recorded
+    if (opts.retries === true) store = new RetryingStore(store, { clock, sleep, rng })
+    const repo = await this.openForReading(store)
+    const source = new MemorySource({
+      tree: client.tree,
+      path: run.path,
+      rng,
+      pause: () => sleep(rng() * 5),
+      ...(opts.disturb !== undefined && { disturb: opts.disturb }),
+      ...(opts.vanish !== undefined && { vanish: opts.vanish }),
+      ...(opts.unreadable !== undefined && { unreadable: opts.unreadable }),
+      ...(opts.badMemory !== undefined && { badMemory: opts.badMemory }),
+      troubles: run.troubles,
+    })
+    return runBackup({
+      repo,
+      source,
+      state: client.state,
+      clock,
+      random: secureRandom,
+      host: client.name,
+      user: 'somebody',
+      tool: 'simulator',
+      description: `run ${run.number}`,
+      compression: 1,
+      onEvent: ignoreEvents,
+      makeExecutor: (setup) =>
+        simExecutor(setup, source, { workers: opts.workers ?? 1, rng, sleep, delayMsMax: rng() < 0.5 ? 1 : 50 }),
+      ...(opts.signal !== undefined && { signal: opts.signal }),
+    })
+  }
+
+  newRun(client: Client): Run {
+    client.tree.forgetHistory()
+    const number = this.runs.length + 1
+    const run: Run = {
+      number,
+      actor: `run ${number} of ${client.name}`,
+      path: `/home/${client.name}`,
+      image: client.tree.capture(),
+      troubles: { vanished: new Set(), unreadable: new Set() },
+      states: new Map(),
+      outcome: { kind: 'running' },
+    }
+    this.runs.push(run)
+    return run
+  }
+}
+
+/** Rounds of the event loop in which nobody sleeps: more than any chain of promises takes. */
+const IDLE_ROUNDS_MAX = 50
+
+function outcomeOf(error: unknown, store: FaultyStore, run: Run): Outcome {
+  if (isCrash(error) || store.crashed) return { kind: 'crashed' }
+  if (!(error instanceof BackupError)) throw error
+  assert(error.subject !== '', `${run.actor} fails and says at what: ${error.message}`)
+  return { kind: 'failed', error }
+}

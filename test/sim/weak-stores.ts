@@ -1,0 +1,131 @@
+// Mistakes that a backup could make, as stores that stand between it and its store: each breaks one rule, and a test that
+// does not notice is no test of that rule.
+import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+
+/** Passes everything on. */
+class Passing implements Store {
+  readonly location: string
+  protected readonly inner: Store
+
+  constructor(inner: Store) {
+    this.location = inner.location
+    this.inner = inner
+  }
+
+  put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    return this.inner.put(name, parts)
+  }
+
+  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    return this.inner.get(name, range)
+  }
+
+  stat(name: string): Promise<ObjectInfo | null> {
+    return this.inner.stat(name)
+  }
+
+  list(prefix: string, cursor?: string): Promise<ListPage> {
+    return this.inner.list(prefix, cursor)
+  }
+
+  delete(name: string): Promise<boolean> {
+    return this.inner.delete(name)
+  }
+
+  close(): Promise<void> {
+    return this.inner.close()
+  }
+}
+
+/** Does not wait until what it puts under one of the prefixes is safe, nor looks whether it ever is. */
+export class Impatient extends Passing {
+  readonly #prefixes: readonly string[]
+
+  constructor(inner: Store, ...prefixes: readonly string[]) {
+    super(inner)
+    this.#prefixes = prefixes
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (!this.#prefixes.some((prefix) => name.startsWith(prefix))) return this.inner.put(name, parts)
+    this.inner
+      .put(
+        name,
+        parts.map((part) => part.slice()),
+      )
+      .catch(() => {})
+    return { created: true }
+  }
+}
+
+/** Holds back what is put under a prefix until something is put under another. */
+export class Late extends Passing {
+  readonly #prefix: string
+  readonly #until: string
+  #held: { readonly name: string; readonly parts: readonly Uint8Array[] }[] = []
+
+  constructor(inner: Store, prefix: string, until: string) {
+    super(inner)
+    this.#prefix = prefix
+    this.#until = until
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.startsWith(this.#prefix)) {
+      this.#held.push({ name, parts: parts.map((part) => part.slice()) })
+      return { created: true }
+    }
+    const done = await this.inner.put(name, parts)
+    if (!name.startsWith(this.#until)) return done
+    const held = this.#held
+    this.#held = []
+    for (const each of held) await this.inner.put(each.name, each.parts)
+    return done
+  }
+}
+
+/** Believes that its session goes on. */
+export class Trusting extends Passing {
+  override async stat(name: string): Promise<ObjectInfo | null> {
+    return name.startsWith('sess/') ? { name, size: 0, receivedMs: 0 } : this.inner.stat(name)
+  }
+}
+
+/** Takes no notice of plans. */
+export class Planless extends Passing {
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    return prefix === 'gc/' ? { objects: [], cursor: undefined } : this.inner.list(prefix, cursor)
+  }
+}
+
+/** Takes a list that cannot be had for an empty one. */
+export class Careless extends Passing {
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    return this.inner.list(prefix, cursor).catch(() => ({ objects: [], cursor: undefined }))
+  }
+}
+
+/** Reads the index before it declares itself. */
+export class Hasty extends Passing {
+  #page: Promise<ListPage> | undefined
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.startsWith('sess/') && this.#page === undefined) {
+      this.#page = this.inner.list('index/')
+      await this.#page
+    }
+    return this.inner.put(name, parts)
+  }
+
+  override list(prefix: string, cursor?: string): Promise<ListPage> {
+    return prefix === 'index/' && this.#page !== undefined ? this.#page : this.inner.list(prefix, cursor)
+  }
+}
+
+/** Removes what an earlier run seems to have left behind. */
+export class Tidying extends Passing {
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.endsWith('.end')) await this.inner.delete(name.slice(0, -'.end'.length))
+    return this.inner.put(name, parts)
+  }
+}
