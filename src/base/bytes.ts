@@ -37,8 +37,8 @@ export function displayText(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('utf8')
 }
 
-/** Buffers below this size may share their memory with others (Node keeps pools of small ones). */
-const RELEASE_FROM = 256 * 1024
+/** Buffers below this size may share their memory with others (Node's pool has 64 KiB), and are not worth the call. */
+const RELEASE_FROM = 96 * 1024
 
 /**
  * Gives the memory of a large array back at once instead of at some later garbage collection; the array is empty

@@ -8,6 +8,7 @@
 // The key of each part comes from its salt. So sealing is a pure function, and no nonce can meet two different texts.
 import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { assert } from '../base/assert.ts'
+import { releaseMemory } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { deriveKey, KEY_SIZE, keyedHash, keyedHashOfParts, keyedHashOnce } from './hash.ts'
 
@@ -76,7 +77,9 @@ export class Sealer {
     const cipher = newCipher(this.suite, partKey)
     cipher.setAAD(what, { plaintextLength: length })
     for (let at = 0; at < length; at += PIECE_SIZE) {
-      sealed.set(cipher.update(plaintext.subarray(at, at + PIECE_SIZE)), SALT_SIZE + at)
+      const piece = cipher.update(plaintext.subarray(at, at + PIECE_SIZE))
+      sealed.set(piece, SALT_SIZE + at)
+      releaseMemory(piece)
     }
     cipher.final()
     sealed.set(cipher.getAuthTag(), SALT_SIZE + length)
