@@ -22,6 +22,8 @@ import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
 
 /** Objects never change: not even their owner may write to them. */
 const OBJECT_MODE = 0o400
+/** Objects of this size are looked for before they are written; smaller ones just meet the one that is there. */
+const LOOK_FIRST_BYTES = 256 * 1024
 /** Buffers a writev takes (IOV_MAX of Linux and macOS). */
 const WRITEV_PARTS_MAX = 1024
 /** What link(2) says where there are no hard links: FAT, exFAT, some FUSE and SMB. */
@@ -63,11 +65,11 @@ export class FsStore implements Store {
   }
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
-    checkPut(name, parts)
+    const size = checkPut(name, parts)
     return this.#doing('storing', name, async () => {
       const folder = folderOf(name)
-      const there = await isThere(this.#root.pathOf(name))
-      const created = there ? false : await this.#create(name, parts)
+      const there = size >= LOOK_FIRST_BYTES && (await isThere(this.#root.pathOf(name)))
+      const created = !there && (await this.#create(name, parts))
       // Also for an object that was there: it may be from a process that died before this.
       await this.#folders.sync(folder)
       return { created }
@@ -156,8 +158,8 @@ export class FsStore implements Store {
       // NFS may repeat a link whose answer was lost and then find its own work in the way.
       return (await this.#takeName(temporary, name)) || (await handle.stat()).nlink > 1
     } finally {
-      await handle.close()
-      await unlink(temporary).catch(() => {}) // gone if it was renamed; else a left-over for another day
+      // It is gone if it was renamed; what cannot be removed is a left-over for another day.
+      await Promise.all([handle.close(), unlink(temporary).catch(() => {})])
     }
   }
 
@@ -172,7 +174,7 @@ export class FsStore implements Store {
     }
   }
 
-  async #takeName(temporary: string, name: string): Promise<boolean> {
+  async #takeName(temporary: string, name: string, firstTry = true): Promise<boolean> {
     const path = this.#root.pathOf(name)
     if (!this.#hasLinks) return this.#takeNameWithoutLinks(temporary, path)
     try {
@@ -180,25 +182,19 @@ export class FsStore implements Store {
       return true
     } catch (cause) {
       const errno = errnoOf(cause) ?? ''
-      if (errno === 'EEXIST') return false
+      if (errno === 'EEXIST' && (await isThere(path))) return false
       if (NO_LINKS.has(errno)) {
         const taken = await this.#takeNameWithoutLinks(temporary, path)
         this.#hasLinks = false
         return taken
       }
-      if (errno !== 'ENOENT') throw cause
+      if (errno !== 'ENOENT' || !firstTry) throw cause
     }
     // Somebody removed the folder because it was empty.
     await this.#root.checkAlive()
     this.#folders.forget(folderOf(name))
     await this.#folders.ensure(folderOf(name))
-    return link(temporary, path).then(
-      () => true,
-      (cause) => {
-        if (errnoOf(cause) === 'EEXIST') return false
-        throw cause
-      },
-    )
+    return this.#takeName(temporary, name, false)
   }
 
   /**
