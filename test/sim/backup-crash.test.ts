@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import type { RunOptions } from './backup-world.ts'
 import { forEachSeed } from './seeds.ts'
-import { changeTree, SMALL_TREE, someTraits } from './source-changes.ts'
+import { changeTree, SMALL_TREE } from './source-changes.ts'
 import { Hasty, Impatient, Late, Tidying, Trusting } from './weak-stores.ts'
 
 const FILE = 'sim/backup-crash'
@@ -21,8 +21,8 @@ test('power loss at every step of a backup leaves each listed snapshot restorabl
 
 test('power loss after some writes of a backup of any tree leaves each listed snapshot restorable', async () => {
   await forEachSeed(FILE, 12, async (seed) => {
-    const world = await BackupWorld.create(seed)
-    const client = world.addClient('ant', someTraits(world.sim.rng))
+    const world = await BackupWorld.withClients(seed, 'ant')
+    const client = world.clients[0]!
     for (let round = 0; round < 4; round++) {
       await world.backup(client, { crashAfter: Math.floor(world.sim.rng() * 40), workers: 2 })
       await world.verify()

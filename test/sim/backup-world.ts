@@ -2,6 +2,7 @@
 // what each run was to save, so it can tell for every snapshot whether it holds just that.
 import { assert } from '../../src/base/assert.ts'
 import { BackupError } from '../../src/base/errors.ts'
+import { seededRng } from '../../src/base/random.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
 import type { BackupResult } from '../../src/ops/backup/backup.ts'
@@ -24,7 +25,7 @@ import type { SourceTroubles } from './memory-source.ts'
 import { SUCCESS } from './ordering-oracle.ts'
 import { checkSnapshot } from './snapshot-check.ts'
 import { simExecutor } from './sim-executor.ts'
-import { plantTree } from './source-changes.ts'
+import { plantTree, someTraits } from './source-changes.ts'
 import type { TreeTraits } from './source-changes.ts'
 import { SourceTree } from './source-tree.ts'
 import type { Inode, TreeImage, TreeNode } from './source-tree.ts'
@@ -34,6 +35,8 @@ import { checkWriterOrder } from './writer-order.ts'
 /** Small chunks and packs, so that little data makes many of both. */
 const CHUNKER = { min: 4096, average: 8192, max: 32 * 1024 }
 const PACK_SIZE = 64 * 1024
+/** A tree node fits a pack: those of crowded directories are large. */
+const PACK_SIZE_CROWDED = 512 * 1024
 
 /** A machine that backs up. */
 export interface Client {
@@ -92,14 +95,24 @@ export class BackupWorld {
     this.#secret = secret
   }
 
-  /** A new repository in a sound store. */
-  static async create(seed: number): Promise<BackupWorld> {
+  /** A new repository in a sound store, and clients with trees of all kinds. */
+  static async withClients(seed: number, ...names: readonly string[]): Promise<BackupWorld> {
+    const rng = seededRng(seed)
+    const clients = names.map((name) => ({ name, traits: someTraits(rng) }))
+    const world = await BackupWorld.create(seed, { crowded: clients.some(({ traits }) => traits.crowd > 0) })
+    for (const { name, traits } of clients) world.addClient(name, traits)
+    return world
+  }
+
+  /** A new repository in a sound store; `crowded` if a client has a directory of many names. */
+  static async create(seed: number, { crowded = false }: { readonly crowded?: boolean } = {}): Promise<BackupWorld> {
     await initHashing()
     const sim = new SimWorld(seed)
     const { clock, secureRandom: random } = sim
     const world = new BackupWorld(sim, random(32))
     const credential = { kind: 'key-file' as const, secret: world.#secret }
-    await createRepository(sim.objects, { credential, clock, random, chunker: CHUNKER, packSize: PACK_SIZE })
+    const packSize = crowded ? PACK_SIZE_CROWDED : PACK_SIZE
+    await createRepository(sim.objects, { credential, clock, random, chunker: CHUNKER, packSize })
     return world
   }
 

@@ -10,11 +10,14 @@ import type { NamedNode, SourceTree, TreeNode } from './source-tree.ts'
 const PAGE = 4096
 const KIB = 1024
 const MIB = 1024 * KIB
+const FOLDER_FILES = 100
 
 /** What a tree has besides a handful of files of all sizes. */
 export interface TreeTraits {
-  /** Directory of so many tiny files: above 512 it becomes several nodes. */
+  /** Files of a directory: above 512 it becomes several nodes. */
   readonly crowd: number
+  /** Small files in directories of FOLDER_FILES: every 256 are read in one job. */
+  readonly many: number
   /** A sparse file of so many bytes: above 16 MiB it is cut in segments. */
   readonly sparse: number
   /** A file that alternates between data and holes: so many extents that they need a list. */
@@ -23,12 +26,13 @@ export interface TreeTraits {
   readonly bytes: number
 }
 
-export const SMALL_TREE: TreeTraits = { crowd: 0, sparse: 0, combs: 0, bytes: 150 * KIB }
+export const SMALL_TREE: TreeTraits = { crowd: 0, many: 0, sparse: 0, combs: 0, bytes: 150 * KIB }
 
 /** By seed, some trees have what others lack. */
 export function someTraits(rng: Rng): TreeTraits {
   return {
     crowd: chance(rng, 0.15) ? 600 + randomBelow(rng, 400) : 0,
+    many: chance(rng, 0.15) ? 500 + randomBelow(rng, 1000) : 0,
     sparse: chance(rng, 0.25) ? pick(rng, [17, 65, 150]) * MIB : 0,
     combs: chance(rng, 0.25) ? 40 + randomBelow(rng, 60) : 0,
     bytes: (50 + randomBelow(rng, 400)) * KIB,
@@ -51,7 +55,10 @@ export function plantTree(tree: SourceTree, rng: Rng, traits: TreeTraits): void 
   const link = tree.newNode('symlink', { target: Buffer.from('../no such thing') })
   tree.link(pick(rng, folders), freshKey(rng), link)
   tree.link(pick(rng, folders), freshKey(rng), tree.newNode('fifo'))
-  if (traits.crowd > 0) plantCrowd(tree, rng, traits.crowd)
+  if (traits.crowd > 0) plantFolder(tree, rng, traits.crowd, () => randomBelow(rng, 40))
+  for (let left = traits.many; left > 0; left -= FOLDER_FILES) {
+    plantFolder(tree, rng, FOLDER_FILES, () => 513 + randomBelow(rng, 1000))
+  }
   if (traits.sparse > 0) plantFile(tree, rng, sparseContent(rng, traits.sparse))
   if (traits.combs > 0) plantFile(tree, rng, combContent(rng, traits.combs))
   for (let i = 0; i < 5; i++) changeSomething(tree, rng)
@@ -71,7 +78,9 @@ export function disturbFile(tree: SourceTree, rng: Rng, node: TreeNode): void {
 type Change = (tree: SourceTree, rng: Rng, names: readonly NamedNode[]) => void
 
 function changeSomething(tree: SourceTree, rng: Rng): void {
-  pick(rng, CHANGES)(tree, rng, allNodes(tree.root))
+  const names = allNodes(tree.root)
+  if (names.length === 0) addFile(tree, rng, names)
+  else pick(rng, CHANGES)(tree, rng, names)
 }
 
 /** What is more frequent is there more often. */
@@ -194,12 +203,11 @@ function changedContent(rng: Rng, content: FileContent): FileContent {
   }
 }
 
-function plantCrowd(tree: SourceTree, rng: Rng, count: number): void {
+function plantFolder(tree: SourceTree, rng: Rng, count: number, size: () => number): void {
   const folder = tree.newNode('directory')
   tree.link(tree.root, freshKey(rng), folder)
   for (let i = 0; i < count; i++) {
-    const content = FileContent.of(someBytes(rng, randomBelow(rng, 40)))
-    tree.link(folder, freshKey(rng), tree.newNode('file', { content }))
+    tree.link(folder, freshKey(rng), tree.newNode('file', { content: FileContent.of(someBytes(rng, size())) }))
   }
 }
 
