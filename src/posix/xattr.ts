@@ -69,10 +69,17 @@ function splitNames(length: number): Uint8Array[] {
   for (let at = 0; at < length;) {
     let end = value.indexOf(0, at)
     if (end < 0 || end > length) end = length
-    if (end > at) names.push(value.slice(at, end))
+    if (end > at && !isEcho(at)) names.push(value.slice(at, end))
     at = end + 1
   }
   return names.sort(Buffer.compare)
+}
+
+/** XFS shows root every POSIX ACL a second time, in a form of its own that other file systems would take for user data. */
+const ECHO_PREFIX = Buffer.from('trusted.SGI_ACL_')
+
+function isEcho(at: number): boolean {
+  return value[at] === ECHO_PREFIX[0] && ECHO_PREFIX.equals(value.subarray(at, at + ECHO_PREFIX.length))
 }
 
 function list(c: Libc, target: XattrTarget): number {

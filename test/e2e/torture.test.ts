@@ -16,6 +16,7 @@ import { buildTortureTree } from '../support/torture-tree.ts'
 const TOOLS = ['getfattr', 'getfacl', 'getcap', 'lsattr', 'xfs_io', 'mknod']
 const ENTRIES = 100_000
 const SIZE_MIB = 1600 // two copies of the tree, of which 100,000 small files are the most
+const CROSSING_SIZE_MIB = 500
 const SHOWN_MAX = 40
 
 for (const kind of ['ext4', 'btrfs', 'xfs'] satisfies LoopFs[]) {
@@ -54,6 +55,73 @@ for (const kind of ['ext4', 'btrfs', 'xfs'] satisfies LoopFs[]) {
       program.expect(0, 'restore', 'latest', '--target', target, '--delete')
       assertSame(changed, describeTree(restored), 'the changed tree, restored over the old one')
       program.expect(0, 'check', '--read-data')
+    })
+  })
+}
+
+interface Crossing {
+  readonly from: LoopFs
+  readonly to: LoopFs
+  /** All differences that there may be. */
+  readonly lost: RegExp
+  readonly warnings: readonly RegExp[]
+  readonly status: number
+}
+
+const CROSSINGS: readonly Crossing[] = [
+  {
+    from: 'ext4',
+    to: 'xfs',
+    lost: /^(?:"flags\/.*": flags: "\w" -> nothing|"symlinks\/long": is missing)$/,
+    warnings: [/warning: flags could not be restored for \d+ items/, /error: ENAMETOOLONG.*symlinks\/long/],
+    status: 3,
+  },
+  {
+    from: 'xfs',
+    to: 'btrfs',
+    lost: /^(?:"flags\/.*": flags: "[Px]" -> nothing|"xattrs\/size-65536": xattrs: .*)$/,
+    warnings: [
+      /warning: flags could not be restored for \d+ items/,
+      /warning: xattrs could not be restored for 1 item/,
+    ],
+    status: 0,
+  },
+  {
+    from: 'btrfs',
+    to: 'ext4',
+    lost: /^(?:"flags\/.*": flags: "[Cm]" -> nothing|"flags\/.*": xattrs: "btrfs\.compression=.*" -> nothing)$/,
+    warnings: [
+      /warning: flags could not be restored for \d+ items/,
+      /warning: xattrs could not be restored for \d+ items/,
+    ],
+    status: 0,
+  },
+]
+
+for (const { from, to, lost, warnings, status } of CROSSINGS) {
+  test(`of a tree from ${from}, what ${to} cannot hold is named and everything else comes back`, async (t) => {
+    if (!TOOLS.every((tool) => requireCommand(t, tool))) return
+    await withLoopFs(t, from, CROSSING_SIZE_MIB, async (there) => {
+      await withLoopFs(t, to, CROSSING_SIZE_MIB, async (here) => {
+        const source = join(there, 'source')
+        mkdirSync(source)
+        await buildTortureTree(source, { manyEntries: 0 })
+        const program = new Program(tempFolder(t, 'torture'))
+        program.expect(0, 'init')
+        program.expect(0, 'backup', source)
+        const restore = program.run('restore', 'latest', '--target', join(here, 'target'))
+        assert.equal(restore.status, status, restore.stderr)
+        const lines = differences(describeTree(source), describeTree(join(here, 'target', source)))
+        assert.ok(lines.length > 0)
+        assert.deepEqual(
+          lines.filter((line) => !lost.test(line)),
+          [],
+        )
+        for (const warning of warnings) assert.match(restore.stderr, warning)
+        if (to === 'xfs') return
+        const echoes = system(here, 'getfattr', '-R', '-h', '-m', '^trusted[.]SGI_ACL_', `target${there}/source/acls`)
+        assert.equal(echoes, '', 'what xfs shows of ACLs a second time is not kept')
+      })
     })
   })
 }

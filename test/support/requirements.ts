@@ -71,8 +71,8 @@ const INODES_PER_MIB = 200 // ext4 cannot add any later; tests have many small f
 
 function mkfsOptions(kind: LoopFs, sizeMiB: number): string[] {
   if (kind !== 'ext4') return ['-q', '-f']
-  // Times beyond 2038 need inodes of 256 bytes, and small images get 128 by default. Values of xattrs beyond a block need ea_inode.
-  return ['-q', '-F', '-I', '256', '-O', 'ea_inode', '-N', String(sizeMiB * INODES_PER_MIB)]
+  // Small images would get other blocks and inodes than large ones. Values of xattrs beyond a block need ea_inode.
+  return ['-q', '-F', '-b', '4096', '-I', '256', '-O', 'ea_inode', '-N', String(sizeMiB * INODES_PER_MIB)]
 }
 
 const MOUNT_OPTIONS: Record<LoopFs, string> = { ext4: 'acl,user_xattr', btrfs: 'acl', xfs: 'noatime' }

@@ -80,6 +80,9 @@ export function describeTree(root: string): TreeDescription {
   return tree
 }
 
+/** Headings, and raw forms of ACLs, in which file systems fill unused fields differently: getfacl tells what they say. */
+const NOT_COMPARED = /^(?:# (?:file|owner|group|flags):|system\.posix_acl_|trusted\.SGI_ACL_)/
+
 /** Flags that describe how a file system stores a file, and cannot be set. */
 const FLAGS_OF_STORAGE = /[eINVBhEZX-]/g
 
@@ -127,7 +130,7 @@ class Reach {
       for (const block of eachName(cwd, rests.map(raw), program, ...args).split('\n\n')) {
         const lines = block.split('\n').filter((line) => line !== '')
         const name = lines.find((line) => line.startsWith('# file: '))
-        const text = lines.filter((line) => !/^# (?:file|owner|group|flags):/.test(line))
+        const text = lines.filter((line) => !NOT_COMPARED.test(line))
         if (name === undefined || text.length === 0) continue
         const rest = name
           .slice('# file: '.length)
