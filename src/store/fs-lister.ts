@@ -5,7 +5,7 @@ import type { FsRoot } from './fs-root.ts'
 import { isObjectName, NAME_SEGMENTS_MAX, TEMPORARY_FOLDER } from './object-names.ts'
 import { LIST_PAGE_MAX, type ListPage, type ObjectInfo } from './store.ts'
 
-/** Told about what is in the repository's folder and is not an object. */
+/** Told, once for each, about what is in the repository's folder and is not an object. */
 export type OnSkipped = (name: string, why: string) => void
 
 /** One entry; a folder's name ends with a slash, which puts it where its objects belong among the others. */
@@ -22,6 +22,8 @@ const STATS_AT_ONCE = 64
 export class FsLister {
   readonly #root: FsRoot
   readonly #onSkipped: OnSkipped
+  /** Told already. */
+  readonly #skipped = new Set<string>()
   /** Names of the folder in which the last page ended: reading 100,000 names again for each 1,000 is too slow. */
   #resume: (Folder & { readonly cursor: string }) | undefined
 
@@ -75,10 +77,16 @@ export class FsLister {
       } else if (kind.isFile() && isObjectName(name)) {
         entries.push(found.name)
       } else {
-        this.#onSkipped(name, 'not an object of a repository')
+        this.#skip(name)
       }
     }
     return entries.sort()
+  }
+
+  #skip(name: string): void {
+    if (this.#skipped.has(name)) return
+    this.#skipped.add(name)
+    this.#onSkipped(name, 'not an object of a repository')
   }
 
   async #readFolder(folder: string) {

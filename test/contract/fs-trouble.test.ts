@@ -89,6 +89,7 @@ test('files that are no objects are told and do not disturb', async (t) => {
   mkdirSync(join(root, 'lost+found'))
   symlinkSync('/dev/null', join(root, 'data/ab/device'))
   assert.deepEqual(await names(store), ['data/ab/01'])
+  assert.deepEqual(await names(store), ['data/ab/01'], 'and once is enough')
   assert.deepEqual(skipped.sort(), [
     'README.txt',
     'data/ab/-rf',
