@@ -26,6 +26,7 @@ const FILL_ZERO = 0
 const FILL_HOLE = 1
 
 export function encodeExtents(w: CborWriter, extents: readonly Extent[]): void {
+  assert(extents.length >= 1, 'a list of extents is not empty')
   w.array(extents.length)
   for (const extent of extents) encodeExtent(w, extent)
 }

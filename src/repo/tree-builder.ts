@@ -45,8 +45,9 @@ export class TreeBuilder {
     return { ref: children[0]!.ref, ...total }
   }
 
-  /** Content as an entry keeps it: short lists inline, long ones as the ref of their topmost node. */
+  /** Content as an entry keeps it: short lists inline, long ones as the ref of their topmost node; none is an empty file. */
   content(extents: readonly Extent[]): Content {
+    if (extents.length === 0) return { kind: 'inline', bytes: new Uint8Array(0) }
     if (extents.length <= EXTENTS_INLINE_MAX) return { kind: 'extents', extents }
     let level = 0
     let items: readonly ListChild[] = group(extents, (extent) => endsList(extent.ref)).map((part) =>

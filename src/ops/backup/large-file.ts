@@ -29,7 +29,7 @@ export interface LargeFileOptions {
   readonly run: (job: SegmentJob) => Promise<JobResult>
 }
 
-/** Reads a file of more than LARGE_FROM bytes; `changed` if it did not hold still. */
+/** Reads a file that had more than LARGE_FROM bytes when it was found; `changed` if it did not hold still. */
 export async function readLargeFile(
   opts: LargeFileOptions,
 ): Promise<{ readonly outcome: LargeFileOutcome; readonly changed: boolean }> {
@@ -39,7 +39,8 @@ export async function readLargeFile(
     return { kind: 'segment', path, identity, start, end, from }
   }
   const segments: { readonly start: number; readonly end: number; readonly result: Promise<SegmentResult> }[] = []
-  for (let start = 0; start < size; start += SEGMENT_SIZE) {
+  // One at least: the file may have been emptied since it was found, and its attributes come with the first.
+  for (let start = 0; start === 0 || start < size; start += SEGMENT_SIZE) {
     const end = Math.min(start + SEGMENT_SIZE, size)
     const job = segmentJob(start, end, Math.max(0, start - WARM_UP_CHUNKS * chunkMax))
     const result = run(job).then((done) => done.segment!)

@@ -2,8 +2,8 @@
 // changed is taken over, small files go to the workers in batches, large ones in segments, and a directory becomes tree
 // nodes as soon as everything in it is known.
 import { assert } from '../../base/assert.ts'
-import { equalBytes } from '../../base/bytes.ts'
-import { codeOf } from '../../base/errors.ts'
+import { displayText, equalBytes } from '../../base/bytes.ts'
+import { BackupError, codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { TROUBLE } from '../../format/entry-model.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
@@ -256,6 +256,8 @@ export class Scan {
       if (changed && attempt < REREADS_MAX && stat.size <= REREAD_BYTES_MAX) {
         try {
           stat = this.#opts.restat(path)
+          if (stat.kind !== 'file')
+            throw new BackupError('io', `was a file and is now a ${stat.kind}`, displayText(path))
         } catch (cause) {
           const status = codeOf(cause) === 'not-found' ? ('vanished' as const) : ('failed' as const)
           return this.#fileRead(file, { status }, { index: 0, error: { code: codeOf(cause), message: String(cause) } })
