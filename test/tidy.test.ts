@@ -6,6 +6,7 @@ import { checkImports, importsOf } from '../tools/tidy/imports.ts'
 import { checkLength, LINES_MAX } from '../tools/tidy/length.ts'
 import { anchorsOf, checkLinks } from '../tools/tidy/links.ts'
 import { checkPackageFile } from '../tools/tidy/package-file.ts'
+import { checkRequirements } from '../tools/tidy/requirements.ts'
 import { scan } from '../tools/tidy/scan.ts'
 import { Tree } from '../tools/tidy/tree.ts'
 import { checkWords } from '../tools/tidy/words.ts'
@@ -238,4 +239,17 @@ test('versions are exact and no library runs a script', () => {
     found.map((f) => f.what.split(' ')[0]),
     ['b', 'c', 'a'],
   )
+})
+
+test('what tests need is installed in CI, and no test is skipped there', () => {
+  const files = {
+    '.ci/run': 'declare -A needed=(\n  [mkfs.xfs]=xfsprogs\n)',
+    'src/posix/a.test.ts': "if (!requireCommand(t, 'mkfs.xfs') || !requireCommand(t, 'mkfs.zfs')) return\nt.skip('no')",
+    'test/b.test.ts': "test('x', { skip: true }, () => {})",
+  }
+  assert.deepEqual(checkRequirements(tree(files)).map(display), [
+    'src/posix/a.test.ts:1: needs mkfs.zfs, which .ci/run does not install',
+    'src/posix/a.test.ts:2: skips in CI too; use what test/support/requirements.ts offers',
+    'test/b.test.ts:1: skips in CI too; use what test/support/requirements.ts offers',
+  ])
 })

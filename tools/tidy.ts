@@ -7,6 +7,7 @@ import { checkImports } from './tidy/imports.ts'
 import { checkLength } from './tidy/length.ts'
 import { checkLinks } from './tidy/links.ts'
 import { checkPackageFile } from './tidy/package-file.ts'
+import { checkRequirements } from './tidy/requirements.ts'
 import { readTree } from './tidy/tree.ts'
 import type { Finding } from './tidy/tree.ts'
 import { checkWords } from './tidy/words.ts'
@@ -22,6 +23,7 @@ export function tidy(root: string): Finding[] {
     ...checkLength(tree, longFiles),
     ...checkLinks(tree, (path) => existsSync(join(root, path))),
     ...checkPackageFile(tree),
+    ...checkRequirements(tree),
   ]
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { completionScript, type Shell } from '../../src/cli/completion.ts'
 import { commands } from '../../src/cli/app.ts'
-import { commandPath } from '../support/requirements.ts'
+import { requireCommand } from '../support/requirements.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /** What a person typed, and what the shell must offer for the last word among other things, or must not. */
@@ -62,7 +62,7 @@ test('bash completes commands, flags, values and files', (t) => {
 })
 
 test('zsh completes commands, flags, values and files', (t) => {
-  if (commandPath('zsh') === undefined) return t.skip('needs zsh')
+  if (!requireCommand(t, 'zsh')) return
   const folder = sandbox(t, 'zsh')
   // A shell within a terminal; what would be offered is caught where completion hands it over.
   const setup = [
@@ -90,7 +90,7 @@ test('zsh completes commands, flags, values and files', (t) => {
 })
 
 test('fish completes commands, flags, values and files', (t) => {
-  if (commandPath('fish') === undefined) return t.skip('needs fish')
+  if (!requireCommand(t, 'fish')) return
   const folder = sandbox(t, 'fish')
   for (const each of CASES) {
     const lines = offered('fish', ['--no-config', '-c', `source ./script; complete -C '${each.typed}'`], folder)

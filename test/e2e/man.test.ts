@@ -6,7 +6,7 @@ import { commands } from '../../src/cli/app.ts'
 import { flagParts } from '../../src/cli/command-parts.ts'
 import { manPages } from '../../src/cli/man.ts'
 import { VERSION } from '../../src/cli/version.ts'
-import { commandPath } from '../support/requirements.ts'
+import { requireCommand } from '../support/requirements.ts'
 
 const pages = manPages(commands, VERSION)
 
@@ -22,7 +22,7 @@ test('every command has a page that names all its flags and examples', () => {
 })
 
 test('groff formats every page without a warning', (t) => {
-  if (commandPath('groff') === undefined) return t.skip('needs groff')
+  if (!requireCommand(t, 'groff')) return
   for (const { fileName, roff } of pages) {
     const run = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou', '-rLL=200n'], { input: roff, encoding: 'utf8' })
     assert.equal(run.status, 0, fileName)
@@ -32,7 +32,7 @@ test('groff formats every page without a warning', (t) => {
 })
 
 test('an example comes out of the page as it has to be typed', (t) => {
-  if (commandPath('groff') === undefined) return t.skip('needs groff')
+  if (!requireCommand(t, 'groff')) return
   for (const { words } of commands) {
     const roff = pages.find(({ fileName }) => fileName === `holdfast-${words.name.replace(' ', '-')}.1`)!.roff
     const run = spawnSync('groff', ['-man', '-Tascii', '-P-cbou', '-rLL=300n'], { input: roff, encoding: 'utf8' })
