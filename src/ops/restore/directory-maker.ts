@@ -146,10 +146,10 @@ export class DirectoryMaker {
     }
     directories.adopt(node, fd, now)
     try {
-      if (!dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0) unlock(fd)
       node.inherits = getXattrQuietly(fd) !== null
       node.existing = this.#namesIn(node)
       this.#compare(node, fd, stat)
+      if (!dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0) unlock(fd)
     } finally {
       directories.release(node)
     }

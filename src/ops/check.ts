@@ -1,0 +1,297 @@
+// Verifies a repository with its keys. Three depths: the structure (every object that is not a pack, every tree, every
+// reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
+// and 100 bytes for each node of the trees.
+import { BackupError } from '../base/errors.ts'
+import type { Rng } from '../base/random.ts'
+import { initHashing } from '../crypto/hash.ts'
+import { PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
+import { decodeSnapshot } from '../format/snapshot.ts'
+import type { SnapshotBody } from '../format/snapshot.ts'
+import { returnLargeBuffers } from '../posix/allocator.ts'
+import type { Repository } from '../repo/repository.ts'
+import { AffectedWalk } from './check/affected.ts'
+import { BrokenParts } from './check/broken-parts.ts'
+import { chainFlaws } from './check/chains.ts'
+import type { ChainLink } from './check/chains.ts'
+import { DamageLog, isDamage } from './check/damage.ts'
+import type { Damage } from './check/damage.ts'
+import { checkIndex } from './check/index-check.ts'
+import type { CheckedIndex } from './check/index-check.ts'
+import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
+import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
+import { ObjectVerifier } from './check/object-verifier.ts'
+import { checkPacks } from './check/pack-check.ts'
+import type { ListedPack } from './check/pack-check.ts'
+import { TreeCheck } from './check/tree-check.ts'
+import { ignoreEvents } from './events.ts'
+import type { EventSink } from './events.ts'
+
+export type { AffectedSnapshot, Damage } from './check/damage.ts'
+export type { Unreadable } from './check/object-survey.ts'
+
+export interface CheckOptions {
+  /** Its index need not be loaded; afterwards it has the one that was checked. */
+  readonly repo: Repository
+  readonly depth: 'structure' | 'sample' | 'all'
+  /** Share of the packs to read at the depth `sample`, above 0 to 1; at least one pack is read. */
+  readonly sample?: number
+  /** Chooses the sample. */
+  readonly rng: Rng
+  /** Worker threads for reading packs; 0 does everything in the calling thread. */
+  readonly threads: number
+  readonly onEvent?: EventSink
+  readonly signal?: AbortSignal
+}
+
+export interface CheckCounts {
+  objects: number
+  snapshots: number
+  /** Different nodes of trees, and the entries in them. */
+  nodes: number
+  entries: number
+  packs: number
+  packsRead: number
+  /** Blobs verified, and the bytes of their plaintext. */
+  blobs: number
+  bytes: number
+  /** Packs that no index segment names: left by backups that were cut off, to be used by the next. */
+  packsUnindexed: number
+}
+
+export interface CheckResult {
+  readonly counts: Readonly<CheckCounts>
+  /** What is not as it was written, or is missing: the repository is damaged if there is any. */
+  readonly damages: readonly Damage[]
+  readonly damageCount: number
+  /** What could not be read, so that nothing is known about it. */
+  readonly unreadable: readonly Unreadable[]
+  /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
+  readonly unknown: readonly string[]
+  readonly unknownCount: number
+}
+
+const UNKNOWN_MAX = 100
+
+/**
+ * Damage is in the result. Throws `unreachable` when the store stops answering, `interrupted`, and `wrong-key` when the
+ * credential may not read trees.
+ */
+export async function checkRepository(opts: CheckOptions): Promise<CheckResult> {
+  await initHashing()
+  if (opts.depth !== 'structure') returnLargeBuffers()
+  return new Check(opts).run()
+}
+
+interface CheckedSnapshot {
+  readonly id: string
+  readonly body: SnapshotBody
+}
+
+class Check {
+  readonly #opts: CheckOptions
+  readonly #repo: Repository
+  readonly #onEvent: EventSink
+  readonly #damage: DamageLog
+  readonly #survey: Survey
+  readonly #verifier: ObjectVerifier
+  readonly #broken = new BrokenParts()
+  readonly #counts: CheckCounts = {
+    objects: 0,
+    snapshots: 0,
+    nodes: 0,
+    entries: 0,
+    packs: 0,
+    packsRead: 0,
+    blobs: 0,
+    bytes: 0,
+    packsUnindexed: 0,
+  }
+  readonly #unknown: string[] = []
+  #unknownCount = 0
+  #objectsDone = 0
+  readonly #packs = new Map<string, ListedPack>()
+  readonly #snapshotNames = new Set<string>()
+  readonly #links: ChainLink[] = []
+  readonly #snapshots: CheckedSnapshot[] = []
+
+  constructor(opts: CheckOptions) {
+    const { repo, onEvent = ignoreEvents, signal } = opts
+    this.#opts = opts
+    this.#repo = repo
+    this.#onEvent = onEvent
+    this.#damage = new DamageLog(onEvent)
+    this.#survey = {
+      store: repo.store,
+      damage: this.#damage,
+      unreadable: [],
+      checkStopped: () => {
+        if (signal?.aborted === true) throw new BackupError('interrupted', 'the check was stopped', repo.store.location)
+      },
+    }
+    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic })
+  }
+
+  async run(): Promise<CheckResult> {
+    await this.#list()
+    for (const prefix of SMALL_OBJECTS) {
+      await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
+        this.#verifier.verify(name, parsed, bytes)
+        this.#object(name)
+      })
+    }
+    const sizes = new Map(Array.from(this.#packs, ([name, { size }]) => [name, size]))
+    const segments = this.#objects(PREFIXES.index)
+    const index = await checkIndex(this.#repo, this.#survey, this.#verifier, segments, sizes, this.#broken)
+    this.#repo.useIndex(index.index)
+    await this.#checkSessions(index)
+    await this.#checkSnapshots()
+    await this.#checkTrees()
+    if (this.#opts.depth !== 'structure') await this.#checkPacks(index)
+    if (this.#broken.any) await this.#findAffected()
+    for (const name of this.#packs.keys()) if (!index.packs.has(name)) this.#counts.packsUnindexed++
+    return {
+      counts: this.#counts,
+      damages: this.#damage.list(),
+      damageCount: this.#damage.count,
+      unreadable: this.#survey.unreadable,
+      unknown: this.#unknown,
+      unknownCount: this.#unknownCount,
+    }
+  }
+
+  async #list(): Promise<void> {
+    for await (const object of surveyNames(this.#repo.store, '')) {
+      this.#survey.checkStopped()
+      if (!('parsed' in object)) {
+        this.#unknownCount++
+        if (this.#unknown.length < UNKNOWN_MAX) this.#unknown.push(object.name)
+        continue
+      }
+      this.#counts.objects++
+      const { name, parsed, size } = object
+      if (parsed.kind === 'pack') this.#packs.set(name, { kind: parsed.packKind, hash: parsed.hash, size })
+      else if (parsed.kind === 'snapshot') this.#snapshotNames.add(name)
+    }
+    this.#counts.packs = this.#packs.size
+  }
+
+  async *#objects(prefix: string): AsyncGenerator<SurveyedObject> {
+    for await (const object of surveyNames(this.#repo.store, prefix)) if ('parsed' in object) yield object
+  }
+
+  /** Whether the keys of every session that stored something can be had. */
+  async #checkSessions({ sessions }: CheckedIndex): Promise<void> {
+    for (const [hex, sid] of sessions) {
+      this.#survey.checkStopped()
+      for (const purpose of ['meta', 'data'] as const) {
+        try {
+          await this.#repo.sessionKeys.secret(sid, purpose)
+        } catch (cause) {
+          if (!(cause instanceof BackupError)) throw cause
+          // Not every role may read content; what it may read is checked.
+          if (cause.code === 'wrong-key' && purpose === 'data') continue
+          if (!isDamage(cause)) throw cause
+          this.#broken.sessions.set(hex, this.#damage.addError(cause, sessionKeysName(sid)))
+        }
+      }
+    }
+  }
+
+  async #checkSnapshots(): Promise<void> {
+    const { id: repoId, sessionKeys } = this.#repo
+    await surveyObjects(this.#survey, this.#objects(PREFIXES.snapshots), async ({ name, parsed }, bytes) => {
+      const { head } = this.#verifier.verify(name, parsed, bytes)
+      if (head === undefined || parsed.kind !== 'snapshot') return
+      this.#links.push({ objectName: name, id: parsed.hash, head })
+      const sealer = await sessionKeys.sealer(head.sid, 'meta')
+      const publicKey = await this.#repo.writers.publicKey(head.wid)
+      const { body } = decodeSnapshot(bytes, name, { repoId, publicKey, sealer })
+      this.#snapshots.push({ id: parsed.hash, body })
+      this.#object(name)
+    })
+    for (const { object, message } of chainFlaws(this.#links, this.#snapshotNames)) {
+      this.#damage.add(object, 'not-found', message)
+    }
+    for (const { id, body } of this.#snapshots) {
+      for (const { wid, seq, hash } of body.heads) {
+        const name = snapshotName(wid, seq, hash)
+        if (this.#snapshotNames.has(name)) continue
+        this.#damage.add(name, 'not-found', `snapshot ${id.slice(0, 8)} has seen it, and it is not there`)
+      }
+    }
+    this.#counts.snapshots = this.#snapshots.length
+  }
+
+  async #checkTrees(): Promise<void> {
+    const trees = new TreeCheck(this.#repo, this.#damage, this.#broken, () => {
+      this.#survey.checkStopped()
+      this.#progress('checking trees', trees.entries, undefined, 'entries')
+    })
+    for (const { body } of this.#snapshots) await trees.tree(body.root, true)
+    this.#counts.nodes = trees.nodes
+    this.#counts.entries = trees.entries
+  }
+
+  async #checkPacks(index: CheckedIndex): Promise<void> {
+    const chosen = this.#chosenPacks()
+    const total = chosen.reduce((sum, { size }) => sum + size, 0)
+    let read = 0
+    await checkPacks(
+      {
+        repo: this.#repo,
+        survey: this.#survey,
+        index,
+        broken: this.#broken,
+        threads: this.#opts.threads,
+        done: (pack, { blobs, plainBytes }) => {
+          this.#counts.packsRead++
+          this.#counts.blobs += blobs
+          this.#counts.bytes += plainBytes
+          read += pack.size
+          this.#progress('reading packs', this.#counts.packsRead, chosen.length, 'packs', read, total)
+        },
+      },
+      chosen,
+    )
+  }
+
+  #chosenPacks(): ListedPack[] {
+    const all = [...this.#packs.values()]
+    const { depth, sample = 1, rng } = this.#opts
+    if (depth === 'all' || all.length === 0) return all
+    const chosen = all.filter(() => rng() < sample)
+    return chosen.length > 0 ? chosen : [all[Math.floor(rng() * all.length)]!]
+  }
+
+  async #findAffected(): Promise<void> {
+    const walk = new AffectedWalk(this.#repo, this.#broken, this.#damage, (ref) => this.#repo.blobKeys.locOf(ref))
+    for (const [i, { id, body }] of this.#snapshots.entries()) {
+      this.#survey.checkStopped()
+      this.#progress('finding what is affected', i, this.#snapshots.length, 'snapshots')
+      await walk.snapshot(id, body.root)
+    }
+  }
+
+  #object(name: string): void {
+    this.#survey.checkStopped()
+    this.#onEvent({
+      type: 'progress',
+      phase: 'checking objects',
+      filesDone: ++this.#objectsDone,
+      bytesDone: 0,
+      current: Buffer.from(name),
+      unit: 'objects',
+    })
+  }
+
+  #progress(
+    phase: string,
+    done: number,
+    total: number | undefined,
+    unit: string,
+    bytes = 0,
+    bytesTotal?: number,
+  ): void {
+    this.#onEvent({ type: 'progress', phase, filesDone: done, filesTotal: total, bytesDone: bytes, bytesTotal, unit })
+  }
+}

@@ -1,0 +1,74 @@
+// Reads the index as far as it can be read, and compares it with the packs that are there.
+import { toHex } from '../../base/bytes.ts'
+import { decodeIndexSegment } from '../../format/index-segment.ts'
+import type { DecodedIndexedPack } from '../../format/index-segment.ts'
+import { packName } from '../../format/names.ts'
+import { OBJECT_TYPES } from '../../format/object-header.ts'
+import { readSignerId } from '../../format/signed-object.ts'
+import { LoadedIndex } from '../../repo/loaded-index.ts'
+import type { Repository } from '../../repo/repository.ts'
+import type { BrokenParts } from './broken-parts.ts'
+import { surveyObjects } from './object-survey.ts'
+import type { Survey, SurveyedObject } from './object-survey.ts'
+import type { ObjectVerifier } from './object-verifier.ts'
+
+/** Where the blocks of a pack are in the index. */
+export interface IndexedBlocks {
+  readonly first: number
+  readonly count: number
+}
+
+export interface CheckedIndex {
+  readonly index: LoadedIndex
+  readonly packs: ReadonlyMap<string, IndexedBlocks>
+  /** Ids of all sessions that blocks name, hex. */
+  readonly sessions: ReadonlyMap<string, Uint8Array>
+}
+
+/** `listed`: sizes of the packs that are there, by name. */
+export async function checkIndex(
+  repo: Repository,
+  survey: Survey,
+  verifier: ObjectVerifier,
+  segments: AsyncIterable<SurveyedObject>,
+  listed: ReadonlyMap<string, number>,
+  broken: BrokenParts,
+): Promise<CheckedIndex> {
+  const index = new LoadedIndex()
+  const packs = new Map<string, IndexedBlocks>()
+  const sessions = new Map<string, Uint8Array>()
+  const later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[] }[] = []
+  const add = (pack: DecodedIndexedPack, sids: readonly Uint8Array[]) => {
+    const name = packName(pack.kind, pack.hash)
+    if (index.hasPack(name)) return
+    const first = index.blockCount
+    index.addPack(pack, sids)
+    packs.set(name, { first, count: index.blockCount - first })
+    for (const { session } of pack.blocks) sessions.set(toHex(sids[session]!), sids[session]!)
+  }
+  await surveyObjects(survey, segments, async ({ name, parsed }, bytes) => {
+    verifier.verify(name, parsed, bytes)
+    const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+    const segment = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
+    for (const pack of segment.packs) {
+      const size = listed.get(packName(pack.kind, pack.hash))
+      // A blob that is also in a pack that is whole is found there.
+      if (size === pack.size) add(pack, segment.sessions)
+      else later.push({ pack, sessions: segment.sessions })
+    }
+  })
+  for (const { pack, sessions: sids } of later) {
+    const name = packName(pack.kind, pack.hash)
+    if (index.hasPack(name)) continue
+    add(pack, sids)
+    const size = listed.get(name)
+    if (size === undefined) {
+      const message = `the index names ${pack.blocks.length} blocks in it, and it is not there`
+      broken.packs.set(name, survey.damage.add(name, 'not-found', message))
+    } else {
+      const message = `it has ${size} bytes where the index says ${pack.size}`
+      broken.packs.set(name, survey.damage.add(name, 'corrupt', message))
+    }
+  }
+  return { index, packs, sessions }
+}

@@ -1,0 +1,140 @@
+// What can be said of an object without any key: that its name is the hash of its bytes, that it is what its name says,
+// that its signature is that of its writer, whose certificate is signed by the root key.
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import { hash } from '../../crypto/hash.ts'
+import { decodeKeySlot } from '../../format/key-slot.ts'
+import { hashInName } from '../../format/names.ts'
+import type { ObjectName } from '../../format/names.ts'
+import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
+import type { ObjectType } from '../../format/object-header.ts'
+import { decodeRepoDescription } from '../../format/repo-description.ts'
+import { decodeSessionMark, readSessionMark } from '../../format/session.ts'
+import { decodeSessionKeys, readSessionKeys } from '../../format/session-keys.ts'
+import { checkSignedObject, readSignerId } from '../../format/signed-object.ts'
+import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
+import type { SnapshotHead } from '../../format/snapshot.ts'
+import { decodeWriterCertificate } from '../../format/writer-cert.ts'
+
+/** What has to be known of a repository before its objects can be verified; all of it is in the clear. */
+export interface PublicFacts {
+  readonly repoId: Uint8Array
+  readonly rootPublic: Uint8Array
+}
+
+/** What a verified object tells. */
+export interface Verified {
+  /** Of a snapshot. */
+  readonly head?: SnapshotHead
+}
+
+const NOTHING: Verified = {}
+
+export class ObjectVerifier {
+  readonly #facts: PublicFacts | undefined
+  /** Public keys of writers by their id, as hex. */
+  readonly #writers = new Map<string, Uint8Array>()
+
+  /** Without facts (the description is lost) only hashes and headers are verified. */
+  constructor(facts: PublicFacts | undefined) {
+    this.#facts = facts
+  }
+
+  /**
+   * Throws `corrupt` or `unsupported` naming the object if its bytes are not what they were. Certificates of writers have
+   * to come before what the writers signed. Signatures of packs are those of the index segments that name them.
+   */
+  verify(name: string, parsed: ObjectName, bytes: Uint8Array): Verified {
+    const expected = hashInName(parsed)
+    if (expected !== null && toHex(hash(bytes)) !== expected) {
+      throw new BackupError('corrupt', 'its bytes are not those its name promises', name)
+    }
+    const facts = this.#facts
+    if (facts === undefined) {
+      readHeader(bytes, name)
+      return NOTHING
+    }
+    switch (parsed.kind) {
+      case 'description':
+        decodeRepoDescription(bytes, name, facts)
+        return NOTHING
+      case 'key-slot':
+        decodeKeySlot(bytes, name)
+        return NOTHING
+      case 'writer':
+        return this.#writer(name, parsed.wid, bytes, facts)
+      case 'pack':
+        checkHeader(bytes, parsed.packKind === 'data' ? OBJECT_TYPES.dataPack : OBJECT_TYPES.metaPack, name)
+        return NOTHING
+      case 'index':
+        return this.#signed(OBJECT_TYPES.indexSegment, name, bytes)
+      case 'snapshot':
+        return this.#snapshot(name, parsed, bytes, facts)
+      case 'session':
+        return this.#signed(OBJECT_TYPES.sessionIntent, name, bytes)
+      case 'heartbeat':
+        return this.#mark(name, parsed.sid, parsed.number, bytes)
+      case 'session-end':
+        return this.#mark(name, parsed.sid, 'end', bytes)
+      case 'session-keys':
+        return this.#sessionKeys(name, parsed.sid, bytes)
+      case 'plan':
+        return this.#signed(OBJECT_TYPES.deletionPlan, name, bytes)
+      case 'log':
+        checkHeader(bytes, OBJECT_TYPES.logRecord, name)
+        return NOTHING
+      case 'trash':
+        readHeader(bytes, name)
+        return NOTHING
+    }
+  }
+
+  #writer(name: string, wid: string, bytes: Uint8Array, facts: PublicFacts): Verified {
+    const certificate = decodeWriterCertificate(bytes, name, facts)
+    if (toHex(certificate.wid) !== wid) throw otherName(name)
+    this.#writers.set(wid, certificate.publicKey)
+    return NOTHING
+  }
+
+  #snapshot(
+    name: string,
+    { wid, seq }: { wid: string; seq: number },
+    bytes: Uint8Array,
+    { repoId }: PublicFacts,
+  ): Verified {
+    const claimed = readSnapshotHead(bytes, name)
+    const publicKey = this.#publicKey(claimed.wid, name)
+    const head = verifySnapshot(bytes, name, { publicKey, repoId })
+    if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
+    return { head }
+  }
+
+  #mark(name: string, sid: string, number: number | 'end', bytes: Uint8Array): Verified {
+    const publicKey = this.#publicKey(readSessionMark(bytes, name).wid, name)
+    const mark = decodeSessionMark(bytes, name, { publicKey })
+    if (toHex(mark.sid) !== sid || mark.number !== number) throw otherName(name)
+    return NOTHING
+  }
+
+  #sessionKeys(name: string, sid: string, bytes: Uint8Array): Verified {
+    const publicKey = this.#publicKey(readSessionKeys(bytes, name).wid, name)
+    const keys = decodeSessionKeys(bytes, name, { publicKey })
+    if (!equalBytes(keys.sid, fromHex(sid)!)) throw otherName(name)
+    return NOTHING
+  }
+
+  #signed(type: ObjectType, name: string, bytes: Uint8Array): Verified {
+    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name))
+    return NOTHING
+  }
+
+  #publicKey(wid: Uint8Array, name: string): Uint8Array {
+    const known = this.#writers.get(toHex(wid))
+    if (known !== undefined) return known
+    throw new BackupError('corrupt', `its writer ${toHex(wid)} has no valid certificate`, name)
+  }
+}
+
+function otherName(name: string): BackupError {
+  return new BackupError('corrupt', 'its content belongs to another name', name)
+}

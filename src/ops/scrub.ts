@@ -1,0 +1,162 @@
+// Verifies a store without any key, as its operator can: names, hashes, headers, signatures, chains of snapshots. What it
+// cannot tell is what is inside, and whether an object that nothing in the clear speaks of is missing.
+import { BackupError } from '../base/errors.ts'
+import { initHashing } from '../crypto/hash.ts'
+import { PREFIXES, sessionKeysName } from '../format/names.ts'
+import type { Store } from '../store/store.ts'
+import { readDescription } from '../repo/open-repository.ts'
+import { chainFlaws } from './check/chains.ts'
+import type { ChainLink } from './check/chains.ts'
+import { DamageLog } from './check/damage.ts'
+import type { Damage } from './check/damage.ts'
+import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
+import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
+import { ObjectVerifier } from './check/object-verifier.ts'
+import type { PublicFacts } from './check/object-verifier.ts'
+import { ignoreEvents } from './events.ts'
+import type { EventSink } from './events.ts'
+
+export interface ScrubOptions {
+  readonly store: Store
+  readonly onEvent?: EventSink
+  readonly signal?: AbortSignal
+}
+
+export interface ScrubResult {
+  readonly objects: number
+  readonly bytes: number
+  readonly damages: readonly Damage[]
+  readonly damageCount: number
+  /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
+  readonly unknown: readonly string[]
+  readonly unknownCount: number
+  readonly unreadable: readonly Unreadable[]
+}
+
+const UNKNOWN_MAX = 100
+
+/**
+ * Reads every object. Damage is in the result, sorted by where it was found; `not-found` is thrown when there is no
+ * repository, `unreachable` when the store stops answering, `interrupted`.
+ */
+export async function scrubStore({ store, onEvent = ignoreEvents, signal }: ScrubOptions): Promise<ScrubResult> {
+  await initHashing()
+  const damage = new DamageLog(onEvent)
+  const survey: Survey = { store, damage, unreadable: [], checkStopped: () => checkStopped(signal, store) }
+  const verifier = new ObjectVerifier(await publicFacts(store, damage))
+  const total = await countObjects(store, survey.checkStopped)
+  const scrub = new Scrub(survey, verifier, total, onEvent)
+  for (const prefix of SMALL_OBJECTS) await scrub.objects(prefix)
+  await scrub.objects(PREFIXES.index)
+  await scrub.objects(PREFIXES.snapshots)
+  scrub.checkChains()
+  await scrub.objects(PREFIXES.meta)
+  await scrub.objects(PREFIXES.data)
+  const unknown = total.unknown
+  return {
+    objects: scrub.objectsDone,
+    bytes: scrub.bytesDone,
+    damages: damage.list(),
+    damageCount: damage.count,
+    unknown: unknown.slice(0, UNKNOWN_MAX),
+    unknownCount: total.unknownCount,
+    unreadable: survey.unreadable,
+  }
+}
+
+/** Without a valid description nothing that is signed can be verified; hashes still can. */
+async function publicFacts(store: Store, damage: DamageLog): Promise<PublicFacts | undefined> {
+  try {
+    return await readDescription(store)
+  } catch (cause) {
+    if (!(cause instanceof BackupError) || (cause.code !== 'corrupt' && cause.code !== 'unsupported')) throw cause
+    damage.addError(cause, PREFIXES.format)
+    return undefined
+  }
+}
+
+interface Totals {
+  objects: number
+  bytes: number
+  readonly unknown: string[]
+  unknownCount: number
+  /** Session keys and snapshots: what others refer to. */
+  readonly names: Set<string>
+}
+
+async function countObjects(store: Store, stopped: () => void): Promise<Totals> {
+  const total: Totals = { objects: 0, bytes: 0, unknown: [], unknownCount: 0, names: new Set() }
+  for await (const object of surveyNames(store, '')) {
+    stopped()
+    if (!('parsed' in object)) {
+      total.unknownCount++
+      if (total.unknown.length < UNKNOWN_MAX) total.unknown.push(object.name)
+      continue
+    }
+    total.objects++
+    total.bytes += object.size
+    if (object.parsed.kind === 'session-keys' || object.parsed.kind === 'snapshot') total.names.add(object.name)
+  }
+  return total
+}
+
+class Scrub {
+  objectsDone = 0
+  bytesDone = 0
+  readonly #survey: Survey
+  readonly #verifier: ObjectVerifier
+  readonly #total: Totals
+  readonly #onEvent: EventSink
+  readonly #links: ChainLink[] = []
+
+  constructor(survey: Survey, verifier: ObjectVerifier, total: Totals, onEvent: EventSink) {
+    this.#survey = survey
+    this.#verifier = verifier
+    this.#total = total
+    this.#onEvent = onEvent
+  }
+
+  async objects(prefix: string): Promise<void> {
+    await surveyObjects(this.#survey, known(this.#survey.store, prefix), (object, bytes) => this.#verify(object, bytes))
+  }
+
+  checkChains(): void {
+    const { damage } = this.#survey
+    for (const { object, message } of chainFlaws(this.#links, this.#total.names))
+      damage.add(object, 'not-found', message)
+    for (const { objectName, head } of this.#links) {
+      const keys = sessionKeysName(head.sid)
+      if (this.#total.names.has(keys)) continue
+      damage.add(keys, 'not-found', `the keys of the session that made ${objectName} are missing`)
+    }
+  }
+
+  #verify({ name, parsed, size }: SurveyedObject, bytes: Uint8Array): void {
+    this.objectsDone++
+    this.bytesDone += size
+    this.#progress(name)
+    const { head } = this.#verifier.verify(name, parsed, bytes)
+    if (head !== undefined && parsed.kind === 'snapshot') this.#links.push({ objectName: name, id: parsed.hash, head })
+  }
+
+  #progress(name: string): void {
+    this.#onEvent({
+      type: 'progress',
+      phase: 'scrubbing',
+      filesDone: this.objectsDone,
+      filesTotal: this.#total.objects,
+      bytesDone: this.bytesDone,
+      bytesTotal: this.#total.bytes,
+      current: Buffer.from(name),
+      unit: 'objects',
+    })
+  }
+}
+
+async function* known(store: Store, prefix: string): AsyncGenerator<SurveyedObject> {
+  for await (const object of surveyNames(store, prefix)) if ('parsed' in object) yield object
+}
+
+function checkStopped(signal: AbortSignal | undefined, { location }: Store): void {
+  if (signal?.aborted === true) throw new BackupError('interrupted', 'the scrub was stopped', location)
+}
