@@ -60,6 +60,16 @@ test('a relative path is found below the source that has it', async () => {
   await assert.rejects(listing(trees, root, 'a.raw'), hasCode('usage'), 'two sources have it')
 })
 
+test('a relative path may begin with the last name of a source', async () => {
+  const trees = new MemoryTrees()
+  const root = trees.snapshot(PHOTOS)
+  assert.deepEqual(await listing(trees, root, 'photos/sub'), ['/srv/photos/sub/b.raw', '/srv/photos/sub/deeper'])
+  assert.deepEqual(await listing(trees, root, 'etc'), ['/etc/fstab', '/etc/host-name'])
+  const nested = trees.snapshot({ '/srv/photos': { photos: { a: '1' }, a: '2' } })
+  await assert.rejects(listing(trees, nested, 'photos'), hasCode('usage'), 'the source, or the folder in it?')
+  assert.deepEqual(await listing(trees, nested, 'photos/photos'), ['/srv/photos/photos/a'])
+})
+
 test('a path in an inner source is found also when an outer source has the same folder', async () => {
   const trees = new MemoryTrees()
   const root = trees.snapshot({ '/srv': { other: 'o', photos: { old: '1' } }, '/srv/photos': { new: '2' } })

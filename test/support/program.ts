@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const CHECKOUT = dirname(dirname(import.meta.dirname))
+const LAUNCHER = join(dirname(dirname(import.meta.dirname)), 'holdfast')
 const OUTPUT_MAX = 64 * 1024 * 1024
 
 export interface ProgramResult {
@@ -24,16 +24,12 @@ export class Program {
   }
 
   run(...args: string[]): ProgramResult {
-    const env = {
-      PATH: process.env['PATH'],
-      HOME: this.#home,
-      LANG: 'C.UTF-8',
-      HOLDFAST_PASSWORD: 'correct horse battery staple',
-      HOLDFAST_REPO: this.repository,
-    }
-    const run = spawnSync(join(CHECKOUT, 'holdfast'), args, { env, encoding: 'utf8', maxBuffer: OUTPUT_MAX })
-    if (run.error !== undefined) throw run.error
-    return run
+    return this.#spawn(LAUNCHER, args)
+  }
+
+  /** A line of bash in the same surroundings; `$HOLDFAST` is the program. */
+  shell(line: string): ProgramResult {
+    return this.#spawn('bash', ['-c', line])
   }
 
   /** Standard output of a run that must end with `status`. */
@@ -45,5 +41,19 @@ export class Program {
       )
     }
     return run.stdout
+  }
+
+  #spawn(program: string, args: readonly string[]): ProgramResult {
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: this.#home,
+      LANG: 'C.UTF-8',
+      HOLDFAST: LAUNCHER,
+      HOLDFAST_PASSWORD: 'correct horse battery staple',
+      HOLDFAST_REPO: this.repository,
+    }
+    const run = spawnSync(program, args, { env, encoding: 'utf8', maxBuffer: OUTPUT_MAX })
+    if (run.error !== undefined) throw run.error
+    return run
   }
 }

@@ -5,7 +5,7 @@ export const ls = defineCommand<{ recursive?: boolean; long?: boolean }, [Snapsh
   name: 'ls',
   brief: 'list files of a snapshot',
   description: [
-    'Lists what a snapshot holds: its sources when no PATH is given, else the folder or the file at PATH. PATH is absolute as it was when it was backed up, or relative to a source.',
+    'Lists what a snapshot holds: its sources when no PATH is given, else the folder or the file at PATH. PATH is absolute as it was when it was backed up, or begins in a source or with its last name (`photos/2026` in /srv/photos).',
     'Names that a terminal would obey are shown escaped; --json has them without loss.',
   ],
   examples: [

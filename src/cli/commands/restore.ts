@@ -80,22 +80,24 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       const hint = '`--target /` puts files back to where they were'
       throw new BackupError('usage', 'restore needs a folder to restore into', '--target DIR', { hint })
     }
-    const [{ withRepository }, { restore }, { pathFilter }, { stoppable }, { dryRunEvents, printRestore }] =
+    const [{ withRepository }, { restore }, { locate }, { pathFilter }, { stoppable }, { dryRunEvents, printRestore }] =
       await Promise.all([
         import('../repository.ts'),
         import('../../ops/restore/restore.ts'),
+        import('../../ops/browse/tree-path.ts'),
         import('../path-filter.ts'),
         import('../signals.ts'),
         import('../restore-view.ts'),
       ])
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
+      const wanted = path.length === 0 ? path : (await locate(repository, chosen.body.root, path)).path
       const filter = pathFilter(flags.include ?? [], flags.exclude ?? [])
       const result = await stoppable(context, 'what is restored so far stays; the same command goes on', (signal) =>
         restore({
           repo: repository,
           root: chosen.body.root,
-          ...(path.length === 0 ? {} : { path }),
+          ...(wanted.length === 0 ? {} : { path: wanted }),
           target,
           ...(filter === undefined ? {} : { filter }),
           metadata: {

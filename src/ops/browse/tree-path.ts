@@ -17,8 +17,8 @@ const DOT = 0x2e
 
 /**
  * What is at `path` in the snapshot with this root. An absolute path is taken as it was when it was backed up; any other
- * is looked for below each source. The empty path is the root. Throws `not-found` naming the path, `usage` when more
- * than one source has it.
+ * is looked for below each source and from the last name of each source on. The empty path is the root. Throws
+ * `not-found` naming the path, `usage` when it is found in more than one place.
  */
 export async function locate(reader: NodeReader, root: BlobRef, path: Uint8Array): Promise<Located> {
   const sources = await directoryEntries(reader, root, true)
@@ -29,15 +29,11 @@ export async function locate(reader: NodeReader, root: BlobRef, path: Uint8Array
     const found = (await below(reader, sources, absolute)) ?? above(sources, absolute)
     if (found !== undefined) return found
   } else {
-    const found: Located[] = []
-    for (const source of sources) {
-      const entry = await descend(reader, source, parts)
-      if (entry !== undefined) found.push({ kind: 'entry', path: join([source.name, ...parts]), entry })
-    }
+    const found = await relative(reader, sources, parts)
     if (found.length === 1) return found[0]!
     if (found.length > 1) {
       const where = found.map((each) => displayText(each.path)).join(', ')
-      throw new BackupError('usage', 'more than one source has this path', displayText(path), {
+      throw new BackupError('usage', 'this path is in more than one place', displayText(path), {
         hint: `give it whole: ${where}`,
       })
     }
@@ -55,6 +51,25 @@ async function below(reader: NodeReader, sources: readonly Entry[], path: Uint8A
     if (entry !== undefined) return { kind: 'entry', path, entry }
   }
   return undefined
+}
+
+/** `a/b` in `/srv/photos` is `/srv/photos/a/b`; `photos/a` is there too, as `/srv/photos/a`. */
+async function relative(
+  reader: NodeReader,
+  sources: readonly Entry[],
+  parts: readonly Uint8Array[],
+): Promise<Located[]> {
+  const found: Located[] = []
+  const look = async (source: Entry, below: readonly Uint8Array[]) => {
+    const entry = await descend(reader, source, below)
+    if (entry !== undefined) found.push({ kind: 'entry', path: join([source.name, ...below]), entry })
+  }
+  for (const source of sources) {
+    await look(source, parts)
+    const own = splitPath(source.name).at(-1)
+    if (own !== undefined && equalBytes(own, parts[0]!)) await look(source, parts.slice(1))
+  }
+  return found
 }
 
 function above(sources: readonly Entry[], path: Uint8Array): Located | undefined {
