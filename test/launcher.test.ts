@@ -134,6 +134,7 @@ const NPM = `#!/bin/sh
 [ "$1" != --version ] || { echo 10.0.0; exit; }
 printf '%s\\n' "$*" >>"$NPM_CALLS"
 [ -z "$NPM_FAILS" ] || { echo 'npm error network request failed' >&2; exit 1; }
+[ -L "$3/../.install.lock" ] || [ -L "$3/../../../.install.lock" ] || echo unlocked >>"$NPM_CALLS"
 sleep 0.3
 mkdir "$3/node_modules"
 [ -z "$NPM_LEAVES_OUT" ] || exit 0
@@ -273,7 +274,9 @@ test('an installation that fails changes nothing, shows what npm said and what t
   checkout.lock('2.0.0')
   rmSync(join(checkout.root, 'node_modules/.holdfast'))
   const before = readFileSync(join(checkout.root, 'node_modules/.package-lock.json'), 'utf8')
+  const calls = checkout.npmCalls.length
   const failed = checkout.run([], { env: { NPM_FAILS: '1' } })
+  assert.equal(checkout.npmCalls.length, calls + 2, 'it is tried twice')
   assert.equal(failed.status, 69)
   assert.equal(failed.stdout, '')
   assert.match(

@@ -18,8 +18,11 @@ mkdir "$base/home" "$base/data"
 clone="$base/a fresh clone"
 git clone -q "$root" "$clone"
 
+# Nothing of this environment but the way to the network.
 fresh() {
-  env -i PATH="$path" HOME="$base/home" LANG=C.UTF-8 TERM=dumb ${CI:+CI="$CI"} HOLDFAST_PASSWORD='correct horse' "$@"
+  env -i PATH="$path" HOME="$base/home" LANG=C.UTF-8 TERM=dumb HOLDFAST_PASSWORD='correct horse' \
+    ${CI:+CI="$CI"} ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"} \
+    ${HTTPS_PROXY:+HTTPS_PROXY="$HTTPS_PROXY"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 }
 say() { printf '\n== %s\n' "$*"; }
 

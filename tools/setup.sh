@@ -119,30 +119,32 @@ install_locked() { # KIND FOLDER NPM-OPTIONS
   what=$1
   where=$2
   shift 2
-  rm -rf "$where"/.install.*
-  stage=$where/.install.$$
-  mkdir "$stage" && cp "$where/package.json" "$where/package-lock.json" "$stage/" ||
-    give_up "cannot write to $where" 'make room or change its owner'
-  # No script of a library is ever run. Few retries: without a network the answer should come soon.
-  if ! npm ci --prefix "$stage" --ignore-scripts "$@" --no-audit --no-fund --no-progress --loglevel=error \
-    --prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=5000 \
-    >"$stage/npm.log" 2>&1 </dev/null; then
-    grep -v 'complete log of this run' "$stage/npm.log" | tail -n 8 >&2
-    not_fetched
-  fi
-  # npm counts it as a success when a platform package could not be fetched.
-  case $what in
-    node) [ -e "$stage/node_modules/node-linux-$(cpu)/bin/node" ] || not_fetched ;;
-    *) case $("$node" "$root/tools/installed.ts" "$root" "$what" "$stage") in "$what" | all) ;; *) not_fetched ;; esac ;;
-  esac
+  rm -rf "$where"/.installing.* # of attempts that were killed
+  stage=$where/.installing.$$
+  for attempt in 1 2; do
+    rm -rf "$stage"
+    mkdir "$stage" && cp "$where/package.json" "$where/package-lock.json" "$stage/" ||
+      give_up "cannot write to $where" 'make room or change its owner'
+    # No script of a library is ever run. Few retries: without a network the answer should come soon.
+    npm ci --prefix "$stage" --ignore-scripts "$@" --no-audit --no-fund --no-update-notifier --no-progress \
+      --loglevel=http --prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
+      >"$stage/npm.log" 2>&1 </dev/null && is_complete "$what" && break
+    [ "$attempt" = 1 ] && continue
+    grep -v -e ' 200 ' -e 'complete log of this run' "$stage/npm.log" | tail -n 8 >&2
+    give_up "npm could not install what ${where#"$root"/}/package-lock.json lists" \
+      'check the network (or the registry: npm config get registry) and run again'
+  done
   if [ -e "$where/node_modules" ]; then mv "$where/node_modules" "$stage/before"; fi
   mv "$stage/node_modules" "$where/node_modules"
   rm -rf "$stage"
 }
 
-not_fetched() {
-  give_up "npm could not install what ${where#"$root"/}/package-lock.json lists" \
-    'check the network (or the registry: npm config get registry) and run again'
+# npm counts it as a success when a platform package could not be fetched.
+is_complete() {
+  case $1 in
+    node) [ -e "$stage/node_modules/node-linux-$(cpu)/bin/node" ] ;;
+    *) case $("$node" "$root/tools/installed.ts" "$root" "$1" "$stage" 2>>"$stage/npm.log") in "$1" | all) ;; *) false ;; esac ;;
+  esac
 }
 
 npm_checked() {

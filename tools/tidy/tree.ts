@@ -48,7 +48,7 @@ export function readTree(root: string): Tree {
   const walk = (folder: string): void => {
     for (const name of readdirSync(join(root, folder))) {
       const path = folder === '' ? name : `${folder}/${name}`
-      if (SKIPPED.has(name) || name.startsWith('.install.')) continue
+      if (SKIPPED.has(name) || name.startsWith('.install')) continue
       if (statSync(join(root, path)).isDirectory()) walk(path)
       else if (TEXT.test(path)) files.push([path, readFileSync(join(root, path), 'utf8')])
     }
