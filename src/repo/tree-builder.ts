@@ -22,6 +22,8 @@ const NODE_ITEMS_MIN = 128
 const NODE_SPREAD = 512
 const LIST_ITEMS_MIN = 32
 const LIST_SPREAD = 128
+/** Sparse files can claim more bytes together than an integer of the format says; then it says this many. */
+const BYTES_MAX = Number.MAX_SAFE_INTEGER
 
 export class TreeBuilder {
   readonly #keys: BlobKeys
@@ -36,9 +38,10 @@ export class TreeBuilder {
   /** Stores a directory; entries ascend by name. `root` allows whole paths as names. */
   directory(entries: readonly Entry[], root = false): Subtree {
     const total = totals(entries)
-    if (entries.length <= SINGLE_LEAF_MAX) {
+    // Nearly every directory is one leaf; only where it might be cut for its size is each entry measured.
+    if (entries.length <= SINGLE_LEAF_MAX && sum(entries, sizeBound) < LEAF_SIZE_CUT) {
       const node = encodeTreeNode({ level: 0, entries }, { root }, this.#writer)
-      if (node.byteLength < LEAF_SIZE_CUT) return { ref: this.#sink.add('tree', node), ...total }
+      return { ref: this.#sink.add('tree', node), ...total }
     }
     let children = this.#leaves(entries, root)
     for (let level = 1; children.length > 1; level++) children = this.#innerNodes(children, level, root)
@@ -107,7 +110,15 @@ export class TreeBuilder {
       const children = below.slice(start, i + 1)
       const ref = this.#sink.add('tree', encodeTreeNode({ level, children }, { root }, this.#writer))
       const entries = sum(children, (child) => child.entries)
-      parents.push({ lastName, ref, entries, bytes: sum(children, (child) => child.bytes) })
+      parents.push({
+        lastName,
+        ref,
+        entries,
+        bytes: Math.min(
+          sum(children, (child) => child.bytes),
+          BYTES_MAX,
+        ),
+      })
       start = i + 1
     }
     return parents
@@ -117,6 +128,25 @@ export class TreeBuilder {
     if (count < NODE_ITEMS_MIN) return false
     return count >= NODE_ITEMS_MAX || firstU32(keyedHash(this.#keys.splitKey(level), name)) % NODE_SPREAD === 0
   }
+}
+
+/** Bytes of an encoded entry beside those that `sizeBound` adds up: numbers, times, refs, and the heads of all. */
+const ENTRY_NUMBERS_MAX = 320
+/** The same of an extent, and of an extended attribute. */
+const EXTENT_NUMBERS_MAX = 64
+const ATTRIBUTE_NUMBERS_MAX = 16
+
+/** Bytes that an encoded entry certainly does not pass. */
+function sizeBound({ name, user = '', group = '', target, content, xattrs = [], unknown = [] }: Entry): number {
+  let bytes = ENTRY_NUMBERS_MAX + name.byteLength + 3 * (user.length + group.length) + (target?.byteLength ?? 0)
+  if (content?.kind === 'inline') bytes += content.bytes.byteLength
+  if (content?.kind === 'extents') bytes += content.extents.length * EXTENT_NUMBERS_MAX
+  for (const { name: key, value } of xattrs) {
+    const size = value instanceof Uint8Array ? value.byteLength : value.extents.length * EXTENT_NUMBERS_MAX
+    bytes += ATTRIBUTE_NUMBERS_MAX + key.byteLength + size
+  }
+  for (const { value } of unknown) bytes += ATTRIBUTE_NUMBERS_MAX + value.byteLength
+  return bytes
 }
 
 /** Entries and bytes of everything in and below a directory. */
@@ -131,7 +161,7 @@ function totals(entries: readonly Entry[]): { readonly entries: number; readonly
       bytes += entry.size ?? 0
     }
   }
-  return { entries: count, bytes }
+  return { entries: count, bytes: Math.min(bytes, BYTES_MAX) }
 }
 
 function endsList(ref: Uint8Array | undefined): boolean {

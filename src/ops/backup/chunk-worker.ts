@@ -1,8 +1,8 @@
 // A worker of the backup pipeline: reads files, cuts and hashes them, asks the index, bundles, compresses, seals and
 // verifies. It knows nothing of threads: a thread wraps it (worker-thread.ts), the simulator calls it directly.
-import { assert, AssertionFailed } from '../../base/assert.ts'
+import { assert } from '../../base/assert.ts'
 import { equalBytes } from '../../base/bytes.ts'
-import { codeOf } from '../../base/errors.ts'
+import { BackupError, codeOf } from '../../base/errors.ts'
 import { createKernel } from '../../chunker/kernel.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
 import type { ChunkerParams } from '../../chunker/params.ts'
@@ -11,8 +11,6 @@ import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
 import { TROUBLE } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
-import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
-import type { Xattr } from '../../format/xattr.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
@@ -20,11 +18,11 @@ import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
 import type { Compression } from '../../repo/block-codec.ts'
 import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
+import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import { FileColumns } from './file-columns.ts'
 import { sameIdentity, unpackIdentity } from './jobs.ts'
 import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import type { RawXattr } from '../../source/attributes.ts'
 import { readStably } from '../../source/stable-read.ts'
 import type { PassResult } from '../../source/stable-read.ts'
 import type { FileReader, OpenFile } from './file-reader.ts'
@@ -57,6 +55,8 @@ export class ChunkWorker {
   readonly #compression: Compression
   readonly #reader: FileReader
   readonly #smallMax: number
+  /** Where the cutter's window begins in the arena. */
+  readonly #windowStart: number
   #bytesRead = 0
 
   constructor(setup: WorkerSetup, reader: FileReader) {
@@ -78,6 +78,7 @@ export class ChunkWorker {
     this.#compression = setup.compression
     this.#reader = reader
     this.#smallMax = chunker.min
+    this.#windowStart = bundleSize
   }
 
   /** The index got another table. */
@@ -129,26 +130,22 @@ export class ChunkWorker {
       const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) =>
         this.#readContent(opened, bytesMax, stat.size === 0),
       )
-      if (done.value.inline !== undefined) columns.inline(done.value.inline)
-      else columns.extents(done.value.extents ?? [])
-      const attributes = file.attributes()
       const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
-      const trouble = [
-        ...(done.trouble === undefined ? [] : [done.trouble]),
-        ...(attributes.failed ? [TROUBLE.attributes] : []),
-      ]
+      const attributes = this.#attributes(file)
+      const trouble = [...(done.trouble === undefined ? [] : [done.trouble]), ...(attributes.trouble ?? [])]
       const extra: FileExtra = {
         index,
         ...(!sameIdentity(seen, stat) && { stat }),
-        ...this.#storeXattrs(attributes.xattrs),
-        ...(attributes.flags !== undefined && { flags: attributes.flags }),
+        ...attributes,
         ...(trouble.length > 0 && { trouble }),
       }
+      // Nothing fails from here on: a file is in the columns once.
+      if (done.value.inline !== undefined) columns.inline(done.value.inline)
+      else columns.extents(done.value.extents ?? [])
       if (Object.keys(extra).length > 1) columns.extra(extra)
     } catch (cause) {
+      if (!isTroubleOfFile(cause)) throw cause
       const code = codeOf(cause)
-      // A block that cannot be sealed or verified is no trouble of this file.
-      if (cause instanceof AssertionFailed || code === 'corrupt') throw cause
       if (code === 'not-found') columns.vanished()
       else columns.failed()
       columns.extra({ index, error: { code, message: messageOf(cause) } })
@@ -206,18 +203,10 @@ export class ChunkWorker {
       const changed = changedBefore || result.short || !sameIdentity(job.identity, file.stat())
       const { extents, firstStart, lastEnd } = result
       if (start !== 0) return { extents, firstStart, lastEnd, changed }
-      const { xattrs, flags, failed } = file.attributes()
-      const extra: FileExtra = {
-        index: 0,
-        ...this.#storeXattrs(xattrs),
-        ...(flags !== undefined && { flags }),
-        ...(failed && { trouble: [TROUBLE.attributes] }),
-      }
-      return { extents, firstStart, lastEnd, changed, extra }
+      return { extents, firstStart, lastEnd, changed, extra: { index: 0, ...this.#attributes(file) } }
     } catch (cause) {
-      const code = codeOf(cause)
-      if (cause instanceof AssertionFailed || code === 'corrupt') throw cause
-      const error = { code, message: messageOf(cause) }
+      if (!isTroubleOfFile(cause)) throw cause
+      const error = { code: codeOf(cause), message: messageOf(cause) }
       return { extents: [], firstStart: start, lastEnd: start, changed: false, error }
     } finally {
       file?.close()
@@ -225,24 +214,25 @@ export class ChunkWorker {
   }
 
   /** Attributes as an entry keeps them: long values become blobs. */
-  #storeXattrs(raw: readonly RawXattr[] | undefined): { xattrs?: readonly Xattr[] } {
-    if (raw === undefined) return {}
-    let inline = 0
-    const xattrs = raw.map(({ name, value }): Xattr => {
-      if (value.byteLength <= XATTR_INLINE_MAX && inline + value.byteLength <= XATTR_INLINE_TOTAL_MAX) {
-        inline += value.byteLength
-        return { name, value }
-      }
-      return { name, value: { length: value.byteLength, extents: this.#storeValue(value) } }
-    })
-    return { xattrs }
+  #attributes(file: OpenFile): Omit<FileExtra, 'index'> {
+    const { xattrs: raw, flags, failed, reason } = file.attributes()
+    const sorted = sortAttributes(raw ?? [])
+    const xattrs = keptAttributes(
+      sorted,
+      sorted.long.map(({ value }) => this.#storeValue(value)),
+    )
+    const missing = failed || sorted.leftOut > 0
+    return {
+      ...(xattrs.length > 0 && { xattrs }),
+      ...(flags !== undefined && { flags }),
+      ...(missing && { trouble: [TROUBLE.attributes], attributesReason: reason ?? leftOutText(sorted.leftOut) }),
+    }
   }
 
+  /** Through the cutter's window, which no file is in while attributes are stored. */
   #storeValue(value: Uint8Array): Extent[] {
-    const at = this.#sink.tail
-    assert(value.byteLength <= this.#smallMax, 'a value fits one blob')
-    this.#kernel.memory.set(value, at)
-    return [{ length: value.byteLength, ref: this.#sink.add(at, value.byteLength) }]
+    this.#kernel.memory.set(value, this.#windowStart)
+    return [{ length: value.byteLength, ref: this.#sink.add(this.#windowStart, value.byteLength) }]
   }
 
   #sealBundle(job: BundleJob): JobResult['blocks'][number] {
@@ -269,13 +259,22 @@ interface ReadContent {
   readonly extents?: readonly Extent[]
 }
 
-/** Looks at an open file; the first answer is what was seen when it was opened. */
+/**
+ * True for errors of the system and for what the reader says of the file. Everything else ends the backup: a bug, a lack
+ * of memory, a block that does not decode. With it go blobs that the shared index takes for stored by now.
+ */
+function isTroubleOfFile(cause: unknown): boolean {
+  if (cause instanceof BackupError) return cause.code !== 'corrupt'
+  return cause instanceof Error && 'syscall' in cause
+}
+
 /** Costs nothing for a file that takes the space of its bytes. */
 function hasHoles(file: OpenFile, size: number): boolean {
   const first = file.data(0, size)
   return first.start > 0 || first.end < size
 }
 
+/** Looks at an open file; the first answer is what was seen when it was opened. */
 function onceFrom(file: OpenFile): () => FileStat {
   let first = true
   return () => {

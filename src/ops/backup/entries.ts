@@ -10,8 +10,8 @@ import { keyedHash } from '../../crypto/hash.ts'
 
 /** What an entry has besides its stat. */
 export interface EntryExtras {
-  readonly content?: Content
-  readonly target?: Uint8Array
+  readonly content?: Content | undefined
+  readonly target?: Uint8Array | undefined
   readonly xattrs?: readonly Xattr[] | undefined
   readonly flags?: number | undefined
   readonly trouble?: readonly number[] | undefined
@@ -22,6 +22,8 @@ export function makeEntry(name: Uint8Array, stat: FileStat, extras: EntryExtras,
   const { content, target, xattrs, flags, trouble } = extras
   const entry: { -readonly [K in keyof Entry]: Entry[K] } = entryOfStat(name, stat, (id) => keyedHash(splitKey, id))
   if (stat.kind === 'symlink' && target !== undefined) entry.size = target.byteLength
+  // A sparse file may claim 2^63 bytes.
+  if (entry.size !== undefined) entry.size = Math.min(entry.size, Number.MAX_SAFE_INTEGER)
   if (flags !== undefined && flags !== 0) entry.flags = flags
   if (xattrs !== undefined && xattrs.length > 0) entry.xattrs = xattrs
   if (target !== undefined) entry.target = target

@@ -91,6 +91,8 @@ export interface FileExtra {
   readonly flags?: number
   /** Trouble codes (docs/format.md, 6.2, key 20). */
   readonly trouble?: readonly number[]
+  /** Why attributes are missing, for people. */
+  readonly attributesReason?: string
   readonly error?: { readonly code: string; readonly message: string }
 }
 

@@ -7,8 +7,6 @@ import { BackupError, codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { TROUBLE } from '../../format/entry-model.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
-import type { Xattr } from '../../format/xattr.ts'
-import { XATTR_INLINE_MAX, XATTR_INLINE_TOTAL_MAX } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { BlobKeys } from '../../repo/blob-keys.ts'
 import type { TreeBuilder } from '../../repo/tree-builder.ts'
@@ -17,6 +15,8 @@ import type { Verdict } from '../../source/change-detection.ts'
 import type { RawXattr } from '../../source/attributes.ts'
 import { REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
 import { describes, makeEntry, sameContent } from './entries.ts'
+import type { EntryExtras } from './entries.ts'
+import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import type { FileOutcome } from './file-columns.ts'
 import type { FileExtra } from './jobs.ts'
 import { LARGE_FROM, readLargeFile } from './large-file.ts'
@@ -28,7 +28,7 @@ import type { EntrySlot } from './tree-assembly.ts'
 
 /** What an entry that is no regular file brings along. */
 export interface OtherExtras {
-  /** Why something is missing, for people. */
+  /** Why something is missing, for people: one for each trouble. */
   readonly reasons?: readonly string[]
   readonly target?: Uint8Array
   readonly xattrs?: readonly RawXattr[]
@@ -174,10 +174,7 @@ export class Scan {
       return undefined
     }
     const slot = frame.reserve()
-    this.#reportTroubles(path, extras.trouble, extras.reasons)
-    return this.#storeXattrs(extras.xattrs).then((xattrs) =>
-      slot.settle(makeEntry(name, stat, { ...extras, content, xattrs }, split)),
-    )
+    return this.#withExtras(path, extras, (kept) => slot.settle(makeEntry(name, stat, { ...kept, content }, split)))
   }
 
   #read(frame: DirectoryFrame, found: Omit<PendingFile, 'slot'>): Promise<void> | undefined {
@@ -196,10 +193,9 @@ export class Scan {
     this.#opts.report.other('other', path)
     const before = parent?.entries.get(nameKey(name))
     if (before !== undefined && (await this.#asBefore(before, stat))) return frame.add(before, true)
-    const extras = readExtras()
-    this.#reportTroubles(path, extras.trouble, extras.reasons)
-    const xattrs = await this.#storeXattrs(extras.xattrs)
-    frame.add(makeEntry(name, stat, { ...extras, xattrs }, this.#opts.keys.split))
+    await this.#withExtras(path, readExtras(), (kept) => {
+      frame.add(makeEntry(name, stat, kept, this.#opts.keys.split))
+    })
   }
 
   /** Waits for everything and gives the root of the tree. */
@@ -277,8 +273,9 @@ export class Scan {
     const damaged = before?.content !== undefined && !sameContent(before.content, content)
     if (damaged) this.#opts.report.silentChange(path)
     this.#opts.report.file(damaged ? 'changed' : what, path, stat.size)
-    this.#reportTroubles(path, extra?.trouble)
-    const { xattrs, flags, trouble } = extra ?? {}
+    const { xattrs, flags, trouble = [], attributesReason } = extra ?? {}
+    const reasons = trouble.map((code) => (code === TROUBLE.attributes ? attributesReason : undefined))
+    this.#reportTroubles(path, trouble, reasons)
     slot.settle(makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
   }
 
@@ -290,34 +287,32 @@ export class Scan {
       if (same) return slot.settle(before, true)
       return slot.settle({ ...before, subtree, ...(!directory.complete && { trouble: [TROUBLE.listing] }) })
     }
-    this.#reportTroubles(path, extras?.trouble, extras?.reasons)
-    const trouble = [...(extras?.trouble ?? []), ...(directory.complete ? [] : [TROUBLE.listing])]
-    const settle = (xattrs: readonly Xattr[] | undefined) =>
-      slot.settle({ ...makeEntry(name, stat, { ...extras, xattrs, trouble }, this.#opts.keys.split), subtree })
-    if (extras?.xattrs === undefined) settle(undefined)
-    else this.#opts.pipeline.track(this.#storeXattrs(extras.xattrs).then(settle))
+    const stored = this.#withExtras(path, extras ?? {}, (kept) => {
+      const trouble = [...kept.trouble, ...(directory.complete ? [] : [TROUBLE.listing])]
+      slot.settle({ ...makeEntry(name, stat, { ...kept, trouble }, this.#opts.keys.split), subtree })
+    })
+    if (stored !== undefined) this.#opts.pipeline.track(stored)
   }
 
-  #reportTroubles(path: Uint8Array, troubles: readonly number[] = [], reasons: readonly string[] = []): void {
+  #reportTroubles(path: Uint8Array, troubles: readonly number[], reasons: readonly (string | undefined)[] = []): void {
     for (const [i, trouble] of troubles.entries()) {
       this.#opts.report.trouble(path, trouble, 'io', reasons[i] ?? TROUBLE_TEXTS[trouble] ?? '')
     }
   }
 
-  /** Attributes as an entry keeps them; long values are stored by a worker. */
-  async #storeXattrs(raw: readonly RawXattr[] | undefined): Promise<readonly Xattr[] | undefined> {
-    if (raw === undefined) return undefined
-    let inline = 0
-    const long = raw.filter(({ value }) => {
-      const fits = value.byteLength <= XATTR_INLINE_MAX && inline + value.byteLength <= XATTR_INLINE_TOTAL_MAX
-      if (fits) inline += value.byteLength
-      return !fits
-    })
-    if (long.length === 0) return raw
-    const stored = await this.#opts.pipeline.run({ kind: 'values', values: long.map(({ value }) => value) })
-    return raw.map(({ name, value }): Xattr => {
-      const at = long.findIndex((one) => one.value === value)
-      return at < 0 ? { name, value } : { name, value: { length: value.byteLength, extents: stored.values![at]! } }
+  /** Reports the troubles of an entry that no worker reads, and calls `then` at once or when its long values are stored. */
+  #withExtras(path: Uint8Array, extras: OtherExtras, then: (kept: KeptExtras) => void): Promise<void> | undefined {
+    const { target, flags, reasons = [], trouble: found = [] } = extras
+    const sorted = sortAttributes(extras.xattrs ?? [])
+    const trouble = sorted.leftOut > 0 ? [...found, TROUBLE.attributes] : found
+    this.#reportTroubles(path, trouble, sorted.leftOut > 0 ? [...reasons, leftOutText(sorted.leftOut)] : reasons)
+    const { fitting, long } = sorted
+    if (long.length === 0) {
+      then({ target, flags, trouble, xattrs: fitting })
+      return undefined
+    }
+    return this.#opts.pipeline.run({ kind: 'values', values: long.map(({ value }) => value) }).then(({ values }) => {
+      then({ target, flags, trouble, xattrs: keptAttributes(sorted, values!) })
     })
   }
 }
@@ -328,6 +323,8 @@ const TROUBLE_TEXTS: Readonly<Record<number, string>> = {
   [TROUBLE.attributes]: 'some of its attributes could not be read',
   [TROUBLE.listing]: 'could not be listed',
 }
+
+type KeptExtras = EntryExtras & { readonly trouble: readonly number[] }
 
 interface FoundFile {
   readonly name: Uint8Array

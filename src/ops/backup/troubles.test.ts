@@ -44,3 +44,93 @@ test('a large file that is a folder by now could not be read', async () => {
   assert.deepEqual(entry.trouble, [TROUBLE.content])
   assert.equal(result.body.partial, true)
 })
+
+test('a file whose attributes fail leaves the content of the next file alone', async () => {
+  const repository = await MemoryRepository.create()
+  const broken = {
+    content: Buffer.alloc(1000, 'a'),
+    open: () => ({
+      attributes: () => {
+        throw Object.assign(new Error('EIO: i/o error, flistxattr'), { code: 'EIO', syscall: 'flistxattr' })
+      },
+    }),
+  }
+  const source = new ScriptedSource({ a: broken, b: Buffer.alloc(2000, 'b'), c: utf8('c') })
+  const result = await repository.backup(source)
+  const entries = await repository.entries(result)
+  assert.deepEqual(entries.get('/a')!.trouble, [TROUBLE.content])
+  assert.equal(Buffer.from(await repository.content(entries.get('/b')!)).toString(), 'b'.repeat(2000))
+  assert.equal(Buffer.from(await repository.content(entries.get('/c')!)).toString(), 'c')
+})
+
+test('what is no trouble of a file ends the backup: blobs that count as stored may be lost with it', async () => {
+  const repository = await MemoryRepository.create()
+  const noMemory = new RangeError('Array buffer allocation failed')
+  for (const size of [1000, 20 * MIB]) {
+    const file = {
+      content: new Uint8Array(size),
+      open: () => ({
+        read: () => {
+          throw noMemory
+        },
+      }),
+    }
+    await assert.rejects(repository.backup(new ScriptedSource({ file })), noMemory)
+  }
+})
+
+test('a long attribute is stored where chunks are smaller than it', async () => {
+  const repository = await MemoryRepository.create({
+    chunker: { min: 4096, average: 8192, max: 32 * 1024 },
+    packSize: 64 * 1024,
+  })
+  const value = new Uint8Array(64 * 1024).map((_, i) => i * 31)
+  const xattrs = [{ name: utf8('user.long'), value }]
+  const source = new ScriptedSource({ small: { content: utf8('x'), xattrs }, next: Buffer.alloc(3000, 'n') })
+  const result = await repository.backup(source)
+  const entries = await repository.entries(result)
+  const kept = entries.get('/small')!.xattrs![0]!.value
+  assert.ok(!(kept instanceof Uint8Array))
+  const content = { kind: 'extents' as const, extents: kept.extents }
+  assert.deepEqual(Buffer.from(await repository.content({ ...entries.get('/small')!, content })), Buffer.from(value))
+  assert.equal(Buffer.from(await repository.content(entries.get('/next')!)).toString(), 'n'.repeat(3000))
+})
+
+test('attributes that an entry has no room for are left out and reported', async () => {
+  const many = Array.from({ length: 16_385 }, (_, i) => ({ name: utf8(`user.${i}`), value: utf8('v') }))
+  const huge = Array.from({ length: 8000 }, (_, i) => ({ name: utf8(`${'n'.repeat(240)}${i}`), value: utf8('v') }))
+  const odd = [
+    { name: utf8('user.same'), value: utf8('1') },
+    { name: utf8('user.same'), value: utf8('2') },
+    { name: Buffer.alloc(1025, 'x'), value: utf8('3') },
+    { name: utf8('user.value'), value: new Uint8Array(70_000) },
+  ]
+  const tree = { many: { content: utf8('m'), xattrs: many }, huge: { content: utf8('h'), xattrs: huge } }
+  const large = { content: new Uint8Array(17 * MIB).fill(7), xattrs: many }
+  const repository = await MemoryRepository.create()
+  const result = await repository.backup(
+    new ScriptedSource({ ...tree, large, odd: { content: utf8('o'), xattrs: odd } }),
+  )
+  const entries = await repository.entries(result)
+  for (const name of ['/many', '/huge', '/large', '/odd']) {
+    assert.deepEqual(entries.get(name)!.trouble, [TROUBLE.attributes], name)
+    assert.ok(entries.get(name)!.content !== undefined)
+  }
+  assert.equal(entries.get('/many')!.xattrs!.length, 16_384)
+  assert.deepEqual(entries.get('/odd')!.xattrs!.length, 1)
+  assert.equal(repository.problems.length, 4)
+  assert.match(repository.problems[0]!.message, /extended attributes are too long or too many/)
+})
+
+test('a folder full of files with long lists of attributes is cut into nodes', async () => {
+  const xattrs = Array.from({ length: 60 }, (_, i) => ({
+    name: utf8(`user.${i}`),
+    value: new Uint8Array(1000).fill(i),
+  }))
+  const files = Object.fromEntries(
+    Array.from({ length: 200 }, (_, i) => [`file ${1000 + i}`, { content: utf8(`${i}`), xattrs }]),
+  )
+  const repository = await MemoryRepository.create()
+  const entries = await repository.entries(await repository.backup(new ScriptedSource(files)))
+  assert.equal(entries.size, 201)
+})
