@@ -1,11 +1,12 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { fromHex, toHex } from '../base/bytes.ts'
-import { BackupError, doing } from '../base/errors.ts'
+import { BackupError, codeOf, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
 import { decodeContentList } from '../format/content-list.ts'
 import { decodeDeletionPlan } from '../format/deletion-plan.ts'
+import type { DeletionPlan } from '../format/deletion-plan.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
 import { packName, parseObjectName, PREFIXES } from '../format/names.ts'
@@ -19,6 +20,7 @@ import type { Store } from '../store/store.ts'
 import { BlobKeys } from './blob-keys.ts'
 import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
+import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace } from './loaded-index.ts'
 import { getNamedByHash } from './named-object.ts'
@@ -35,6 +37,8 @@ export interface OpenedRepository {
 
 /** Index segments fetched at once. */
 const INDEX_READS = 4
+/** How often the index is listed when segments go away under the reader: a pruner replaces them once in its run. */
+const INDEX_ATTEMPTS = 4
 
 export class Repository {
   readonly store: Store
@@ -90,6 +94,17 @@ export class Repository {
 
   /** Every index segment, without the packs named in `condemned`. */
   async readIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#readListedIndex(condemned)
+      } catch (error) {
+        // A pruner puts other segments in the place of some while we read: those that are listed now say the same.
+        if (codeOf(error) !== 'not-found' || attempt === INDEX_ATTEMPTS) throw error
+      }
+    }
+  }
+
+  async #readListedIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
     const names: string[] = []
     let bytes = 0
     for await (const { name, size } of listAll(this.store, PREFIXES.index)) {
@@ -109,15 +124,15 @@ export class Repository {
     return index
   }
 
-  /** Names of the packs that some deletion plan condemns. */
+  /**
+   * Names of the packs that some deletion plan condemns. A plan that goes away meanwhile has been carried out: an index
+   * that is listed afterwards does not name its packs.
+   */
   async condemnedPacks(): Promise<Set<string>> {
     const condemned = new Set<string>()
     for await (const { name } of listAll(this.store, PREFIXES.plans)) {
-      const plan = await doing('reading a deletion plan', name, async () => {
-        const bytes = await this.store.get(name)
-        const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name))
-        return decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
-      })
+      const plan = await unlessGone(this.store, name, () => this.#readPlan(name))
+      if (plan === undefined) continue
       for (const hash of plan.dataPacks) condemned.add(packName('data', hash))
       for (const hash of plan.metaPacks) condemned.add(packName('meta', hash))
     }
@@ -176,6 +191,14 @@ export class Repository {
     const node = decodeContentList(await this.readBlob('list', ref), `content list ${toHex(ref.subarray(0, 8))}`)
     if ('extents' in node) yield* node.extents
     else for (const child of node.children) yield* this.#listExtents(child.ref)
+  }
+
+  #readPlan(name: string): Promise<DeletionPlan> {
+    return doing('reading a deletion plan', name, async () => {
+      const bytes = await this.store.get(name)
+      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name))
+      return decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
+    })
   }
 
   async #readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {

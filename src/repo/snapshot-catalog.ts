@@ -6,6 +6,7 @@ import { decodeSnapshot, readSnapshotHead } from '../format/snapshot.ts'
 import type { SnapshotBody, WriterHead } from '../format/snapshot.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
+import { unlessGone } from './gone-object.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
 
@@ -83,8 +84,9 @@ export class SnapshotCatalog {
       })
     }
     const fitting = (await this.list()).filter(({ id }) => id.startsWith(spec))
-    if (fitting.length === 1) return (await this.#openAll(fitting))[0]!
-    throw fitting.length === 0
+    const opened = fitting.length === 1 ? await this.#openAll(fitting) : []
+    if (opened[0] !== undefined) return opened[0]
+    throw fitting.length < 2
       ? new BackupError('not-found', 'no snapshot has this id', spec, {
           hint: 'list the snapshots with `holdfast snapshots`',
         })
@@ -94,7 +96,7 @@ export class SnapshotCatalog {
   /** Newest snapshots of one writer first, opened one by one as they are asked for. */
   async *newestOf(wid: string): AsyncGenerator<SnapshotInfo> {
     const own = (await this.list()).filter((snapshot) => snapshot.wid === wid)
-    for (const listed of own.toSorted((a, b) => b.seq - a.seq)) yield (await this.#openAll([listed]))[0]!
+    for (const listed of own.toSorted((a, b) => b.seq - a.seq)) yield* await this.#openAll([listed])
   }
 
   /** The newest snapshot of every writer but one, by name alone. */
@@ -111,8 +113,13 @@ export class SnapshotCatalog {
     const { ended, open } = await this.#sessions()
     const infos: SnapshotInfo[] = []
     for (let at = 0; at < listed.length; at += READS) {
-      const opened = await Promise.all(listed.slice(at, at + READS).map((snapshot) => this.#open(snapshot)))
+      const opened = await Promise.all(
+        listed.slice(at, at + READS).map((snapshot) => {
+          return unlessGone(this.#repo.store, snapshot.objectName, () => this.#open(snapshot))
+        }),
+      )
       for (const info of opened) {
+        if (info === undefined) continue // forgotten since it was listed
         const sid = toHex(info.sid)
         infos.push({ ...info, confirmed: ended.has(sid) || open.has(sid) })
       }
