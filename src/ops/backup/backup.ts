@@ -149,6 +149,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     data: session.data,
     meta: session.meta,
     putPack: (pack) => session.putPack(pack),
+    check: () => throwIfStopped(signal),
   })
   const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
   const parentTree = parent === undefined ? undefined : new ParentTree(repo)
@@ -181,11 +182,20 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     await session.finishIndex()
     return { root: root.ref, report, stats: report.stats(pipeline.totals, meta, session.storedBytes) }
   } catch (error) {
-    if (error instanceof BackupError && error.code === 'interrupted') {
+    if (!(error instanceof BackupError)) throw error
+    if (error.code === 'interrupted') {
       meta.flush()
       await pipeline.salvage(error)
       await session.finishIndex()
       await session.end()
+    } else if (error.code !== 'unreachable') {
+      // What has arrived is of use to the next run if the index names it, and the index is small: where a pack found
+      // no room it may. If that fails too, the first error is the one to tell.
+      await pipeline.stop(error)
+      await session
+        .finishIndex()
+        .then(() => session.end())
+        .catch(() => {})
     }
     throw error
   }

@@ -25,6 +25,8 @@ export interface PipelineOptions {
   readonly meta: PackAssembler
   /** Puts a pack durably and records it for the index (rules W3, W4). */
   readonly putPack: (pack: FinishedPack) => Promise<void>
+  /** Throws when the run is to stop. Asked before each job, so that those of one huge file need not all be waited for. */
+  readonly check?: () => void
 }
 
 export class Pipeline {
@@ -33,6 +35,9 @@ export class Pipeline {
   readonly #puts = new Gate(PUTS_MAX)
   readonly #underWay = new Set<Promise<unknown>>()
   #failure: unknown
+  /** Why no job is started any more; what has been started goes on (`salvage`). */
+  #stop: unknown
+  #salvaging = false
   readonly totals: PipelineTotals = { newBlobs: 0, newBytes: 0, bytesRead: 0 }
 
   constructor(opts: PipelineOptions) {
@@ -44,7 +49,7 @@ export class Pipeline {
   async run(job: Job): Promise<JobResult> {
     await this.#jobs.enter()
     try {
-      this.#throwIfFailed()
+      this.#throwIfStopped()
       if (this.#opts.index.reserve(CLAIMS_PER_JOB * this.#opts.executor.width)) {
         this.#opts.executor.indexGrew(this.#opts.index.handle)
       }
@@ -52,7 +57,7 @@ export class Pipeline {
       await this.#take(result)
       return result
     } catch (error) {
-      this.#failure ??= error
+      this.#fail(error)
       throw error
     } finally {
       this.#jobs.leave()
@@ -66,26 +71,24 @@ export class Pipeline {
 
   /** Counts a piece of work as part of the run: `finish` waits for it and reports its failure. */
   track(work: Promise<unknown>): void {
-    const guarded = work
-      .catch((error: unknown) => {
-        this.#failure ??= error
-      })
-      .finally(() => this.#underWay.delete(guarded))
+    const guarded = work.catch((error: unknown) => this.#fail(error)).finally(() => this.#underWay.delete(guarded))
     this.#underWay.add(guarded)
   }
 
   /** Resolves when a job would start soon: callers wait here before they make the next one. */
   async room(): Promise<void> {
-    this.#throwIfFailed()
+    this.#throwIfStopped()
     await this.#jobs.enter()
     this.#jobs.leave()
-    this.#throwIfFailed()
+    this.#throwIfStopped()
   }
 
   /** Waits until everything that was started is done. */
   async settle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     this.#throwIfFailed()
+    // Something that belongs to the run was not done: it must not come to a snapshot.
+    if (this.#stop !== undefined && !this.#salvaging) throw this.#stop
   }
 
   /** Waits for all jobs, closes the open packs and waits until every pack is acknowledged. */
@@ -96,17 +99,20 @@ export class Pipeline {
     await this.settle()
   }
 
-  /**
-   * After a stop: lets what is under way come to its end, and brings everything that is sealed into the store, so that the
-   * next run need not do it again. Nothing new is started any more.
-   */
-  async salvage(stop: unknown): Promise<void> {
-    this.#failure ??= stop
+  /** Starts no job any more and waits until what is under way has come to its end, whether well or not. */
+  async stop(reason: unknown): Promise<void> {
+    this.#stop ??= reason
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
-    if (this.#failure !== stop) return
-    this.#failure = undefined
-    await this.finish()
-    this.#failure = stop
+  }
+
+  /**
+   * Stops, and brings everything that is sealed into the store, so that the next run need not do it again. Does not after
+   * a failure.
+   */
+  async salvage(reason: unknown): Promise<void> {
+    await this.stop(reason)
+    this.#salvaging = true
+    if (this.#failure === undefined) await this.finish()
   }
 
   async #take({ stats, blocks }: JobResult): Promise<void> {
@@ -121,15 +127,41 @@ export class Pipeline {
 
   async #put(pack: FinishedPack): Promise<void> {
     await this.#puts.enter()
-    this.#throwIfFailed()
-    const done = this.#opts.putPack(pack).finally(() => {
-      for (const part of pack.parts) releaseMemory(part)
+    if (this.#failure !== undefined) {
+      // The others who wait have to hear of it too.
       this.#puts.leave()
-    })
+      throw this.#failure
+    }
+    const done = this.#opts
+      .putPack(pack)
+      .catch((error: unknown) => {
+        // Before the next one is let in: it would write to a disk that is full.
+        this.#fail(error)
+        throw error
+      })
+      .finally(() => {
+        for (const part of pack.parts) releaseMemory(part)
+        this.#puts.leave()
+      })
     this.track(done)
+  }
+
+  /** Jobs that are not started because of a stop are no failure. */
+  #fail(error: unknown): void {
+    if (error !== this.#stop) this.#failure ??= error
   }
 
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #throwIfStopped(): void {
+    this.#throwIfFailed()
+    try {
+      this.#opts.check?.()
+    } catch (reason) {
+      this.#stop ??= reason
+    }
+    if (this.#stop !== undefined) throw this.#stop
   }
 }

@@ -1,0 +1,118 @@
+// A repository in a folder for one test, made in this process: a key file opens it, its packs may be small, and every
+// snapshot in it can be read to the last byte.
+import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom } from '../../src/base/random.ts'
+import { DEFAULT_PARAMS, type ChunkerParams } from '../../src/chunker/params.ts'
+import { textOfBytes } from '../../src/cli/native-text.ts'
+import { initHashing } from '../../src/crypto/hash.ts'
+import { formatKeyFile } from '../../src/crypto/keyfile.ts'
+import type { Entry } from '../../src/format/entry-model.ts'
+import { contentOf } from '../../src/ops/cat.ts'
+import { listTree } from '../../src/ops/ls.ts'
+import { createRepository } from '../../src/repo/create-repository.ts'
+import type { Credential } from '../../src/repo/credentials.ts'
+import { openRepository } from '../../src/repo/open-repository.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { openFsStore } from '../../src/store/fs-store.ts'
+import type { Store } from '../../src/store/store.ts'
+
+export interface ScratchOptions {
+  /** Folder of the repository; `repository` in the scratch folder unless given. */
+  readonly location?: string
+  /** Bytes of a data pack, a power of two: small ones make many steps of a short run. */
+  readonly packSize?: number
+}
+
+/** What a snapshot has under each path: `file <sha256>`, `file unread`, `symlink <target>`, or the kind alone. */
+export type SnapshotContent = Readonly<Record<string, string>>
+
+export class ScratchRepository {
+  readonly location: string
+  readonly keyFile: string
+  readonly credential: Credential
+
+  private constructor(location: string, keyFile: string, credential: Credential) {
+    this.location = location
+    this.keyFile = keyFile
+    this.credential = credential
+  }
+
+  /** Makes the repository; its key file lies in `folder`, which must be there. */
+  static async create(folder: string, opts: ScratchOptions = {}): Promise<ScratchRepository> {
+    await initHashing()
+    const { location = join(folder, 'repository'), packSize } = opts
+    const secret = secureRandom(32)
+    const keyFile = join(folder, 'repository.key')
+    writeFileSync(keyFile, formatKeyFile(secret), { mode: 0o600 })
+    const scratch = new ScratchRepository(location, keyFile, { kind: 'key-file', secret })
+    await createRepository(await scratch.store(true), {
+      credential: scratch.credential,
+      clock: systemClock,
+      random: secureRandom,
+      chunker: packSize === undefined ? DEFAULT_PARAMS : chunksFor(packSize),
+      ...(packSize !== undefined && { packSize }),
+    })
+    return scratch
+  }
+
+  store(create = false): Promise<Store> {
+    if (create) mkdirSync(this.location, { recursive: true })
+    return openFsStore(this.location, { create })
+  }
+
+  /** The repository with its index loaded; through `store` where it is given. */
+  async open(store?: Store): Promise<Repository> {
+    const repository = await openRepository(store ?? (await this.store()), this.credential)
+    await repository.loadIndex()
+    return repository
+  }
+
+  /** Reads everything that every snapshot holds, oldest first; throws when something is not there or damaged. */
+  async readAll(): Promise<SnapshotContent[]> {
+    const repository = await this.open()
+    const contents: SnapshotContent[] = []
+    for (const { body } of await repository.snapshots()) contents.push(await readTree(repository, body.root))
+    return contents
+  }
+}
+
+/** Chunks of which a pack holds a few. */
+function chunksFor(packSize: number): ChunkerParams {
+  return { min: packSize / 64, average: packSize / 16, max: packSize / 4 }
+}
+
+/** Reads everything below a root. */
+export async function readTree(repository: Repository, root: Uint8Array): Promise<SnapshotContent> {
+  const entries: [string, Entry][] = []
+  await listTree({
+    reader: repository,
+    root,
+    path: new Uint8Array(0),
+    recursive: true,
+    onEntry: (path, entry) => entries.push([textOfBytes(path), structuredClone(entry)]),
+  })
+  const content: Record<string, string> = {}
+  for (const [path, entry] of entries) content[path] = await describe(repository, entry, path)
+  return content
+}
+
+async function describe(repository: Repository, entry: Entry, path: string): Promise<string> {
+  if (entry.kind === 'symlink') return `symlink ${entry.target === undefined ? 'unread' : textOfBytes(entry.target)}`
+  if (entry.kind !== 'file') return entry.kind
+  if (entry.content === undefined) return 'file unread'
+  const hash = createHash('sha256')
+  for await (const part of contentOf(repository, entry, path)) hash.update(part)
+  return fileText(hash.digest('hex'))
+}
+
+/** How a file with this content stands in a SnapshotContent. */
+export function fileWith(content: string | Uint8Array): string {
+  return fileText(createHash('sha256').update(content).digest('hex'))
+}
+
+function fileText(sha256: string): string {
+  return `file ${sha256}`
+}
