@@ -2,7 +2,7 @@
 // overwrites, and reports success only if no pruner has declared it dead in the meantime.
 import { toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { BackupError, doing } from '../base/errors.ts'
+import { BackupError, codeOf, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
@@ -176,11 +176,7 @@ export class WriteSession {
     this.storedBytes += committed.size
     const intent = sessionName(secrets.sid)
     const present = await doing('confirming the backup', intent, () => this.#repo.store.stat(intent))
-    if (present === null) {
-      throw new BackupError('fenced', 'another machine took this backup for dead while it ran', intent, {
-        hint: 'run the backup again; what it has stored is used where it is still there',
-      })
-    }
+    if (present === null) throw this.#fenced()
     return committed
   }
 
@@ -193,6 +189,24 @@ export class WriteSession {
       { suite: this.#repo.description.suite, signer: writer.signer },
     )
     await doing('ending the session', name, () => this.#repo.store.put(name, [mark]))
+  }
+
+  /**
+   * A failure as it is to be told: whatever a session stumbled over that somebody has fenced, what it relied on may have
+   * been deleted, and it has to be repeated.
+   */
+  async explain(error: unknown): Promise<unknown> {
+    if (codeOf(error) !== 'not-found' && codeOf(error) !== 'corrupt') return error
+    const present = await this.#repo.store.stat(sessionName(this.#opts.secrets.sid)).catch(() => undefined)
+    return present === null ? this.#fenced(error) : error
+  }
+
+  #fenced(cause?: unknown): BackupError {
+    const intent = sessionName(this.#opts.secrets.sid)
+    return new BackupError('fenced', 'another machine took this backup for dead while it ran', intent, {
+      cause,
+      hint: 'run the backup again; what it has stored is used where it is still there',
+    })
   }
 
   #putIndex(): void {

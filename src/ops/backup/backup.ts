@@ -6,6 +6,7 @@ import { BackupError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { timespecFromMs } from '../../base/time.ts'
+import type { Timespec } from '../../base/time.ts'
 import { checkFeatures } from '../../format/repo-description.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import type { LocalState } from '../../repo/local-state.ts'
@@ -16,6 +17,7 @@ import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
 import type { SessionSecrets } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
+import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
@@ -95,37 +97,58 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
     const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
     repo.useIndex(session.index)
     executor.indexGrew(session.index.blobs.handle)
-    const parent = await chooseParent(repo, {
-      spec: opts.parent,
-      wid: toHex(writer.wid),
-      host,
-      paths: opts.source.paths,
-    })
-    const stored = await storeTree(opts, { session, executor, parent })
-    const body: SnapshotBody = {
-      started,
-      ended: timespecFromMs(clock.now()),
-      host,
-      user: opts.user,
-      sources: opts.source.paths,
-      root: stored.root,
-      stats: stored.stats,
-      troubles: stored.report.troubles,
-      troubleCount: stored.report.troubleCount,
-      partial: stored.report.troubleCount > 0,
-      tags: opts.tags ?? [],
-      heads: await repo.catalog.heads(writer.wid),
-      toolVersion: tool,
-      domainId: repo.domain.id,
-      ...(parent !== undefined && { parent: fromHex(parent.id)! }),
-      ...(opts.description !== undefined && { description: opts.description }),
+    try {
+      return await backUpIn(session, opts, { executor, writer, started, began })
+    } catch (error) {
+      throw await session.explain(error)
     }
-    const snapshot = await session.commit(body)
-    await session.end()
-    return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
   } finally {
     await executor.close()
   }
+}
+
+interface Attempt {
+  readonly executor: Executor
+  readonly writer: WriterIdentity
+  readonly started: Timespec
+  /** By the clock that only grows, in milliseconds. */
+  readonly began: number
+}
+
+async function backUpIn(
+  session: WriteSession,
+  opts: BackupOptions,
+  { executor, writer, started, began }: Attempt,
+): Promise<BackupResult> {
+  const { repo, clock, host, tool } = opts
+  const parent = await chooseParent(repo, {
+    spec: opts.parent,
+    wid: toHex(writer.wid),
+    host,
+    paths: opts.source.paths,
+  })
+  const stored = await storeTree(opts, { session, executor, parent })
+  const body: SnapshotBody = {
+    started,
+    ended: timespecFromMs(clock.now()),
+    host,
+    user: opts.user,
+    sources: opts.source.paths,
+    root: stored.root,
+    stats: stored.stats,
+    troubles: stored.report.troubles,
+    troubleCount: stored.report.troubleCount,
+    partial: stored.report.troubleCount > 0,
+    tags: opts.tags ?? [],
+    heads: await repo.catalog.heads(writer.wid),
+    toolVersion: tool,
+    domainId: repo.domain.id,
+    ...(parent !== undefined && { parent: fromHex(parent.id)! }),
+    ...(opts.description !== undefined && { description: opts.description }),
+  }
+  const snapshot = await session.commit(body)
+  await session.end()
+  return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
 }
 
 interface TreeContext {
