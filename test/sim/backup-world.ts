@@ -30,7 +30,7 @@ import type { TreeTraits } from './source-changes.ts'
 import { SourceTree } from './source-tree.ts'
 import type { Inode, TreeImage, TreeNode } from './source-tree.ts'
 import { SimWorld } from './world.ts'
-import { checkWriterOrder } from './writer-order.ts'
+import { checkWriterOrder, SegmentKeeper } from './writer-order.ts'
 
 /** Small chunks and packs, so that little data makes many of both. */
 const CHUNKER = { min: 4096, average: 8192, max: 32 * 1024 }
@@ -89,6 +89,7 @@ export class BackupWorld {
   /** Ids of snapshots that somebody has removed on purpose. */
   readonly forgotten = new Set<string>()
   readonly #secret: Uint8Array
+  readonly #segments = new Map<string, Uint8Array>()
 
   private constructor(sim: SimWorld, secret: Uint8Array) {
     this.sim = sim
@@ -230,13 +231,15 @@ export class BackupWorld {
 
   /** Every run kept the rules on order. */
   async checkOrder(): Promise<void> {
-    await checkWriterOrder(this.sim.log, await this.openForReading())
+    const { log } = this.sim
+    await checkWriterOrder({ log, segments: this.#segments, repo: await this.openForReading() })
   }
 
   async #runBackup(client: Client, run: Run, recorded: Store, opts: RunOptions): Promise<BackupResult> {
     const { rng, clock, secureRandom } = this.sim
     const sleep = (ms: number) => clock.sleep(ms)
-    let store = opts.wrap?.(recorded) ?? recorded
+    const kept = new SegmentKeeper(recorded, this.#segments)
+    let store = opts.wrap?.(kept) ?? kept
     if (opts.retries === true) store = new RetryingStore(store, { clock, sleep, rng })
     const repo = await this.openForReading(store)
     const source = new MemorySource({

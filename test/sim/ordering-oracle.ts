@@ -103,11 +103,17 @@ function checkPlansWereRead(session: Session, use: Operation): void {
 function plansRead(session: Session, plans: WholeList, before: number): boolean {
   if (plans.ended > before) return false
   return plans.names.every((name) =>
-    session.operations.some(
-      (get) =>
-        get.kind === 'get' && get.name === name && endedWell(get) && plans.began < get.began && get.ended! < before,
-    ),
+    session.operations.some((look) => {
+      if (look.began < plans.ended || !endedWell(look) || look.ended! > before) return false
+      return look.kind === 'get' ? look.name === name : showsAbsence(look, name)
+    }),
   )
+}
+
+/** A list on which the object would be if it were still there: a plan that was carried out meanwhile need not be read. */
+function showsAbsence(list: Operation, name: string): boolean {
+  const whole = list.cursor === undefined && list.next === undefined
+  return list.kind === 'list' && whole && name.startsWith(list.name) && !list.names.includes(name)
 }
 
 /** W2: the session's keys are acknowledged before a pack is put. */

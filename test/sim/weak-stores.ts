@@ -1,41 +1,7 @@
 // Mistakes that a backup could make, as stores that stand between it and its store: each breaks one rule, and a test that
 // does not notice is no test of that rule.
 import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
-
-/** Passes everything on. */
-class Passing implements Store {
-  readonly location: string
-  protected readonly inner: Store
-
-  constructor(inner: Store) {
-    this.location = inner.location
-    this.inner = inner
-  }
-
-  put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
-    return this.inner.put(name, parts)
-  }
-
-  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
-    return this.inner.get(name, range)
-  }
-
-  stat(name: string): Promise<ObjectInfo | null> {
-    return this.inner.stat(name)
-  }
-
-  list(prefix: string, cursor?: string): Promise<ListPage> {
-    return this.inner.list(prefix, cursor)
-  }
-
-  delete(name: string): Promise<boolean> {
-    return this.inner.delete(name)
-  }
-
-  close(): Promise<void> {
-    return this.inner.close()
-  }
-}
+import { Passing } from './passing-store.ts'
 
 /** Does not wait until what it puts under one of the prefixes is safe, nor looks whether it ever is. */
 export class Impatient extends Passing {

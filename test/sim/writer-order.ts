@@ -1,25 +1,44 @@
 // The rules on order (ordering-oracle.ts) for runs of the real backup, with what only the contents of index segments tell,
 // and with what a report of success promises beyond them.
 import { assert } from '../../src/base/assert.ts'
-import { toHex } from '../../src/base/bytes.ts'
-import { codeOf } from '../../src/base/errors.ts'
+import { concatBytes, toHex } from '../../src/base/bytes.ts'
 import { decodeIndexSegment } from '../../src/format/index-segment.ts'
 import { packName, parseObjectName, PREFIXES } from '../../src/format/names.ts'
 import { OBJECT_TYPES } from '../../src/format/object-header.ts'
 import { readSignerId } from '../../src/format/signed-object.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
 import { checkOrder, SUCCESS } from './ordering-oracle.ts'
+import { Passing } from './passing-store.ts'
 
-/** Throws naming the rule that a backup in the log broke; `repo` reads what is really there. */
-export async function checkWriterOrder(log: OperationLog, repo: Repository, isWriter = isRun): Promise<void> {
-  const segments = new Map<string, readonly string[]>()
-  for (const { kind, name } of log.operations) {
-    if (kind !== 'put' || !name.startsWith(PREFIXES.index) || segments.has(name)) continue
-    const packs = await packsIn(repo, name)
-    if (packs !== undefined) segments.set(name, packs)
+/** Keeps the index segments that pass through, by name: a pruner or a crash may take them from the store. */
+export class SegmentKeeper extends Passing {
+  readonly #kept: Map<string, Uint8Array>
+
+  constructor(inner: Store, kept: Map<string, Uint8Array>) {
+    super(inner)
+    this.#kept = kept
   }
-  checkOrder(log, { isWriter, packsOf: (name) => segments.get(name) })
+
+  override put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.startsWith(PREFIXES.index)) this.#kept.set(name, concatBytes(parts).slice())
+    return super.put(name, parts)
+  }
+}
+
+export interface OrderEvidence {
+  readonly log: OperationLog
+  /** What a SegmentKeeper kept. */
+  readonly segments: ReadonlyMap<string, Uint8Array>
+  readonly repo: Repository
+}
+
+/** Throws naming the rule that a backup in the log broke. */
+export async function checkWriterOrder({ log, segments: bytesOf, repo }: OrderEvidence): Promise<void> {
+  const segments = new Map<string, readonly string[]>()
+  for (const [name, bytes] of bytesOf) segments.set(name, await packsIn(repo, name, bytes))
+  checkOrder(log, { isWriter: isRun, packsOf: (name) => segments.get(name) })
   for (const [actor, own] of Map.groupBy(log.operations, (operation) => operation.actor)) {
     const success = own.find(({ kind, name }) => kind === 'mark' && name === SUCCESS)
     if (success !== undefined) checkSuccess(actor, own, segments)
@@ -49,15 +68,8 @@ function checkSuccess(
   }
 }
 
-/** Undefined when the segment is not there or not whole: it was put in vain. */
-async function packsIn(repo: Repository, name: string): Promise<string[] | undefined> {
-  try {
-    const bytes = await repo.store.get(name)
-    const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
-    const { packs } = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
-    return packs.map(({ kind, hash }) => packName(kind, toHex(hash)))
-  } catch (error) {
-    if (codeOf(error) === 'not-found' || codeOf(error) === 'corrupt') return undefined
-    throw error
-  }
+async function packsIn(repo: Repository, name: string, bytes: Uint8Array): Promise<string[]> {
+  const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+  const { packs } = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
+  return packs.map(({ kind, hash }) => packName(kind, toHex(hash)))
 }
