@@ -9,7 +9,7 @@ import { decodeDeletionPlan } from '../format/deletion-plan.ts'
 import type { DeletionPlan } from '../format/deletion-plan.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { packName, parseObjectName, PREFIXES } from '../format/names.ts'
+import { packName, parseObjectName, planName, PREFIXES } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { OBJECT_TYPES } from '../format/object-header.ts'
 import { readSignerId } from '../format/signed-object.ts'
@@ -108,6 +108,7 @@ export class Repository {
     const names: string[] = []
     let bytes = 0
     for await (const { name, size } of listAll(this.store, PREFIXES.index)) {
+      if (parseObjectName(name)?.kind !== 'index') continue
       names.push(name)
       bytes += size
     }
@@ -131,6 +132,7 @@ export class Repository {
   async condemnedPacks(): Promise<Set<string>> {
     const condemned = new Set<string>()
     for await (const { name } of listAll(this.store, PREFIXES.plans)) {
+      if (parseObjectName(name)?.kind !== 'plan') continue
       const plan = await unlessGone(this.store, name, () => this.#readPlan(name))
       if (plan === undefined) continue
       for (const hash of plan.dataPacks) condemned.add(packName('data', hash))
@@ -197,7 +199,9 @@ export class Repository {
     return doing('reading a deletion plan', name, async () => {
       const bytes = await this.store.get(name)
       const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name))
-      return decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
+      const plan = decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
+      if (planName(plan.pid) === name) return plan
+      throw new BackupError('corrupt', 'this is another deletion plan than its name says', name)
     })
   }
 

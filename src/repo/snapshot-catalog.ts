@@ -28,7 +28,11 @@ export interface SnapshotInfo {
   readonly confirmed: boolean
 }
 
-interface ListedSnapshot {
+/** A snapshot by itself, whatever became of its session. */
+export type OpenedSnapshot = Omit<SnapshotInfo, 'confirmed'>
+
+/** What the name of a snapshot and the store tell. */
+export interface ListedSnapshot {
   readonly objectName: string
   readonly id: string
   readonly wid: string
@@ -44,13 +48,13 @@ const PREFIX_MIN = 4
 
 export class SnapshotCatalog {
   readonly #repo: Repository
-  readonly #opened = new Map<string, Promise<Omit<SnapshotInfo, 'confirmed'>>>()
+  readonly #opened = new Map<string, Promise<OpenedSnapshot>>()
 
   constructor(repo: Repository) {
     this.#repo = repo
   }
 
-  /** Names, sizes and times of all snapshots, newest last by the store's clock. */
+  /** Names, sizes and times of all snapshots in order of name: by writer, each one's oldest first. */
   async list(): Promise<ListedSnapshot[]> {
     const listed: ListedSnapshot[] = []
     for await (const { name, size, receivedMs } of listAll(this.#repo.store, PREFIXES.snapshots)) {
@@ -93,12 +97,6 @@ export class SnapshotCatalog {
       : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
   }
 
-  /** Newest snapshots of one writer first, opened one by one as they are asked for. */
-  async *newestOf(wid: string): AsyncGenerator<SnapshotInfo> {
-    const own = (await this.list()).filter((snapshot) => snapshot.wid === wid)
-    for (const listed of own.toSorted((a, b) => b.seq - a.seq)) yield* await this.#openAll([listed])
-  }
-
   /** The newest snapshot of every writer but one, by name alone. */
   async heads(except: Uint8Array): Promise<WriterHead[]> {
     const own = toHex(except)
@@ -113,11 +111,7 @@ export class SnapshotCatalog {
     const { ended, open } = await this.#sessions()
     const infos: SnapshotInfo[] = []
     for (let at = 0; at < listed.length; at += READS) {
-      const opened = await Promise.all(
-        listed.slice(at, at + READS).map((snapshot) => {
-          return unlessGone(this.#repo.store, snapshot.objectName, () => this.#open(snapshot))
-        }),
-      )
+      const opened = await Promise.all(listed.slice(at, at + READS).map((snapshot) => this.open(snapshot)))
       for (const info of opened) {
         if (info === undefined) continue // forgotten since it was listed
         const sid = toHex(info.sid)
@@ -127,17 +121,22 @@ export class SnapshotCatalog {
     return infos
   }
 
-  #open(listed: ListedSnapshot): Promise<Omit<SnapshotInfo, 'confirmed'>> {
-    let opened = this.#opened.get(listed.id)
+  /** Reads a snapshot and checks it. Throws when it is damaged or not for this credential; undefined when it is gone. */
+  open(listed: ListedSnapshot): Promise<OpenedSnapshot | undefined> {
+    return unlessGone(this.#repo.store, listed.objectName, () => this.#opening(listed))
+  }
+
+  #opening(listed: ListedSnapshot): Promise<OpenedSnapshot> {
+    let opened = this.#opened.get(listed.objectName)
     if (opened === undefined) {
       opened = this.#read(listed)
-      this.#opened.set(listed.id, opened)
-      opened.catch(() => this.#opened.delete(listed.id))
+      this.#opened.set(listed.objectName, opened)
+      opened.catch(() => this.#opened.delete(listed.objectName))
     }
     return opened
   }
 
-  #read(listed: ListedSnapshot): Promise<Omit<SnapshotInfo, 'confirmed'>> {
+  #read(listed: ListedSnapshot): Promise<OpenedSnapshot> {
     const { objectName, id, wid, seq, storedSize, receivedMs } = listed
     return doing('reading a snapshot', objectName, async () => {
       const bytes = await getNamedByHash(this.#repo.store, objectName)

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { timespecFromMs } from '../../base/time.ts'
@@ -12,7 +13,7 @@ import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
-import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
+import type { OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
 import type { SessionSecrets } from '../../repo/write-session.ts'
@@ -57,7 +58,7 @@ export interface BackupOptions {
 export interface BackupResult {
   readonly snapshot: { readonly id: string; readonly objectName: string; readonly seq: number }
   readonly body: SnapshotBody
-  readonly parent: SnapshotInfo | undefined
+  readonly parent: OpenedSnapshot | undefined
   readonly storedBytes: number
   readonly durationMs: number
 }
@@ -121,12 +122,13 @@ async function backUpIn(
   { executor, writer, started, began }: Attempt,
 ): Promise<BackupResult> {
   const { repo, clock, host, tool } = opts
-  const parent = await chooseParent(repo, {
+  const { snapshot: parent, unreadable } = await chooseParent(repo, {
     spec: opts.parent,
     wid: toHex(writer.wid),
     host,
     paths: opts.source.paths,
   })
+  if (unreadable.length > 0) opts.onEvent({ type: 'warning', ...aboutUnreadable(unreadable) })
   const stored = await storeTree(opts, { session, executor, parent })
   const body: SnapshotBody = {
     started,
@@ -154,7 +156,7 @@ async function backUpIn(
 interface TreeContext {
   readonly session: WriteSession
   readonly executor: Executor
-  readonly parent: SnapshotInfo | undefined
+  readonly parent: OpenedSnapshot | undefined
 }
 
 interface StoredTree {
@@ -243,6 +245,12 @@ function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup 
 
 function defaultExecutor(setup: WorkerSetup): Executor {
   return threadExecutor(setup, Math.max(1, availableParallelism()))
+}
+
+function aboutUnreadable(errors: readonly BackupError[]): { readonly code: ErrorCode; readonly message: string } {
+  const [{ code, message }] = errors as [BackupError]
+  const count = errors.length === 1 ? 'a snapshot' : `${errors.length} snapshots`
+  return { code, message: `${count} could not be read, so the backup was not compared with it: ${message}` }
 }
 
 function throwIfStopped(signal: AbortSignal | undefined): void {

@@ -1,7 +1,8 @@
 // Which snapshot a backup is compared with, to know what has not changed.
 import { equalBytes } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
 import type { Repository } from '../../repo/repository.ts'
-import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
+import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
 
 export interface ParentQuery {
   /** What the operator asked for; null for none, undefined for the default. */
@@ -12,22 +13,51 @@ export interface ParentQuery {
   readonly paths: readonly Uint8Array[]
 }
 
-/** Own snapshots looked at before the search goes on among all: other sources of this machine come between. */
-const OWN_LOOKS_MAX = 16
-
-/** The newest snapshot of the same host and sources; undefined when there is none. */
-export async function chooseParent(repo: Repository, query: ParentQuery): Promise<SnapshotInfo | undefined> {
-  if (query.spec === null) return undefined
-  if (query.spec !== undefined) return repo.findSnapshot(query.spec)
-  let looks = 0
-  for await (const snapshot of repo.catalog.newestOf(query.wid)) {
-    if (fits(snapshot, query)) return snapshot
-    if (++looks === OWN_LOOKS_MAX) break
-  }
-  return (await repo.snapshots()).findLast((snapshot) => fits(snapshot, query))
+export interface ParentChoice {
+  readonly snapshot: OpenedSnapshot | undefined
+  /** Snapshots that could not be read on the way: a bad one must not stand in the way of new ones. */
+  readonly unreadable: readonly BackupError[]
 }
 
-function fits({ body }: SnapshotInfo, { host, paths }: ParentQuery): boolean {
+/** Snapshots opened at once, after the first: that one nearly always fits. */
+const READS = 8
+
+/** The newest snapshot of the same host and sources, this writer's own before those of others. */
+export async function chooseParent(repo: Repository, query: ParentQuery): Promise<ParentChoice> {
+  const unreadable: BackupError[] = []
+  if (query.spec === null) return { snapshot: undefined, unreadable }
+  if (query.spec !== undefined) return { snapshot: await repo.findSnapshot(query.spec), unreadable }
+  const candidates = (await repo.catalog.list()).toSorted((a, b) => {
+    const ownFirst = Number(b.wid === query.wid) - Number(a.wid === query.wid)
+    return ownFirst || b.receivedMs - a.receivedMs || b.seq - a.seq
+  })
+  for (let at = 0, reads = 1; at < candidates.length; at += reads, reads = READS) {
+    const part = candidates.slice(at, at + reads)
+    const opened = await Promise.all(part.map((listed) => openIfReadable(repo, listed, unreadable)))
+    const snapshot = opened.find((each) => each !== undefined && fits(each, query))
+    if (snapshot !== undefined) return { snapshot, unreadable }
+  }
+  return { snapshot: undefined, unreadable }
+}
+
+async function openIfReadable(
+  repo: Repository,
+  listed: ListedSnapshot,
+  unreadable: BackupError[],
+): Promise<OpenedSnapshot | undefined> {
+  try {
+    return await repo.catalog.open(listed)
+  } catch (error) {
+    // A store that does not answer says nothing about the snapshot.
+    if (!(error instanceof BackupError) || !UNREADABLE.has(error.code)) throw error
+    unreadable.push(error)
+    return undefined
+  }
+}
+
+const UNREADABLE: ReadonlySet<string> = new Set(['corrupt', 'limit', 'unsupported', 'wrong-key'])
+
+function fits({ body }: OpenedSnapshot, { host, paths }: ParentQuery): boolean {
   return (
     body.host === host &&
     body.sources.length === paths.length &&
