@@ -8,14 +8,8 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof SHELLS)[number]
 
 export function completionScript(shell: Shell, commands: readonly ManCommand[]): string {
-  switch (shell) {
-    case 'bash':
-      return bashScript(commands)
-    case 'zsh':
-      return zshScript(commands)
-    case 'fish':
-      return fishScript(commands)
-  }
+  const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript }
+  return scripts[shell](commands)
 }
 
 /** `key` of `key add`, `key list` …, once each, with their second words. */

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { unreachable } from '../base/assert.ts'
 import { BackupError, errnoOf, wrap } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
 import { parseSize } from './units.ts'
@@ -123,7 +124,7 @@ class Checker {
 
   config(table: Record<string, unknown>): Config {
     const values = this.#values(table, TOP_KEYS, [])
-    return { sets: {}, ...values, file: this.#file } as Config
+    return { sets: {}, ...values, file: this.#file }
   }
 
   #values(
@@ -170,6 +171,8 @@ class Checker {
         }
       case 'sets':
         return this.#sets(value, path)
+      default:
+        return unreachable(type)
     }
   }
 

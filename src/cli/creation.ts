@@ -7,8 +7,9 @@ import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
-import { credentialForNew, findCredential } from './secrets.ts'
-import { openStore, repositoryLocation } from './stores.ts'
+import { openWith } from './repository.ts'
+import { credentialForNew } from './secrets.ts'
+import { openStoreAt, repositoryLocation } from './stores.ts'
 
 export interface CreationFlags {
   readonly newKeyFile?: string
@@ -18,7 +19,7 @@ export interface CreationFlags {
 /** `holdfast init`. */
 export async function initRepository(context: Context, flags: CreationFlags): Promise<void> {
   const { location } = await repositoryLocation(context)
-  const store = await openStore(context, location, true)
+  const store = await openStoreAt(context, location, true)
   try {
     await refuseIfThere(store)
     const { newKeyFile } = flags
@@ -47,10 +48,10 @@ export async function withRepositoryForBackup<T>(
   work: (repository: Repository, place: BackupRepository) => Promise<T>,
 ): Promise<T> {
   const { location, isDefault } = await repositoryLocation(context)
-  const store = await openStore(context, location, isDefault)
+  const store = await openStoreAt(context, location, isDefault)
   try {
     const created = isDefault && (await isEmpty(store))
-    const repository = created ? await createDefault(context, store) : await openAt(context, store)
+    const repository = created ? await createDefault(context, store) : await openWith(context, store)
     return await work(repository, { location: store.location, created })
   } finally {
     await store.close()
@@ -117,14 +118,4 @@ async function createDefault(context: Context, store: Store): Promise<Repository
   const credential = await credentialForNew(context, 'the new repository')
   context.reporter.note(keepWarning(credential.kind))
   return createAt(context, store, credential)
-}
-
-async function openAt(context: Context, store: Store): Promise<Repository> {
-  const [{ openRepository }, { initHashing }] = await Promise.all([
-    import('../repo/open-repository.ts'),
-    import('../crypto/hash.ts'),
-  ])
-  const credential = await findCredential(context, store.location)
-  await initHashing()
-  return openRepository(store, credential)
 }

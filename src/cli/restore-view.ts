@@ -3,6 +3,7 @@ import type { EventSink } from '../ops/events.ts'
 import type { RestoreResult } from '../ops/restore/options.ts'
 import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
 import { jsonName } from './json-lines.ts'
 import { counted, formatSize } from './units.ts'
 
@@ -20,6 +21,12 @@ export function dryRunEvents({ out, globals, reporter }: Context): EventSink {
     if (event.action === 'unchanged' && !globals.verbose) return
     if (!globals.quiet) out.line(`${event.action.padEnd(9)} ${escapeName(event.path)}`)
   }
+}
+
+/** Damage in the repository weighs more than what the target or the system refused. */
+export function exitCodeOfRestore({ partial, troubles }: RestoreResult): ExitCode {
+  if (!partial) return EXIT.ok
+  return troubles.some(({ code }) => code === 'corrupt') ? EXIT.damage : EXIT.partial
 }
 
 export function printRestore({ out }: Context, request: RestoreRequest, result: RestoreResult): void {

@@ -1,6 +1,4 @@
 // From what a person calls a repository to the store that keeps it.
-import { fileURLToPath } from 'node:url'
-import { BackupError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { defaultRepository } from './config.ts'
@@ -19,21 +17,8 @@ export async function repositoryLocation(context: Context): Promise<Location> {
     : { location: named, isDefault: false }
 }
 
-/** Opens the store at a path or a `file:` URL. Throws `unsupported` for other URLs and what opening says. */
-export async function openStore(context: Context, location: string, create: boolean): Promise<Store> {
-  const path = pathOf(location)
-  const { openFsStore } = await import('../store/fs-store.ts')
-  return openFsStore(path, {
-    create,
-    onSkipped: (name, why) => context.reporter.warn(`${why}: ${name}`),
-  })
-}
-
-function pathOf(location: string): string {
-  const scheme = /^([a-z][a-z0-9+.-]+):\/\//.exec(location)?.[1]
-  if (scheme === undefined) return location
-  if (scheme === 'file') return fileURLToPath(location)
-  throw new BackupError('unsupported', `this version keeps repositories in folders, not in ${scheme}`, location, {
-    hint: 'name a folder, on any mounted disk or share',
-  })
+/** Opens the store there; see store/open-store.ts. What lies in it and is no object is told. */
+export async function openStoreAt(context: Context, location: string, create: boolean): Promise<Store> {
+  const { openStore } = await import('../store/open-store.ts')
+  return openStore(location, { create, onSkipped: (name, why) => context.reporter.warn(`${why}: ${name}`) })
 }

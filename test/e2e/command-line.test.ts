@@ -25,14 +25,15 @@ function shell(t: TestContext): Shell {
     repository,
     run(args, env = {}, input = '') {
       const given = Object.entries({ ...base, ...env }).filter(([, value]) => value !== undefined)
-      return spawnSync(process.execPath, [MAIN, ...args], {
+      const options = {
         cwd: home,
         env: Object.fromEntries(given),
-        encoding: 'utf8',
+        encoding: 'utf8' as const,
         input,
         timeout: 120_000,
-        ...{ detached: true }, // without a controlling terminal
-      })
+        detached: true, // without a controlling terminal, whoever runs the tests
+      }
+      return spawnSync(process.execPath, [MAIN, ...args], options)
     },
   }
 }

@@ -10,6 +10,9 @@ import { tempFolder } from '../support/temp-folder.ts'
 import { TerminalSession } from '../support/terminal.ts'
 
 const CHECKOUT = dirname(dirname(import.meta.dirname))
+const ESC = '\x1b'
+const HIDE_CURSOR = `${ESC}[?25l`
+const SHOW_CURSOR = `${ESC}[?25h`
 const LAUNCHER = join(CHECKOUT, 'holdfast')
 
 interface Person {
@@ -76,8 +79,8 @@ test('progress is drawn on a terminal, removed at the end, and not drawn on requ
   const withProgress = someone.start(`HOLDFAST_PASSWORD=x ${LAUNCHER} backup photos`)
   await withProgress.see(/snapshot [0-9a-f]{10}/)
   assert.equal(await withProgress.end(), 0)
-  assert.match(withProgress.shown, /\x1b\[\?25l\r\x1b\[Kbacking up {2}/)
-  const [hidden, given] = [withProgress.shown.lastIndexOf('\x1b[?25l'), withProgress.shown.lastIndexOf('\x1b[?25h')]
+  assert(withProgress.shown.includes(`${HIDE_CURSOR}\r${ESC}[Kbacking up  `), JSON.stringify(withProgress.shown))
+  const [hidden, given] = [withProgress.shown.lastIndexOf(HIDE_CURSOR), withProgress.shown.lastIndexOf(SHOW_CURSOR)]
   assert(given > hidden, 'the cursor is given back')
   const without = someone.start(`HOLDFAST_PASSWORD=x ${LAUNCHER} backup photos --reread --no-progress`)
   await without.see(/snapshot [0-9a-f]{10}/)
@@ -90,11 +93,11 @@ test('Ctrl-C stops a backup cleanly: 130, the cursor back, and the next one is c
   if (someone === undefined) return
   for (let at = 0; at < 8; at++) writeFileSync(join(someone.home, `photos/large${at}`), randomBytes(40_000_000))
   const session = someone.start(`HOLDFAST_PASSWORD=x ${LAUNCHER} backup photos`)
-  await session.see(/\x1b\[Kbacking up/)
+  await session.see(/\[Kbacking up/)
   session.type('\x03')
   await session.see(/stopping; what is stored stays/)
   assert.equal(await session.end(), 130)
-  assert(session.shown.lastIndexOf('\x1b[?25h') > session.shown.lastIndexOf('\x1b[?25l'))
+  assert(session.shown.lastIndexOf(SHOW_CURSOR) > session.shown.lastIndexOf(HIDE_CURSOR))
   const again = spawnSync(LAUNCHER, ['backup', 'photos', '--json'], {
     cwd: someone.home,
     env: { ...someone.env, HOLDFAST_PASSWORD: 'x' },

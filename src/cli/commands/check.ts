@@ -1,5 +1,4 @@
 import { defineCommand } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
 import { parsed, yes } from '../flags.ts'
 import { parseShare } from '../units.ts'
 
@@ -23,6 +22,6 @@ export const check = defineCommand<{ readData?: boolean; sample?: number }>({
   },
   async run(context, flags) {
     const { runCheck } = await import('../check-view.ts')
-    return (await runCheck(context, flags)) ? EXIT.ok : EXIT.damage
+    return runCheck(context, flags)
   },
 })

@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os'
 import { BackupError } from '../../base/errors.ts'
-import { EXIT } from '../exit-codes.ts'
 import { defineCommand } from '../command.ts'
 import { oneOf, parseSnapshotPath, text, texts, yes, type SnapshotPath } from '../flags.ts'
 
@@ -80,15 +79,21 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       const hint = '`--target /` puts files back to where they were'
       throw new BackupError('usage', 'restore needs a folder to restore into', '--target DIR', { hint })
     }
-    const [{ withRepository }, { restore }, { locate }, { pathFilter }, { stoppable }, { dryRunEvents, printRestore }] =
-      await Promise.all([
-        import('../repository.ts'),
-        import('../../ops/restore/restore.ts'),
-        import('../../ops/browse/tree-path.ts'),
-        import('../path-filter.ts'),
-        import('../signals.ts'),
-        import('../restore-view.ts'),
-      ])
+    const [
+      { withRepository },
+      { restore },
+      { locate },
+      { pathFilter },
+      { stoppable },
+      { dryRunEvents, exitCodeOfRestore, printRestore },
+    ] = await Promise.all([
+      import('../repository.ts'),
+      import('../../ops/restore/restore.ts'),
+      import('../../ops/browse/tree-path.ts'),
+      import('../path-filter.ts'),
+      import('../signals.ts'),
+      import('../restore-view.ts'),
+    ])
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
       const wanted = path.length === 0 ? path : (await locate(repository, chosen.body.root, path)).path
@@ -126,7 +131,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
         { snapshot: chosen.id, target, dryRun: flags.dryRun === true, verified: flags.verify === true },
         result,
       )
-      return result.partial ? EXIT.partial : EXIT.ok
+      return exitCodeOfRestore(result)
     })
   },
 })

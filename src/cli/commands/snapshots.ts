@@ -29,13 +29,13 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     },
   },
   async run(context, flags) {
-    const [{ withRepository }, view, { tableLines }] = await Promise.all([
+    const [{ withOpenRepository }, view, { tableLines }] = await Promise.all([
       import('../repository.ts'),
       import('../snapshot-view.ts'),
       import('../table.ts'),
     ])
     const { out, reporter } = context
-    await withRepository(context, async (repository) => {
+    await withOpenRepository(context, async (repository) => {
       const chosen = await view.chosenSnapshots(repository, flags)
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
       if (chosen.length === 0) reporter.note('no snapshots')
