@@ -144,7 +144,7 @@ test('only the owner can look into a repository and nobody can write to an objec
 
 // Root may write where it is not permitted: for root the next test stands alone.
 const testAsUser = process.getuid?.() === 0 ? () => {} : test
-testAsUser('a read-only folder refuses with a hint and can be read', async (t: TestContext) => {
+void testAsUser('a read-only folder refuses with a hint and can be read', async (t: TestContext) => {
   const { store, root } = await filled(t)
   for (const folder of ['tmp', 'data/ab']) chmodSync(join(root, folder), 0o500)
   await refuses(store)

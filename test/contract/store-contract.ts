@@ -296,8 +296,9 @@ function readOnlyContract(make: Make): void {
 }
 
 function writingContract(make: Make): void {
-  const writing = (sentence: string, run: (store: Store) => Promise<void>) =>
+  const writing = (sentence: string, run: (store: Store) => Promise<void>): void => {
     test(sentence, async (t) => run((await make(t)).store))
+  }
 
   writing('an object that is there is never overwritten', async (store) => {
     assert.deepEqual(await store.put(PACK, [pattern(10)]), { created: true })

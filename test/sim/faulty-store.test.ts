@@ -132,7 +132,10 @@ test('a delete that was not acknowledged may come back', async () => {
     left.add(now.length)
     if (now.length > 0) assert.deepEqual(Buffer.from(await world.store.get(NAME)), BYTES)
   }
-  assert.deepEqual([...left].sort(), [0, 1])
+  assert.deepEqual(
+    [...left].sort((a, b) => a - b),
+    [0, 1],
+  )
 })
 
 test('a disk that lies may lose what was acknowledged; an honest one never does', async () => {

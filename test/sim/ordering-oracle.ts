@@ -216,7 +216,7 @@ function wholeLists(session: Session, folder: string): WholeList[] {
     const names = [...first.names]
     let last: Operation | undefined = first
     while (last?.next !== undefined) {
-      const { next, ended } = last as Operation
+      const { next, ended }: Operation = last
       last = lists.find((list) => list.cursor === next && list.name === first.name && list.began > ended!)
       names.push(...(last?.names ?? []))
     }

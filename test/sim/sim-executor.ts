@@ -21,7 +21,7 @@ const QUEUE_PER_WORKER = 2
 export function simExecutor(setup: WorkerSetup, reader: FileReader, opts: SimExecutorOptions): Executor {
   const { rng, sleep, delayMsMax } = opts
   const workers = Array.from({ length: opts.workers }, () => {
-    return { inline: inlineExecutor(setup, reader), queued: 0, last: Promise.resolve() as Promise<unknown> }
+    return { inline: inlineExecutor(setup, reader), queued: 0, last: Promise.resolve<unknown>(undefined) }
   })
   const send = (worker: (typeof workers)[number], step: () => Promise<JobResult[]>): Promise<JobResult[]> => {
     worker.queued++

@@ -6,7 +6,11 @@ interface Host {
   listFiles(folder: string, base: string): string[]
 }
 
+interface Text {
+  toString(): string
+}
+
 declare const asc: {
-  main(args: string[], host: Host): Promise<{ error: Error | null; stdout: object; stderr: object }>
+  main(args: string[], host: Host): Promise<{ error: Error | null; stdout: Text; stderr: Text }>
 }
 export default asc

@@ -56,7 +56,7 @@ export async function checkPacks(ctx: PackCheckContext, packs: Iterable<ListedPa
 
 interface Verifier {
   readonly width: number
-  verify(job: PackJob): Promise<PackFindings>
+  readonly verify: (job: PackJob) => Promise<PackFindings>
   close(): Promise<void>
 }
 

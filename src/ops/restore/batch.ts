@@ -165,7 +165,7 @@ export function fileRow(table: FileTable, i: number): FileRow {
   return {
     id: n[at]!,
     dirFd: n[at + 1]!,
-    name: table.names.subarray(i === 0 ? 0 : n[at - FILE_WIDTH + 3]!, n[at + 3]!),
+    name: table.names.subarray(i === 0 ? 0 : n[at - FILE_WIDTH + 3]!, n[at + 3]),
     replace: (n[at + 2]! & REPLACE) !== 0,
     inherits: (n[at + 2]! & INHERITS) !== 0,
     size: n[at + 9]!,
