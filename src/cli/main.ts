@@ -3,10 +3,11 @@ import { ExitCode as StricliExit, run } from '@stricli/core'
 import { systemClock } from '../base/clock.ts'
 import { BackupError } from '../base/errors.ts'
 import { app } from './app.ts'
-import { guarded } from './command.ts'
+import { guarded, reportFailure } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import type { Context } from './context.ts'
 import { EXIT } from './exit-codes.ts'
+import { describeFailure } from './failure.ts'
 import { splitGlobalFlags, type GlobalOptions, type SplitArguments } from './global-flags.ts'
 import { nativeArguments } from './native-text.ts'
 import { Output } from './output.ts'
@@ -25,6 +26,8 @@ async function main(args: readonly string[]): Promise<void> {
     return
   }
   const context = contextFor(split.globals)
+  // What nobody waits for cannot be caught anywhere else; it is a bug, and is shown as one.
+  process.on('uncaughtException', (error) => process.exit(reportFailure(context, describeFailure(error))))
   await run(app, split.rest, context)
   process.exitCode = await finish(context, split.rest)
 }

@@ -23,6 +23,8 @@ export class Reporter {
 
   constructor(sink: Sink, output: Output, globals: GlobalOptions, clock: Clock, terminalType: string | undefined) {
     this.#sink = sink
+    // Nobody reads what is said (`2>&1 | head`): that is no reason to stop a backup.
+    sink.on('error', () => {})
     this.#output = output
     this.#globals = globals
     this.#clock = clock

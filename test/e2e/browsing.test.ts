@@ -165,6 +165,15 @@ test('a reader that goes away ends a listing quietly', () => {
   assert.match(stdout, /\n(141|0)\n$/)
 })
 
+test('a backup goes on when nobody reads what it says', () => {
+  writeFileSync(join(source, 'more'), Buffer.alloc(100_000, 3))
+  const { stdout } = program.shell(
+    `{ "$HOLDFAST" backup -v '${source}' --reread; echo "code $?" > '${folder}/code'; } 2>&1 | true; cat '${folder}/code'`,
+  )
+  assert.match(stdout, /code (0|141)\n$/)
+  assert.equal(lines('ls', 'latest:data/more').length, 1)
+})
+
 test('quiet means the result alone, verbose means each file', () => {
   writeFileSync(join(source, 'another'), 'x')
   const quiet = program.run('backup', source, '--quiet')
