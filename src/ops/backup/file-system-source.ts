@@ -2,9 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
-import { AT_FDCWD } from '../../posix/constants.ts'
-import { statAt } from '../../posix/stat.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import { lookAgain } from '../../source/look-again.ts'
 import { TreeWalker } from '../../source/walk.ts'
 import type { SourceProblem } from '../../source/problems.ts'
 import type { WalkedDirectory } from '../../source/walked-directory.ts'
@@ -26,11 +25,12 @@ export interface FileSystemSourceOptions {
 }
 
 export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
+  const paths = opts.sources.map(({ path }) => path)
   return {
-    paths: opts.sources.map(({ path }) => path),
+    paths,
     walk: (scan, report, check) => walk(opts, scan, report, check),
     compare: opts.compare,
-    restat: (path) => statAt(AT_FDCWD, path),
+    restat: (path) => lookAgain(path, paths),
   }
 }
 

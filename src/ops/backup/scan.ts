@@ -13,7 +13,7 @@ import type { TreeBuilder } from '../../repo/tree-builder.ts'
 import { FileBatcher } from './batch.ts'
 import type { Verdict } from '../../source/change-detection.ts'
 import type { RawXattr } from '../../source/attributes.ts'
-import { REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
+import { heldStill, REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
 import { describes, makeEntry, sameContent } from './entries.ts'
 import type { EntryExtras } from './entries.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
@@ -229,8 +229,25 @@ export class Scan {
       report.trouble(path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
       return slot.settle(makeEntry(name, stat, { trouble: [TROUBLE.content] }, keys.split))
     }
+    // Another file than the walk saw: right if it has taken that one's place. A folder on the way may have become a
+    // symlink instead, and then what was read is not what belongs here.
+    if (!isSameFile(stat, file.stat)) {
+      try {
+        if (!isSameFile(stat, this.#opts.restat(path)))
+          throw new BackupError('io', 'was replaced while it was read', displayText(path))
+      } catch (cause) {
+        return this.#lost(file, cause)
+      }
+    }
     const content = outcome.content.kind === 'extents' ? builder.content(outcome.content.extents) : outcome.content
     this.#settleFile(file, stat, content, extra)
+  }
+
+  /** A file that was there and cannot be looked at again. */
+  #lost(file: PendingFile, cause: unknown): void {
+    const code = codeOf(cause)
+    const status = code === 'not-found' ? ('vanished' as const) : ('failed' as const)
+    this.#fileRead(file, { status }, { index: 0, error: { code, message: String(cause) } })
   }
 
   async #largeFile(file: PendingFile): Promise<void> {
@@ -255,8 +272,7 @@ export class Scan {
           if (stat.kind !== 'file')
             throw new BackupError('io', `was a file and is now a ${stat.kind}`, displayText(path))
         } catch (cause) {
-          const status = codeOf(cause) === 'not-found' ? ('vanished' as const) : ('failed' as const)
-          return this.#fileRead(file, { status }, { index: 0, error: { code: codeOf(cause), message: String(cause) } })
+          return this.#lost(file, cause)
         }
         continue
       }
@@ -315,6 +331,11 @@ export class Scan {
       then({ target, flags, trouble, xattrs: keptAttributes(sorted, values!) })
     })
   }
+}
+
+/** Some file systems number a file anew at each look; nobody can give another file the same ctime, though. */
+function isSameFile(a: FileStat, b: FileStat): boolean {
+  return (a.ino === b.ino && a.dev === b.dev) || heldStill(a, b)
 }
 
 const TROUBLE_TEXTS: Readonly<Record<number, string>> = {

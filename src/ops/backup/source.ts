@@ -13,5 +13,6 @@ export interface BackupSource {
   walk(scan: Scan, report: BackupReport, check: () => void): Promise<void>
   /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
   compare(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec): Verdict
+  /** Looks at a path again, on the way that the walk took: never through a symlink. */
   restat(path: Uint8Array): FileStat
 }
