@@ -192,8 +192,13 @@ export class BlobIndex {
   /** Records where a blob lies; keeps the place it has if it was placed before. Owner only. */
   place(locs: Uint8Array, at: number, block: number, offset: number, length: number): void {
     this.#load(locs, at)
+    const last = this.#tables.at(-1)!
     for (const table of this.#tables) {
-      const entry = table.find(this.#loc)
+      // One probe decides and inserts: an index of a million blobs is loaded through here.
+      const found = table === last ? table.insert(this.#loc, block, offset, length) : -table.find(this.#loc) - 1
+      if (found === TABLE_FULL) break
+      if (found >= 0 && table === last) return
+      const entry = -found - 1
       if (entry < 0) continue
       if (table.placeOf(entry).block === BLOCK_PENDING) table.place(entry, block, offset, length)
       return

@@ -6,7 +6,7 @@ import { BLOB_TYPES } from './blob-keys.ts'
 import type { BlobKeys, BlobType } from './blob-keys.ts'
 
 /** Plaintext at which a bundle is closed. Larger bundles compress better, smaller ones make single files cheaper to read. */
-const BUNDLE_TARGET = 1024 * 1024
+const BUNDLE_TARGET = 2 * 1024 * 1024
 /** A pack holds some bundles at least, however small it is. */
 const BUNDLES_PER_PACK = 8
 const REF_SIZE = 32

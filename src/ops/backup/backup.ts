@@ -63,7 +63,7 @@ export interface BackupResult {
   readonly durationMs: number
 }
 
-export const DEFAULT_COMPRESSION = 2
+export const DEFAULT_COMPRESSION = 3
 
 /** How often a backup begins anew after it was fenced: each time somebody has to take it for dead while it runs. */
 const FENCED_MAX = 3
