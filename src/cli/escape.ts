@@ -6,7 +6,7 @@ import { textOfBytes } from './native-text.ts'
 // Control characters (C0, DEL, C1), line and paragraph separators, marks and overrides of the reading direction,
 // invisible characters that can make two names look the same, interlinear marks, tags, and lone surrogates (which
 // stand for bytes that are no UTF-8). Joiners (U+200C, U+200D) stay: Persian words and emoji are written with them.
-const UNSAFE =
+export const UNSAFE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
 
 /** A name on one line, safe to show and unambiguous: a backslash that is part of the name is doubled. */

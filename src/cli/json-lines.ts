@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import { asBuffer, displayText, toHex } from '../base/bytes.ts'
 import type { Timespec } from '../base/time.ts'
+import { UNSAFE } from './escape.ts'
 import { formatUtcTime } from './units.ts'
 
 export const JSON_VERSION = 1
@@ -17,9 +18,21 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue }
 export type JsonRecord = { readonly type: string } & { readonly [key: string]: JsonValue }
 
-/** A line of output with its line feed. Fields that are undefined are left out. */
+/**
+ * A line of output with its line feed. Fields that are undefined are left out. What a terminal would obey is written as
+ * JSON's own escapes: to whoever parses the line it is the same text.
+ */
 export function toJsonLine(record: JsonRecord): string {
-  return `${JSON.stringify({ v: JSON_VERSION, ...record })}\n`
+  const json = JSON.stringify({ v: JSON_VERSION, ...record })
+  return `${json.replace(UNSAFE, unicodeEscapes)}\n`
+}
+
+function unicodeEscapes(character: string): string {
+  let escapes = ''
+  for (let at = 0; at < character.length; at++) {
+    escapes += `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
+  }
+  return escapes
 }
 
 /**
