@@ -25,7 +25,7 @@ export function printBackup(context: Context, result: BackupResult, place: Backu
   if (globals.quiet) return
   const { stats } = body
   out.line(
-    `  ${counted(stats.files, 'file')} (${formatSize(stats.bytes)}) in ${counted(stats.directories, 'folder')}: ${fileCounts(result)}`,
+    `  ${counted(stats.files, 'file')} (${formatSize(stats.bytes)}) in ${counted(stats.directories, 'folder')}${fileCounts(result)}`,
   )
   const rate = durationMs < 1000 ? '' : `, ${formatSize(stats.bytes / (durationMs / 1000))}/s`
   out.line(
@@ -47,12 +47,8 @@ function fileCounts({ body: { stats } }: BackupResult): string {
     [stats.changedFiles, 'changed'],
     [stats.unchangedFiles, 'unchanged'],
   ]
-  return (
-    counts
-      .filter(([count]) => count > 0)
-      .map(([count, what]) => `${formatCount(count)} ${what}`)
-      .join(', ') || 'none'
-  )
+  const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`)
+  return told.length === 0 ? '' : `: ${told.join(', ')}`
 }
 
 /** A command that can be pasted; it names the repository only if this run had to. */

@@ -2,6 +2,7 @@
 // `holdfast ls latest --json`), so they are taken out of the arguments before the command's own parser sees them.
 // After `--` everything is an argument. A value that begins with a dash is written `--flag=-value`.
 import { BackupError } from '../base/errors.ts'
+import { plainPath } from './native-text.ts'
 
 export interface GlobalFlag {
   readonly name: string
@@ -129,12 +130,13 @@ function takeCluster(argument: string, values: Map<string, string | true>): stri
 
 function optionsOf(values: ReadonlyMap<string, string | true>): GlobalOptions {
   const text = (name: string) => values.get(name) as string | undefined
+  const path = (name: string) => (text(name) === undefined ? undefined : plainPath(text(name)!))
   const given: [string, string | undefined][] = [
-    ['repo', text('repo')],
-    ['keyFile', text('key-file')],
-    ['passwordFile', text('password-file')],
+    ['repo', path('repo')],
+    ['keyFile', path('key-file')],
+    ['passwordFile', path('password-file')],
     ['passwordCommand', text('password-command')],
-    ['config', text('config')],
+    ['config', path('config')],
   ]
   const options = {
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),

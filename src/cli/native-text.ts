@@ -2,7 +2,8 @@
 // (source/path-text.ts): a byte that is not part of valid UTF-8 is the lone surrogate U+DC00 + byte. Arguments and names
 // are such text within the command line; only escape.ts and json-lines.ts let it out.
 import { readFileSync, readlinkSync } from 'node:fs'
-import { utf8 } from '../base/bytes.ts'
+import { displayText, utf8 } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
 import { textOfBytes } from '../source/path-text.ts'
 
 export { textOfBytes }
@@ -48,6 +49,22 @@ function readOwnCommandLine(): Uint8Array[] | null {
     from = end + 1
   }
   return parts
+}
+
+/**
+ * The argument itself when the system can be asked for it by text; sources may have any name, but the repository, the
+ * target and files of secrets have to be UTF-8. Throws `unsupported`.
+ */
+export function plainPath(text: string): string {
+  if (!LONE_BYTE.test(text)) return text
+  throw new BackupError(
+    'unsupported',
+    'only what is backed up may have a name that is no UTF-8',
+    displayText(bytesOfText(text)),
+    {
+      hint: 'go into the folder and name it `.`',
+    },
+  )
 }
 
 /** The working folder as text without loss; Node's own replaces bytes that are not UTF-8. */

@@ -112,6 +112,13 @@ test('a file is printed as it was in the snapshot that is asked for', () => {
   assert.equal(program.run('cat', 'latest:data/nothing').status, 6)
 })
 
+test('a name that is no UTF-8 can be typed like any other', () => {
+  assert.equal(program.shell(`"$HOLDFAST" cat $'latest:data/caf\\xe9.txt'`).stdout, 'latin 1')
+  assert.match(program.shell(`"$HOLDFAST" find $'*\\xe9*'`).stdout, /\/data\/caf\\xe9\.txt /)
+  const refused = program.shell(`"$HOLDFAST" restore latest --target $'/tmp/\\xe9'`)
+  assert.equal(refused.status, 10)
+})
+
 test('differences are marked for people and typed for programs', () => {
   const text = program.expect(0, 'diff', '--metadata', ids[0]!.slice(0, 8), 'latest')
   const shown = text.split('\n').filter((line) => /^[-+MUT] /.test(line))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { commands } from '../../src/cli/app.ts'
-import { flagParts } from '../../src/cli/command-parts.ts'
+import { flagParts, globalFlagParts } from '../../src/cli/command-parts.ts'
 import { manPages } from '../../src/cli/man.ts'
 import { VERSION } from '../../src/cli/version.ts'
 import { requireCommand } from '../support/requirements.ts'
@@ -18,6 +18,22 @@ test('every command has a page that names all its flags and examples', () => {
     for (const { name } of flagParts(parameters))
       assert(page.roff.includes(`\\-\\-${name.replaceAll('-', '\\-')}`), name)
     assert.equal(page.roff.split('\n').filter((line) => line === '.nf').length, words.examples.length)
+  }
+})
+
+test('every example uses flags that exist', () => {
+  const globals = globalFlagParts()
+  for (const { words, parameters } of commands) {
+    assert(words.examples.length > 0, words.name)
+    for (const { command } of words.examples) {
+      const own = command.split(/[|;&]|<\(/).find((part) => part.includes(`holdfast ${words.name}`))
+      assert(own !== undefined, command)
+      const unquoted = own.replaceAll(/'[^']*'|"[^"]*"/g, '')
+      for (const [, long, short] of unquoted.matchAll(/ (?:--([a-z-]+)|-([a-zA-Z]))\b/g)) {
+        const known = [...globals, ...flagParts(parameters)].some(({ name, alias }) => name === long || alias === short)
+        assert(known, `${command}: ${long ?? short}`)
+      }
+    }
   }
 })
 

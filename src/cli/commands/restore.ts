@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { BackupError } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
+import { plainPath } from '../native-text.ts'
 import { oneOf, parseSnapshotPath, text, texts, yes, type SnapshotPath } from '../flags.ts'
 
 type RestoreFlags = {
@@ -103,7 +104,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
           repo: repository,
           root: chosen.body.root,
           ...(wanted.length === 0 ? {} : { path: wanted }),
-          target,
+          target: plainPath(target),
           ...(filter === undefined ? {} : { filter }),
           metadata: {
             owner: !flags.noOwner,
