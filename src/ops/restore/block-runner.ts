@@ -24,6 +24,8 @@ export interface BlockRunnerContext {
   readonly running: RunningSteps
   readonly directories: OpenDirectories
   readonly report: Report
+  /** Throws when the operator has stopped the restore. */
+  readonly checkStopped: () => void
 }
 
 const NO_PIECES = new Float64Array()
@@ -37,7 +39,10 @@ export class BlockRunner implements WorkSink {
   }
 
   async blocks(work: readonly BlockWork[]): Promise<void> {
-    for (const range of planReads(work)) await this.#ctx.running.start(() => this.#runRange(range))
+    for (const range of planReads(work)) {
+      this.#ctx.checkStopped()
+      await this.#ctx.running.start(() => this.#runRange(range))
+    }
   }
 
   async inline({ files, parts, bytes }: InlineWork): Promise<void> {

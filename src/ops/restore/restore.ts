@@ -89,7 +89,8 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
   const unfinished = new Set<OpenFile>()
   const running = new RunningSteps(executor.width + READ_AHEAD)
   let id = 0
-  const shared = { reader: repo, report, classes, directories, executor, running, umask: mask }
+  const stopped = () => checkStopped(opts.signal, opts.target)
+  const shared = { reader: repo, report, classes, directories, executor, running, umask: mask, checkStopped: stopped }
   const plan = new ContentPlan(repo, opts.sparse ?? 'recorded', { ...shared, unfinished }, new BlockRunner(shared))
   const ctx: RestoreContext = {
     ...shared,
@@ -103,7 +104,6 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
     links: new LinkGroups(),
     attributesOf: wantedAttributes(repo, ownerMap(opts.numericOwner ?? false)),
     nextId: () => id++,
-    checkStopped: () => checkStopped(opts.signal, opts.target),
   }
   const maker = new DirectoryMaker(ctx)
   const root = new DirectoryNode(undefined, prefix, maker.finish)

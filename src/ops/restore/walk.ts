@@ -1,6 +1,6 @@
 // Walks the tree of a snapshot in the order of its names and starts what each entry needs. Names are checked here again,
 // whatever has checked them before: this is the last place before the file system.
-import { compareBytes, displayText } from '../../base/bytes.ts'
+import { compareBytes } from '../../base/bytes.ts'
 import { BackupError, errnoOf } from '../../base/errors.ts'
 import { nameFlaw, TROUBLE } from '../../format/entry-model.ts'
 import type { Entry } from '../../format/entry-model.ts'
@@ -134,8 +134,8 @@ export class TreeWalk {
       report.troubleOf(node.path, 'not-found', 'not all that was in it could be listed when it was backed up')
     }
     if (entry.subtree === undefined) return
+    if (depth > DEPTH_MAX) return report.troubleOf(node.path, 'corrupt', 'the tree is too deep')
     try {
-      if (depth > DEPTH_MAX) throw new BackupError('corrupt', 'the tree is too deep', displayText(node.path))
       await this.#node(node, entry.subtree.ref, depth, { name: undefined })
     } catch (cause) {
       if (cause instanceof Unusable && cause.directory === node) report.trouble(node.path, node.unusable)
