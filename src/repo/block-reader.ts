@@ -38,7 +38,7 @@ export class BlockReader {
   /** The bytes of a blob, compared with its ref: a view of the block, so copy what has to live long. */
   async blob(type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
     const location = this.locate(ref)
-    if (location === undefined) throw missing(type, ref)
+    if (location === undefined) throw missing(type, ref, this.#index.damaged)
     const plain = this.#cache.get(location.block.number) ?? (await this.block(location.block))
     const bytes = plain.subarray(location.offset, location.offset + location.length)
     this.verify(type, bytes, ref, location.block.pack.objectName)
@@ -92,9 +92,11 @@ export class BlockReader {
   }
 }
 
-function missing(type: BlobType, ref: Uint8Array): BackupError {
+function missing(type: BlobType, ref: Uint8Array, damaged: readonly BackupError[]): BackupError {
   const shown = Buffer.from(ref.subarray(0, 8)).toString('hex')
-  return new BackupError('corrupt', `a ${type} blob is in no pack that the index names`, `blob ${shown}`, {
+  const where = damaged.length === 0 ? '' : `, and ${damaged.length} segments of it are damaged`
+  return new BackupError('corrupt', `a ${type} blob is in no pack that the index names${where}`, `blob ${shown}`, {
+    cause: damaged[0],
     hint: 'run `holdfast check` to learn what is missing and which snapshots need it',
   })
 }

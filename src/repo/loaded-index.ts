@@ -1,6 +1,7 @@
 // The index as a client holds it: which packs there are, which blocks are in them, and where each blob lies. It is a
 // cache of the packs' directories and never evidence that something may be deleted.
 import { toHex } from '../base/bytes.ts'
+import type { BackupError } from '../base/errors.ts'
 import { LOCATOR_SIZE } from '../format/block-table.ts'
 import type { DirectoryBlock } from '../format/block-table.ts'
 import { HEADER_SIZE } from '../format/object-header.ts'
@@ -49,6 +50,8 @@ const BLOCK_WIDTH = 6
 export class LoadedIndex {
   readonly blobs: BlobIndex
   readonly packs: PackRecord[] = []
+  /** Segments that could not be used: what only they name is stored again by a backup, and missing to a reader. */
+  readonly damaged: BackupError[] = []
   readonly #packNumbers = new Map<string, number>()
   readonly #sids: Uint8Array[] = []
   readonly #sidNumbers = new Map<string, number>()

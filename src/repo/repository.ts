@@ -92,7 +92,10 @@ export class Repository {
     this.#reader = new BlockReader(this.store, index, this.blobKeys, (sid, kind) => this.sessionKeys.sealer(sid, kind))
   }
 
-  /** Every index segment, without the packs named in `condemned`. */
+  /**
+   * Every index segment, without the packs named in `condemned`. What a damaged segment named counts as not stored
+   * (LoadedIndex.damaged): one bad object must not stand in the way of everything else.
+   */
   async readIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -116,7 +119,12 @@ export class Repository {
     // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
     for (let at = 0; at < names.length; at += INDEX_READS) {
       const part = names.slice(at, at + INDEX_READS)
-      for (const segment of await Promise.all(part.map((name) => this.#readSegment(name)))) {
+      const read = await Promise.all(part.map((name) => this.#readSegment(name).catch(damageOf)))
+      for (const segment of read) {
+        if (segment instanceof BackupError) {
+          index.damaged.push(segment)
+          continue
+        }
         for (const pack of segment.packs) {
           if (!condemned.has(packName(pack.kind, pack.hash))) index.addPack(pack, segment.sessions)
         }
@@ -217,6 +225,12 @@ export class Repository {
     if (this.#reader === undefined) throw new Error('loadIndex() comes before blobs are read')
     return this.#reader
   }
+}
+
+/** The error if it is damage; anything else says nothing about the object and is thrown. */
+function damageOf(error: unknown): BackupError {
+  if (error instanceof BackupError && (error.code === 'corrupt' || error.code === 'limit')) return error
+  throw error
 }
 
 /** Bytes of a segment for each blob, a little less than it takes: to size the table before it is read. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
+import { NO_FAULTS } from '../../src/store/faults.ts'
 import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import type { RunOptions } from './backup-world.ts'
@@ -32,6 +33,12 @@ test('power loss after some writes of a backup of any tree leaves each listed sn
     await world.backupWell(client)
     await world.verify()
     await world.checkOrder()
+  })
+})
+
+test('what a store that is not atomic leaves of a backup at a crash stands in the way of none', async () => {
+  await forEachSeed(FILE, 3, async (seed) => {
+    await dieAtEveryStep(await newWorld(seed), { faults: { ...NO_FAULTS, torn: true } }, { torn: true })
   })
 })
 
@@ -126,13 +133,14 @@ async function newWorld(seed: number): Promise<BackupWorld> {
 async function dieAtEveryStep(
   world: BackupWorld,
   opts: RunOptions,
-  { order = true }: { readonly order?: boolean } = {},
+  { order = true, torn = false }: { readonly order?: boolean; readonly torn?: boolean } = {},
 ): Promise<void> {
   for (let step = 0, finished = false; !finished; step++) {
     const branch = await world.fork(step)
     const client = branch.clients[0]!
     const { outcome } = await branch.backup(client, { ...opts, crashAfter: step })
     finished = outcome.kind === 'success'
+    if (torn) await branch.removeDamagedSnapshots()
     await branch.verify()
     await branch.backupWell(client)
     await branch.verify()

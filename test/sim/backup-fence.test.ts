@@ -122,9 +122,9 @@ interface Mistakes {
 async function backupsBesidePruner(seed: number, { wrap, pruner = {} }: Mistakes = {}): Promise<Run[]> {
   const world = await BackupWorld.create(seed)
   const { rng, clock } = world.sim
-  for (const name of ['ant', 'bee']) {
-    await world.backupWell(world.addClient(name, SMALL_TREE))
-  }
+  for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
+  if (chance(rng, 0.5)) world.cloneTrees()
+  for (const client of world.clients) await world.backupWell(client)
   const runs: Run[] = []
   const backUp = async (client: (typeof world.clients)[number]) => {
     for (let round = 0; round < 2; round++) {

@@ -1,7 +1,7 @@
 // A world in which backups run: one store that fails by seed, clients with trees of their own, and virtual time. It knows
 // what each run was to save, so it can tell for every snapshot whether it holds just that.
 import { assert } from '../../src/base/assert.ts'
-import { BackupError } from '../../src/base/errors.ts'
+import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { seededRng } from '../../src/base/random.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
@@ -14,7 +14,7 @@ import type { Repository } from '../../src/repo/repository.ts'
 import type { SnapshotInfo } from '../../src/repo/snapshot-catalog.ts'
 import { isCrash } from '../../src/store/faulty-store.ts'
 import type { FaultyStore } from '../../src/store/faulty-store.ts'
-import { NO_FAULTS } from '../../src/store/faults.ts'
+import { chance, NO_FAULTS } from '../../src/store/faults.ts'
 import type { Faults } from '../../src/store/faults.ts'
 import { RetryingStore } from '../../src/store/retrying-store.ts'
 import { listAll } from '../../src/store/store.ts'
@@ -41,7 +41,7 @@ const PACK_SIZE_CROWDED = 512 * 1024
 /** A machine that backs up. */
 export interface Client {
   readonly name: string
-  readonly tree: SourceTree
+  tree: SourceTree
   /** What it keeps on its own disk. */
   state: LocalState
 }
@@ -70,6 +70,8 @@ export interface RunOptions {
   readonly faults?: Faults
   /** Operation of the store in which the process dies, counted from 0. */
   readonly crashAfter?: number
+  /** The process dies after so much virtual time, also between an effect and its acknowledgement. */
+  readonly killAfterMs?: number
   /** Tries again what failed, as the product does with stores that are far away. */
   readonly retries?: boolean
   readonly workers?: number
@@ -102,6 +104,8 @@ export class BackupWorld {
     const clients = names.map((name) => ({ name, traits: someTraits(rng) }))
     const world = await BackupWorld.create(seed, { crowded: clients.some(({ traits }) => traits.crowd > 0) })
     for (const { name, traits } of clients) world.addClient(name, traits)
+    // Machines that look alike: what one has stored the other finds.
+    if (chance(rng, 0.5)) world.cloneTrees()
     return world
   }
 
@@ -139,6 +143,11 @@ export class BackupWorld {
     return client
   }
 
+  /** Gives every client a tree that begins as the first one's. */
+  cloneTrees(): void {
+    for (const client of this.clients.slice(1)) client.tree = this.clients[0]!.tree.fork(this.sim.clock)
+  }
+
   /** Runs a backup to its end, whatever that is; throws when it is one that no backup may have. */
   async backup(client: Client, opts: RunOptions = {}): Promise<Run> {
     const run = this.newRun(client)
@@ -166,6 +175,7 @@ export class BackupWorld {
     const { store, recorded } = this.sim.process(run.actor)
     store.faults = opts.faults ?? NO_FAULTS
     if (opts.crashAfter !== undefined) store.crashAfter(opts.crashAfter)
+    if (opts.killAfterMs !== undefined) void this.sim.sleep(opts.killAfterMs).then(() => store.crash())
     try {
       const result = await this.#runBackup(client, run, recorded, opts)
       assert(!store.crashed, `${run.actor} reports success after its process died`)
@@ -220,6 +230,23 @@ export class BackupWorld {
       if (outcome.kind !== 'success' || this.forgotten.has(outcome.result.snapshot.id)) continue
       const own = listed.find(({ id }) => id === outcome.result.snapshot.id)
       assert(own?.confirmed === true, `${actor} reported success and has a snapshot that is confirmed`)
+    }
+  }
+
+  /** Removes snapshots that cannot be read, as an operator does; none of them may be one that was reported as saved. */
+  async removeDamagedSnapshots(): Promise<void> {
+    const { catalog } = await this.openForReading()
+    for (const listed of await catalog.list()) {
+      try {
+        await catalog.open(listed)
+      } catch (error) {
+        if (codeOf(error) !== 'corrupt') throw error
+        const run = this.runs.find(
+          ({ outcome }) => outcome.kind === 'success' && outcome.result.snapshot.id === listed.id,
+        )
+        assert(run === undefined, `${run?.actor} reported success, and its snapshot is damaged: ${error}`)
+        await this.sim.objects.delete(listed.objectName)
+      }
     }
   }
 

@@ -97,6 +97,9 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   try {
     const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
     repo.useIndex(session.index)
+    for (const { code, message } of session.index.damaged) {
+      opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
+    }
     executor.indexGrew(session.index.blobs.handle)
     try {
       return await backUpIn(session, opts, { executor, writer, started, began })
