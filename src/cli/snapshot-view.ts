@@ -1,8 +1,11 @@
 // How snapshots look: a row for people, an object for programs; and which ones a command's flags choose.
 import { toHex } from '../base/bytes.ts'
 import { filterSnapshots, type SnapshotFilter } from '../ops/snapshot-filter.ts'
-import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { SnapshotCatalog, SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+import { describeFailure } from './failure.ts'
 import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
 import { bytesOfText } from './native-text.ts'
 import type { Column } from './table.ts'
@@ -28,16 +31,32 @@ export interface SnapshotChoice {
 
 /** What choosing asks of a repository. */
 export interface SnapshotSource {
-  snapshots(): Promise<SnapshotInfo[]>
+  readonly catalog: Pick<SnapshotCatalog, 'readable'>
   findSnapshot(spec: string): Promise<SnapshotInfo>
 }
 
-/** The snapshots that flags choose, the oldest first. Throws `not-found` for one that is named and not there. */
-export async function chosenSnapshots(repository: SnapshotSource, choice: SnapshotChoice): Promise<SnapshotInfo[]> {
+export interface ChosenSnapshots {
+  /** The oldest first. */
+  readonly snapshots: readonly SnapshotInfo[]
+  /** Not 0 when some snapshot cannot be read; each was told. */
+  readonly exitCode: ExitCode
+}
+
+/** The snapshots that flags choose. Throws `not-found` for one that is named and not there. */
+export async function chosenSnapshots(
+  { reporter }: Context,
+  repository: SnapshotSource,
+  choice: SnapshotChoice,
+): Promise<ChosenSnapshots> {
   const { host, tag, source, last, snapshot: named } = choice
   const filter: SnapshotFilter = { host, tags: tag, source: source === undefined ? undefined : bytesOfText(source) }
-  const all =
-    named === undefined || named.length === 0 ? await repository.snapshots() : await findAll(repository, named)
+  const { snapshots: all, problems } =
+    named === undefined || named.length === 0
+      ? await repository.catalog.readable()
+      : { snapshots: await findAll(repository, named), problems: [] }
+  for (const problem of problems) {
+    reporter.onEvent({ type: 'error', code: problem.code, message: describeFailure(problem).links.join(', because ') })
+  }
   const kept = new Set(
     filterSnapshots(
       all.map(({ body }) => body),
@@ -45,7 +64,8 @@ export async function chosenSnapshots(repository: SnapshotSource, choice: Snapsh
     ),
   )
   const chosen = all.filter(({ body }) => kept.has(body))
-  return last === undefined ? chosen : chosen.slice(-last)
+  const exitCode = problems[0] === undefined ? EXIT.ok : exitCodeOf(problems[0].code)
+  return { snapshots: last === undefined ? chosen : chosen.slice(-last), exitCode }
 }
 
 async function findAll(repository: SnapshotSource, specs: readonly string[]): Promise<SnapshotInfo[]> {

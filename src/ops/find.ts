@@ -1,6 +1,7 @@
 // Looks for files in many snapshots at once. Snapshots share most of their trees, so what was found below a directory is
 // remembered by its reference: the second snapshot costs only what changed.
 import { toHex } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
 import type { Entry } from '../format/entry-model.ts'
 import type { BlobRef } from '../format/extent.ts'
 import { isLeaf } from '../format/tree-node.ts'
@@ -21,6 +22,8 @@ export interface FindOptions<S> {
   readonly rootOf: (snapshot: S) => BlobRef
   readonly matches: (path: Uint8Array, entry: Entry) => boolean
   readonly signal?: AbortSignal
+  /** Told of a snapshot with a damaged tree, which is passed over; without it damage throws. */
+  readonly onProblem?: (snapshot: S, problem: BackupError) => void
   /** Called after each snapshot with the number of those that are done. */
   readonly onSnapshot?: (done: number) => void
 }
@@ -35,13 +38,20 @@ const REMEMBERED_MAX = 200_000
 
 /** Every version of every match, by path, then in the order of snapshots. Throws `corrupt`, `interrupted`. */
 export async function findInSnapshots<S>(options: FindOptions<S>): Promise<FoundVersion<S>[]> {
-  const { snapshots, rootOf, signal, onSnapshot } = options
+  const { snapshots, rootOf, signal, onProblem, onSnapshot } = options
   const finder = new Finder(options.reader, options.matches, signal)
   const versions = new Map<string, FoundVersion<S>[]>()
-  for (const [at, snapshot] of snapshots.entries()) {
-    for (const match of await finder.below(new Uint8Array(), rootOf(snapshot), true)) {
-      addVersion(versions, match, snapshot)
+  const matchesIn = async (snapshot: S): Promise<readonly Match[]> => {
+    try {
+      return await finder.below(new Uint8Array(), rootOf(snapshot), true)
+    } catch (error) {
+      if (onProblem === undefined || !(error instanceof BackupError) || error.code !== 'corrupt') throw error
+      onProblem(snapshot, error)
+      return []
     }
+  }
+  for (const [at, snapshot] of snapshots.entries()) {
+    for (const match of await matchesIn(snapshot)) addVersion(versions, match, snapshot)
     onSnapshot?.(at + 1)
   }
   return [...versions].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).flatMap(([, found]) => found)

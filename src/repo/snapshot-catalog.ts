@@ -68,15 +68,27 @@ export class SnapshotCatalog {
 
   /** All snapshots, oldest first by the time they began. Throws at the first that is damaged; see `check`. */
   async all(): Promise<SnapshotInfo[]> {
-    const listed = await this.list()
-    const opened = await this.#openAll(listed)
-    return opened.toSorted((a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || a.seq - b.seq)
+    return inOrder(await this.#openAll(await this.list()))
+  }
+
+  /** The snapshots that can be read, oldest first, and what is the matter with each of the others. */
+  async readable(): Promise<{ readonly snapshots: SnapshotInfo[]; readonly problems: readonly BackupError[] }> {
+    const problems: BackupError[] = []
+    const opened = await this.#openAll(await this.list(), (problem) => problems.push(problem))
+    return { snapshots: inOrder(opened), problems }
   }
 
   /** `latest`, a whole id, or the first digits of one. `not-found` or, where several fit, `usage`. */
   async find(spec: string): Promise<SnapshotInfo> {
     if (spec === 'latest') {
-      const newest = (await this.all()).at(-1)
+      const { snapshots, problems } = await this.readable()
+      const problem = problems[0]
+      if (problem !== undefined) {
+        const what = 'which snapshot is the latest cannot be told, because one cannot be read'
+        const hint = 'name one by its id: `holdfast snapshots` lists those that can be read'
+        throw new BackupError(problem.code, what, problem.subject, { cause: problem, hint })
+      }
+      const newest = snapshots.at(-1)
       if (newest !== undefined) return newest
       throw new BackupError('not-found', 'the repository has no snapshots yet', this.#repo.store.location, {
         hint: 'make one with `holdfast backup DIR`',
@@ -107,13 +119,18 @@ export class SnapshotCatalog {
     return [...newest.values()].map(({ wid, seq, id }) => ({ wid: fromHex(wid)!, seq, hash: fromHex(id)! }))
   }
 
-  async #openAll(listed: readonly ListedSnapshot[]): Promise<SnapshotInfo[]> {
+  /** Without `onProblem` the first damaged one throws. */
+  async #openAll(
+    listed: readonly ListedSnapshot[],
+    onProblem?: (problem: BackupError) => void,
+  ): Promise<SnapshotInfo[]> {
     const { ended, open } = await this.#sessions()
     const infos: SnapshotInfo[] = []
     for (let at = 0; at < listed.length; at += READS) {
-      const opened = await Promise.all(listed.slice(at, at + READS).map((snapshot) => this.open(snapshot)))
+      const opening = listed.slice(at, at + READS).map((snapshot) => this.open(snapshot))
+      const opened = await Promise.all(opening.map((each) => each.catch((error) => passOver(error, onProblem))))
       for (const info of opened) {
-        if (info === undefined) continue // forgotten since it was listed
+        if (info === undefined) continue // damaged, or forgotten since it was listed
         const sid = toHex(info.sid)
         infos.push({ ...info, confirmed: ended.has(sid) || open.has(sid) })
       }
@@ -161,3 +178,15 @@ export class SnapshotCatalog {
     return { ended, open }
   }
 }
+
+function inOrder(snapshots: readonly SnapshotInfo[]): SnapshotInfo[] {
+  return snapshots.toSorted((a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || a.seq - b.seq)
+}
+
+/** Tells of what is the matter with one snapshot alone; throws everything else. */
+function passOver(error: unknown, onProblem: ((problem: BackupError) => void) | undefined): undefined {
+  if (onProblem === undefined || !(error instanceof BackupError) || !OF_ONE_SNAPSHOT.has(error.code)) throw error
+  onProblem(error)
+}
+
+const OF_ONE_SNAPSHOT: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit', 'wrong-key'])

@@ -199,6 +199,19 @@ test('looking through a second snapshot that is the same reads nothing', async (
   assert.equal(await count(10), await count(1))
 })
 
+test('a snapshot with a damaged tree is passed over by a search and told', async () => {
+  const trees = new MemoryTrees()
+  const [good, bad] = [trees.snapshot({ '/s': { f: '1' } }), trees.snapshot({ '/s': { f: '2' } })]
+  const reader = {
+    readNode: (ref: Uint8Array, root?: boolean) => trees.readNode(ref === bad ? new Uint8Array(32) : ref, root),
+  }
+  const problems: string[] = []
+  const options = { reader, snapshots: [bad, good], rootOf: (ref: Uint8Array) => ref, matches: () => true }
+  const versions = await findInSnapshots({ ...options, onProblem: (_snapshot, { code }) => problems.push(code) })
+  assert.deepEqual([versions.length, problems], [2, ['corrupt']])
+  await assert.rejects(findInSnapshots(options), hasCode('corrupt'))
+})
+
 test('the content of a file comes in order with its holes, and of nothing else', async () => {
   const trees = new MemoryTrees()
   const [hello, world] = [utf8('hello '), utf8('xxworldxx')]

@@ -1,8 +1,10 @@
 import type { EntryKind } from '../../format/entry-model.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
+import { exitCodeOf } from '../exit-codes.ts'
+import { describeFailure } from '../failure.ts'
 import { oneOf, parsed, text, texts, yes } from '../flags.ts'
-import { parseSize, parseWhen } from '../units.ts'
+import { counted, parseSize, parseWhen } from '../units.ts'
 
 const KINDS = [
   'file',
@@ -79,13 +81,20 @@ export const find = defineCommand<FindFlags, string[]>({
     ])
     const { out, reporter } = context
     const matches = entryMatcher(patterns, flags, globMatcher)
-    await withRepository(context, async (repository) => {
-      const snapshots = await chosenSnapshots(repository, flags)
+    return withRepository(context, async (repository) => {
+      const chosen = await chosenSnapshots(context, repository, flags)
+      const { snapshots } = chosen
+      let { exitCode } = chosen
       const versions = await findInSnapshots({
         reader: repository,
         snapshots: snapshots.toReversed(),
         rootOf: ({ body }) => body.root,
         matches,
+        onProblem: ({ id }, problem) => {
+          exitCode = exitCodeOf(problem.code)
+          const message = `snapshot ${shortId(id)}: ${describeFailure(problem).links.join(', because ')}`
+          reporter.onEvent({ type: 'error', code: problem.code, message })
+        },
         onSnapshot: (done) =>
           reporter.onEvent({
             type: 'progress',
@@ -101,7 +110,8 @@ export const find = defineCommand<FindFlags, string[]>({
         out.line(`${view.entryLine(path, entry, true)}  (${holders.length}x, ${shortId(holders[0]!.id)})`)
         out.record({ ...view.entryRecord('version', path, entry), snapshots: holders.map(({ id }) => id) })
       }
-      if (versions.length === 0) reporter.note(`nothing found in ${snapshots.length} snapshots`)
+      if (versions.length === 0) reporter.note(`nothing found in ${counted(snapshots.length, 'snapshot')}`)
+      return exitCode
     })
   },
 })

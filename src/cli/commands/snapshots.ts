@@ -35,11 +35,12 @@ export const snapshots = defineCommand<SnapshotsFlags>({
       import('../table.ts'),
     ])
     const { out, reporter } = context
-    await withOpenRepository(context, async (repository) => {
-      const chosen = await view.chosenSnapshots(repository, flags)
+    return withOpenRepository(context, async (repository) => {
+      const { snapshots: chosen, exitCode } = await view.chosenSnapshots(context, repository, flags)
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
       if (chosen.length === 0) reporter.note('no snapshots')
       else for (const line of tableLines(view.SNAPSHOT_COLUMNS, chosen.map(view.snapshotRow))) out.line(line)
+      return exitCode
     })
   },
 })
