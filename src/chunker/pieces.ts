@@ -7,7 +7,7 @@ import { firstZeroRun, possibleRunStart, zeroPages, ZERO_PAGE, ZERO_RUN_MIN } fr
  * How much content must be present for `next` to find a piece in any case. An arena holds at least this, better a few
  * times as much.
  */
-export function pieceWindow(kernel: Kernel): number {
+export function pieceWindow(kernel: Pick<Kernel, 'params'>): number {
   return kernel.params.max + ZERO_RUN_MIN + ZERO_PAGE
 }
 
@@ -23,10 +23,13 @@ export class PieceCutter {
     this.#kernel = kernel
   }
 
-  /** Begins new content. `position` is where it lies in its file, if not at the beginning: after a hole, say. */
-  begin(position = 0): void {
+  /**
+   * Begins new content. `position` is where it lies in its file, if not at the beginning: after a hole, say. `inZeros`: a
+   * run of zeros before it goes on there, whatever there is of it.
+   */
+  begin(position = 0, inZeros = false): void {
     this.#position = position
-    this.#inZeroRun = false
+    this.#inZeroRun = inZeros
     this.zeros = false
   }
 
@@ -35,14 +38,23 @@ export class PieceCutter {
     return this.#position
   }
 
+  /** Whether the last piece was zeros and the next may be more of them. */
+  get inZeros(): boolean {
+    return this.#inZeroRun
+  }
+
   /**
    * Length of the next piece. It begins at `offset` of the arena, where `length` bytes are present; `final` if the content
    * ends with them. 0: more bytes are needed, or there are none left. The pieces do not depend on how many bytes are
-   * present at which call.
+   * present at which call. A piece of zeros ends with the page in which `zerosMax` bytes are over, if not before.
    */
-  next(offset: number, length: number, final: boolean): number {
+  next(offset: number, length: number, final: boolean, zerosMax = Infinity): number {
     const piece = this.#inZeroRun ? this.#moreZeros(offset, length, final) : 0
-    const found = piece > 0 || this.#inZeroRun ? piece : this.#chunkOrRun(offset, length, final)
+    let found = piece > 0 || this.#inZeroRun ? piece : this.#chunkOrRun(offset, length, final)
+    if (this.zeros && found > zerosMax) {
+      found = Math.min(found, Math.ceil(zerosMax / ZERO_PAGE) * ZERO_PAGE)
+      this.#inZeroRun = true
+    }
     this.#position += found
     return found
   }

@@ -24,6 +24,7 @@ import { sameIdentity, unpackIdentity } from './jobs.ts'
 import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { readStably } from '../../source/stable-read.ts'
+import { LARGE_FROM } from './large-file.ts'
 import type { PassResult } from '../../source/stable-read.ts'
 import type { FileReader, OpenFile } from './file-reader.ts'
 
@@ -62,7 +63,7 @@ export class ChunkWorker {
   constructor(setup: WorkerSetup, reader: FileReader) {
     const { chunker, bundleTarget } = setup
     const bundleSize = bundleSizeFor(bundleTarget, chunker.min)
-    const windowSize = ContentCutter.windowSizeFor(chunker.max)
+    const windowSize = ContentCutter.windowSizeFor({ params: chunker })
     this.#kernel = createKernel({ arenaSize: bundleSize + windowSize, cdcKey: setup.keyCdc, params: chunker })
     this.#sink = new BlobSink({
       kernel: this.#kernel,
@@ -72,7 +73,7 @@ export class ChunkWorker {
       compression: setup.compression,
       bundleTarget,
     })
-    this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize, chunker.max)
+    this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize)
     this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)
     this.#metaKeys = ['data', 'tree', 'list'].map((type) => deriveKey(`holdfast 1 ref ${type}`, setup.keyId))
     this.#compression = setup.compression
@@ -127,9 +128,10 @@ export class ChunkWorker {
     try {
       file = this.#reader.open(path)
       const opened = file
-      const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) =>
-        this.#readContent(opened, bytesMax, stat.size === 0),
-      )
+      const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) => {
+        if (bytesMax > LARGE_FROM) throw new GrownFile(stat)
+        return this.#readContent(opened, bytesMax, stat.size === 0)
+      })
       const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
       const attributes = this.#attributes(file)
       const trouble = [...(done.trouble === undefined ? [] : [done.trouble]), ...(attributes.trouble ?? [])]
@@ -144,6 +146,10 @@ export class ChunkWorker {
       else columns.extents(done.value.extents ?? [])
       if (Object.keys(extra).length > 1) columns.extra(extra)
     } catch (cause) {
+      if (cause instanceof GrownFile) {
+        columns.grew()
+        return columns.extra({ index, stat: cause.stat })
+      }
       if (!isTroubleOfFile(cause)) throw cause
       const code = codeOf(cause)
       if (code === 'not-found') columns.vanished()
@@ -177,12 +183,13 @@ export class ChunkWorker {
       (offset, length) => this.#sink.add(offset, length),
     )
     this.#bytesRead += result.bytesRead
-    if (result.lastEnd === 0) return { bytes: 0, value: { inline: new Uint8Array(0) } }
-    return { bytes: result.lastEnd, value: { extents: result.extents } }
+    const bytes = result.last.position
+    if (bytes === 0) return { bytes, value: { inline: new Uint8Array(0) } }
+    return { bytes, value: { extents: result.extents } }
   }
 
   #readSegment(job: SegmentJob): SegmentResult {
-    const { start, end, from } = job
+    const { start } = job
     let file: OpenFile | undefined
     try {
       file = this.#reader.open(job.path)
@@ -196,18 +203,19 @@ export class ChunkWorker {
           read: (offset, length, position) => readFully(opened, memory, offset, length, position),
           data: (position) => opened.data(position, size),
         },
-        { from, start, end },
+        job,
         (offset, length) => this.#sink.add(offset, length),
       )
       this.#bytesRead += result.bytesRead
       const changed = changedBefore || result.short || !sameIdentity(job.identity, file.stat())
-      const { extents, firstStart, lastEnd } = result
-      if (start !== 0) return { extents, firstStart, lastEnd, changed }
-      return { extents, firstStart, lastEnd, changed, extra: { index: 0, ...this.#attributes(file) } }
+      const { extents, first, last } = result
+      if (start !== 0) return { extents, first, last, changed }
+      return { extents, first, last, changed, extra: { index: 0, ...this.#attributes(file) } }
     } catch (cause) {
       if (!isTroubleOfFile(cause)) throw cause
       const error = { code: codeOf(cause), message: messageOf(cause) }
-      return { extents: [], firstStart: start, lastEnd: start, changed: false, error }
+      const place = { position: start, inZeros: false }
+      return { extents: [], first: place, last: place, changed: false, error }
     } finally {
       file?.close()
     }
@@ -253,6 +261,16 @@ export class ChunkWorker {
 }
 
 const NO_STATS = { bytesRead: 0, newBlobs: 0, newBytes: 0 }
+
+/** Thrown to give a file back that has to be read in segments by now: its blocks would fill the memory otherwise. */
+class GrownFile extends Error {
+  readonly stat: FileStat
+
+  constructor(stat: FileStat) {
+    super('the file has grown')
+    this.stat = stat
+  }
+}
 
 interface ReadContent {
   readonly inline?: Uint8Array

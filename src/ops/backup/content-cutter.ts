@@ -1,15 +1,14 @@
 // Cuts the content of a file that does not fit one blob: holes and long runs of zeros become extents of their own, what
-// lies between them is cut by content. The file passes through a window of the arena.
+// lies between them is cut by content (chunker/pieces.ts). The file passes through a window of the arena.
 //
 // Every decision looks at nearby bytes only. So a cut that begins anywhere falls into step with the cut from the
-// beginning, usually within a few chunks, and the parts of one huge file can be cut by several threads (segments.ts).
+// beginning, usually within a few chunks, and the parts of one huge file can be cut by several threads (large-file.ts).
+// A run of zeros has no end that is nearby; the cut of a part follows it to the end of the part and says that it goes on.
 import { assert } from '../../base/assert.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
+import { PieceCutter, pieceWindow } from '../../chunker/pieces.ts'
+import { ZERO_PAGE } from '../../chunker/zero-runs.ts'
 import type { Extent } from '../../format/extent.ts'
-
-/** Zeros count as a run from here on, in whole pages that lie at multiples of PAGE in the file. */
-export const ZERO_RUN_MIN = 64 * 1024
-const PAGE = 4096
 
 export interface ContentSource {
   /** Bytes the file is taken to have. */
@@ -23,15 +22,24 @@ export interface ContentSource {
 export interface CutRange {
   /** Where cutting begins. */
   readonly from: number
-  /** Chunks that begin in [start, end) are kept. */
+  /** What begins in [start, end) is kept. */
   readonly start: number
   readonly end: number
+  /** A run of zeros before `from` goes on there. */
+  readonly inZeros?: boolean
+}
+
+/** Where a cut stands between two extents; two cuts in one place go on alike. */
+export interface CutPlace {
+  readonly position: number
+  /** In a run of zeros that may go on. */
+  readonly inZeros: boolean
 }
 
 export interface CutResult {
   readonly extents: readonly Extent[]
-  readonly firstStart: number
-  readonly lastEnd: number
+  readonly first: CutPlace
+  readonly last: CutPlace
   readonly bytesRead: number
   /** The file ended before its size: it changed. */
   readonly short: boolean
@@ -39,57 +47,58 @@ export interface CutResult {
 
 export class ContentCutter {
   readonly #kernel: Kernel
+  readonly #pieces: PieceCutter
   readonly #windowStart: number
   readonly #windowSize: number
-  readonly #chunkMax: number
   /** File offset of the window's first byte, and the number of valid bytes in it. */
   #base = 0
   #valid = 0
   #bytesRead = 0
   /** Where the file turned out to end. */
   #eof = Infinity
-  /** No run of zeros begins between the current position and here. */
-  #zerosAfter = 0
 
   /** The window is [windowStart, windowStart + windowSize) of the arena; see `windowSizeFor`. */
-  constructor(kernel: Kernel, windowStart: number, windowSize: number, chunkMax: number) {
+  constructor(kernel: Kernel, windowStart: number, windowSize: number) {
     this.#kernel = kernel
+    this.#pieces = new PieceCutter(kernel)
     this.#windowStart = windowStart
     this.#windowSize = windowSize
-    this.#chunkMax = chunkMax
   }
 
-  /** A window that always holds one chunk of the largest size and enough behind it to recognise a run of zeros. */
-  static windowSizeFor(chunkMax: number): number {
-    return chunkMax * 2 + ZERO_RUN_MIN * 2
+  /** Twice what a decision needs, so that little is moved within the window. */
+  static windowSizeFor(kernel: Pick<Kernel, 'params'>): number {
+    return 2 * pieceWindow(kernel)
   }
 
   /** Calls `store` with each chunk's place in the arena, in order; it returns the chunk's ref. */
   cut(source: ContentSource, range: CutRange, store: (offset: number, length: number) => Uint8Array): CutResult {
+    const pieces = this.#pieces
     this.#base = range.from
     this.#valid = 0
     this.#bytesRead = 0
-    this.#zerosAfter = range.from
     this.#eof = Infinity
+    pieces.begin(range.from, range.inZeros)
     const extents: Extent[] = []
     let end = Math.min(range.end, source.size)
-    let position = range.from
-    let firstStart = -1
     let dataEnd = range.from
+    let first: CutPlace | undefined
     let short = false
-    while (position < end) {
+    while (pieces.position < end) {
+      const { position } = pieces
       const mine = position >= range.start
-      if (mine && firstStart < 0) firstStart = position
+      if (mine) first ??= placeOf(pieces)
       if (position >= dataEnd) {
         const data = source.data(position)
-        dataEnd = data.end
+        // A hole that is made between the two questions for data and its end leaves none: a page, to get on.
+        dataEnd = data.end > data.start ? data.end : Math.min(data.start + ZERO_PAGE, source.size)
         if (data.start > position) {
           if (mine) extents.push({ length: data.start - position, fill: 'hole' })
-          position = data.start
+          pieces.begin(data.start)
           continue
         }
       }
-      const available = this.#fill(source, position, Math.min(dataEnd, source.size))
+      // No more is read than a decision just before `end` needs.
+      const available = this.#fill(source, position, Math.min(dataEnd, source.size, end + pieceWindow(this.#kernel)))
       if (this.#eof < source.size) {
         // The file is shorter than it was: what there is of it is kept, and the caller is told.
         short = true
@@ -97,28 +106,20 @@ export class ContentCutter {
         dataEnd = Math.min(dataEnd, this.#eof)
         if (available === 0) break
       }
-      const atEnd = position + available >= dataEnd
-      const zeros = this.#nextZeroRun(position, position + available, atEnd)
-      if (zeros === position) {
-        const runEnd = this.#zeroRunEnd(source, position, dataEnd)
-        if (mine) extents.push({ length: runEnd - position, fill: 'zero' })
-        position = runEnd
-        continue
-      }
-      const regionEnd = zeros < 0 ? position + available : zeros
       const offset = this.#windowStart + position - this.#base
-      const length = this.#kernel.cut(offset, regionEnd - position, zeros >= 0 || atEnd)
-      assert(length > 0, 'the window holds a chunk of the largest size')
-      if (mine) extents.push({ length, ref: store(offset, length) })
-      position += length
+      const border = mine ? end : range.start
+      const length = pieces.next(offset, available, position + available >= dataEnd, border - position)
+      assert(length > 0, 'the window holds enough for any decision')
+      if (!mine) continue
+      if (!pieces.zeros) extents.push({ length, ref: store(offset, length) })
+      else addZeros(extents, length)
     }
-    if (firstStart < 0) firstStart = position
-    return { extents, firstStart, lastEnd: position, bytesRead: this.#bytesRead, short }
+    return { extents, first: first ?? placeOf(pieces), last: placeOf(pieces), bytesRead: this.#bytesRead, short }
   }
 
-  /** Bytes of the file from `position` that are in the window: enough for a cut, or all up to `limit`. */
+  /** Bytes of the file from `position` that are in the window: enough for a decision, or all up to `limit`. */
   #fill(source: ContentSource, position: number, limit: number): number {
-    const needed = Math.min(this.#chunkMax + ZERO_RUN_MIN + 2 * PAGE, limit - position)
+    const needed = Math.min(pieceWindow(this.#kernel), limit - position)
     let have = this.#base + this.#valid - position
     if (have < 0 || position < this.#base) {
       this.#base = position
@@ -143,41 +144,15 @@ export class ContentCutter {
     }
     return this.#valid
   }
+}
 
-  /**
-   * Where the first run of zeros in [position, end) begins, or -1. A run has at least ZERO_RUN_MIN bytes, so it covers a
-   * page that lies at a multiple of ZERO_RUN_MIN: only those are looked at.
-   */
-  #nextZeroRun(position: number, end: number, atEnd: boolean): number {
-    let probe = Math.ceil(Math.max(position, this.#zerosAfter) / ZERO_RUN_MIN) * ZERO_RUN_MIN
-    for (; probe + PAGE <= end; probe += ZERO_RUN_MIN) {
-      if (!this.#pageIsZero(probe)) {
-        this.#zerosAfter = probe + 1
-        continue
-      }
-      let start = probe
-      while (start - PAGE >= position && this.#pageIsZero(start - PAGE)) start -= PAGE
-      let stop = probe + PAGE
-      while (stop + PAGE <= end && stop - start < ZERO_RUN_MIN && this.#pageIsZero(stop)) stop += PAGE
-      if (stop - start >= ZERO_RUN_MIN) return start
-      // Cut off by the end of the window: the answer waits for the next one. The cut stays chunkMax before it.
-      if (stop + PAGE > end && !atEnd) return -1
-      this.#zerosAfter = probe + 1
-    }
-    return -1
-  }
+function placeOf({ position, inZeros }: PieceCutter): CutPlace {
+  return { position, inZeros }
+}
 
-  #zeroRunEnd(source: ContentSource, start: number, limit: number): number {
-    let position = start
-    while (position + PAGE <= limit) {
-      if (position + PAGE > this.#base + this.#valid && this.#fill(source, position, limit) < PAGE) break
-      if (!this.#pageIsZero(position)) break
-      position += PAGE
-    }
-    return position
-  }
-
-  #pageIsZero(position: number): boolean {
-    return this.#kernel.isZero(this.#windowStart + position - this.#base, PAGE)
-  }
+/** A run comes in pieces, as the window goes over it. */
+function addZeros(extents: Extent[], length: number): void {
+  const last = extents.at(-1)
+  if (last?.fill === 'zero') extents[extents.length - 1] = { length: last.length + length, fill: 'zero' }
+  else extents.push({ length, fill: 'zero' })
 }

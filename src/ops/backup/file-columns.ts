@@ -1,7 +1,7 @@
 // Results of a files job, gathered into columns as the files are read and taken apart again on the main thread.
 import type { Content } from '../../format/entry.ts'
 import type { Extent } from '../../format/extent.ts'
-import { FILE_EXTENTS, FILE_FAILED, FILE_INLINE, FILE_VANISHED } from './jobs.ts'
+import { FILE_EXTENTS, FILE_FAILED, FILE_GREW, FILE_INLINE, FILE_VANISHED } from './jobs.ts'
 import type { FileExtra, FilesResult } from './jobs.ts'
 
 const REF_SIZE = 32
@@ -46,6 +46,11 @@ export class FileColumns {
     this.#counts.push(0)
   }
 
+  grew(): void {
+    this.#status.push(FILE_GREW)
+    this.#counts.push(0)
+  }
+
   extra(extra: FileExtra): void {
     this.#extras.push(extra)
   }
@@ -70,6 +75,7 @@ export type FileOutcome =
   | { readonly status: 'read'; readonly content: Content }
   | { readonly status: 'failed' }
   | { readonly status: 'vanished' }
+  | { readonly status: 'grew' }
 
 /** Walks through the columns file by file; refs and inline bytes are views of the result's arrays. */
 export class FileColumnsReader {
@@ -99,6 +105,8 @@ export class FileColumnsReader {
       }
       case FILE_VANISHED:
         return { status: 'vanished' }
+      case FILE_GREW:
+        return { status: 'grew' }
       default:
         return { status: 'failed' }
     }

@@ -4,6 +4,7 @@ import type { Timespec } from '../../base/time.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { Extent } from '../../format/extent.ts'
 import type { Xattr } from '../../format/xattr.ts'
+import type { CutPlace } from './content-cutter.ts'
 
 /** What has to hold still while a file is read, as the walk saw it. */
 export interface FileIdentity {
@@ -27,7 +28,7 @@ export interface FilesJob {
   readonly identities: Float64Array
 }
 
-/** A part of one large file: the chunks that begin in [start, end). */
+/** A part of one large file: what begins in [start, end). */
 export interface SegmentJob {
   readonly kind: 'segment'
   readonly path: Uint8Array
@@ -36,6 +37,8 @@ export interface SegmentJob {
   readonly end: number
   /** Where cutting begins; before `start`, so that the cuts have fallen into step with a cut from the beginning. */
   readonly from: number
+  /** A run of zeros before `from` goes on there. */
+  readonly inZeros?: boolean
 }
 
 /** A bundle of tree blobs that the main thread has encoded and hashed. */
@@ -81,6 +84,8 @@ export const FILE_EXTENTS = 0
 export const FILE_INLINE = 1
 export const FILE_FAILED = 2
 export const FILE_VANISHED = 3
+/** Became too large for one job since it was found; its state is in its FileExtra. */
+export const FILE_GREW = 4
 
 /** What few files have, by the file's number in the job. */
 export interface FileExtra {
@@ -113,9 +118,9 @@ export interface FilesResult {
 
 export interface SegmentResult {
   readonly extents: readonly Extent[]
-  /** Offset of the first chunk that belongs to the segment, and the end of the last one. */
-  readonly firstStart: number
-  readonly lastEnd: number
+  /** Where the first extent that belongs to the segment begins, and where the last one ends. */
+  readonly first: CutPlace
+  readonly last: CutPlace
   /** Set when the file did not hold still or could not be read. */
   readonly changed: boolean
   readonly error?: { readonly code: string; readonly message: string }

@@ -45,6 +45,11 @@ export class Pipeline {
     this.#jobs = new Gate(opts.executor.width)
   }
 
+  /** Jobs that run at once. */
+  get width(): number {
+    return this.#opts.executor.width
+  }
+
   /** Resolves with the result of the job once its blocks are in packs. Rejects with the first failure of anything. */
   async run(job: Job): Promise<JobResult> {
     await this.#jobs.enter()

@@ -75,6 +75,7 @@ export class BackupReport implements ScanReport {
   ): SnapshotStats {
     return {
       ...this.#counts,
+      bytes: Math.min(this.#counts.bytes, Number.MAX_SAFE_INTEGER), // sparse files may claim more together
       newBlobs: totals.newBlobs + meta.newBlobs,
       newPlainBytes: totals.newBytes + meta.newBytes,
       storedBytes,

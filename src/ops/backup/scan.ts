@@ -2,6 +2,7 @@
 // changed is taken over, small files go to the workers in batches, large ones in segments, and a directory becomes tree
 // nodes as soon as everything in it is known.
 import { assert } from '../../base/assert.ts'
+import { Gate } from '../../base/gate.ts'
 import { displayText, equalBytes } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
@@ -19,7 +20,7 @@ import type { EntryExtras } from './entries.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import type { FileOutcome } from './file-columns.ts'
 import type { FileExtra } from './jobs.ts'
-import { LARGE_FROM, readLargeFile } from './large-file.ts'
+import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
 import { nameKey } from './parent-tree.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -59,6 +60,11 @@ export interface ScanReport {
   silentChange(path: Uint8Array): void
 }
 
+/** Segments of one file that are asked for, for each job that runs at once: they do not end in the order they began. */
+const SEGMENTS_PER_JOB = 2
+/** Huge files that are read at once: while the last segments of one are read, the next begins. */
+const HUGE_FILES_MAX = 2
+
 interface OpenDirectory {
   readonly name: Uint8Array
   readonly path: Uint8Array
@@ -80,11 +86,16 @@ export class Scan {
   readonly #rootDone: Promise<Subtree>
   readonly #rootParent: ParentDirectory | undefined
   readonly #stack: OpenDirectory[] = []
+  readonly #segmentsAhead: number
+  /** Bounds the large files that are read at once by their segments. */
+  readonly #largeFiles: Gate
 
   /** `rootParent` is the topmost directory of the parent snapshot, whose entries are the sources. */
   constructor(opts: ScanOptions, rootParent: ParentDirectory | undefined) {
     this.#opts = opts
     this.#batcher = new FileBatcher(opts.pipeline)
+    this.#segmentsAhead = SEGMENTS_PER_JOB * opts.pipeline.width
+    this.#largeFiles = new Gate(HUGE_FILES_MAX * this.#segmentsAhead)
     this.#rootParent = rootParent
     let done: (subtree: Subtree) => void = () => {}
     this.#rootDone = new Promise((resolve) => {
@@ -179,10 +190,7 @@ export class Scan {
 
   #read(frame: DirectoryFrame, found: Omit<PendingFile, 'slot'>): Promise<void> | undefined {
     const file = { ...found, slot: frame.reserve() }
-    if (file.stat.size > LARGE_FROM) {
-      this.#opts.pipeline.track(this.#largeFile(file))
-      return this.#opts.pipeline.room()
-    }
+    if (file.stat.size > LARGE_FROM) return this.#startLargeFile(file)
     const full = this.#batcher.add(file.path, file.stat, (outcome, extra) => this.#fileRead(file, outcome, extra))
     return full ? this.#batcher.flush() : undefined
   }
@@ -225,6 +233,7 @@ export class Scan {
       report.vanished(path)
       return slot.settle(undefined)
     }
+    if (outcome.status === 'grew') return this.#opts.pipeline.track(this.#startLargeFile({ ...file, stat }))
     if (outcome.status === 'failed') {
       report.trouble(path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
       return slot.settle(makeEntry(name, stat, { trouble: [TROUBLE.content] }, keys.split))
@@ -250,15 +259,28 @@ export class Scan {
     this.#fileRead(file, { status }, { index: 0, error: { code, message: String(cause) } })
   }
 
+  /** Resolves when there is room for more. */
+  async #startLargeFile(file: PendingFile): Promise<void> {
+    const segments = Math.min(this.#segmentsAhead, Math.ceil(file.stat.size / SEGMENT_SIZE))
+    await this.#largeFiles.enter(segments)
+    this.#opts.pipeline.track(this.#largeFile(file).finally(() => this.#largeFiles.leave(segments)))
+    await this.#opts.pipeline.room()
+  }
+
   async #largeFile(file: PendingFile): Promise<void> {
     const { path } = file
     const { pipeline, chunkMax, builder } = this.#opts
     let { stat } = file
     for (let attempt = 0; ; attempt++) {
+      if (!Number.isSafeInteger(stat.size)) {
+        const error = { code: 'limit', message: 'claims to have more than 2^53-1 bytes' }
+        return this.#fileRead(file, { status: 'failed' }, { index: 0, error })
+      }
       const { outcome, changed } = await readLargeFile({
         path,
         identity: stat,
         chunkMax,
+        ahead: this.#segmentsAhead,
         run: (job) => pipeline.run(job),
       })
       if (outcome.kind === 'failed') {

@@ -134,3 +134,37 @@ test('a folder full of files with long lists of attributes is cut into nodes', a
   const entries = await repository.entries(await repository.backup(new ScriptedSource(files)))
   assert.equal(entries.size, 201)
 })
+
+test('a file that claims more bytes than numbers can say is trouble of that file', async () => {
+  const repository = await MemoryRepository.create()
+  const content = new Uint8Array(0)
+  const sparse = { content, stat: { size: 2 ** 63, blocks512: 0 } }
+  const most = {
+    content,
+    stat: { size: Number.MAX_SAFE_INTEGER, blocks512: 0 },
+    open: () => ({ data: (_at: number, size: number) => ({ start: size, end: size }) }),
+  }
+  const result = await repository.backup(new ScriptedSource({ sparse, a: most, b: most }))
+  const entries = await repository.entries(result)
+  assert.deepEqual(entries.get('/sparse')!.trouble, [TROUBLE.content])
+  const hole = [{ length: Number.MAX_SAFE_INTEGER, fill: 'hole' }]
+  assert.deepEqual(entries.get('/a')!.content, { kind: 'extents', extents: hole })
+  assert.equal(entries.get('')!.subtree!.entries, 3)
+})
+
+test('a small file that has become large since it was found is read in segments', async () => {
+  const repository = await MemoryRepository.create()
+  const content = new Uint8Array(20 * MIB).map((_, i) => i >> 3)
+  const stat = fileStat({ size: content.length, mtime: { sec: 1_600_000_001, nsec: 0 } })
+  const grown = { content, stat: { size: 100 }, open: () => ({ opened: stat, stat: () => stat }) }
+  const source = new ScriptedSource({ a: utf8('a'), grown, z: utf8('z') }, { restat: () => stat })
+  const entries = await repository.entries(await repository.backup(source))
+  assert.equal(entries.get('/grown')!.size, content.length)
+  assert.deepEqual(entries.get('/grown')!.mtime, stat.mtime)
+  assert.ok(Buffer.from(content).equals(await repository.content(entries.get('/grown')!)))
+  assert.equal(entries.size, 4)
+  assert.deepEqual(
+    source.opened.map((path) => path.slice(8)),
+    ['a', 'grown', 'z', 'grown'],
+  )
+})
