@@ -33,6 +33,7 @@ if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--runs takes a
 const only = values.only?.split(',')
 const folder = process.env['HOLDFAST_BENCH_DATA'] ?? join(homedir(), '.cache', 'holdfast-bench')
 const work = join(folder, 'work')
+const restored = join(folder, 'restored')
 // A short or partial run does not go among the results that are kept.
 const out = values.out ?? (values.small || only ? undefined : join(import.meta.dirname, 'results'))
 
@@ -51,7 +52,7 @@ for (let round = 1; round <= rounds; round++) {
     await runFloors(set, round)
   }
 }
-rmSync(work, { recursive: true, force: true })
+for (const made of [work, restored]) rmSync(made, { recursive: true, force: true })
 report()
 
 function dataSets(): DataSet[] {
@@ -96,7 +97,7 @@ async function runTool(tool: Tool, { scenario }: DataSet, round: number): Promis
   noteCommands(tool, place, scenario.id)
   try {
     await measure(tool.init(place))
-    for await (const sample of scenario.run({ work, round }, tool, place)) {
+    for await (const sample of scenario.run({ work, restored, round }, tool, place)) {
       note(sample)
       if (sample.row === last && scenario.id !== 'start') break
     }
@@ -111,7 +112,7 @@ async function runFloors({ scenario, source }: DataSet, round: number): Promise<
     const what = `floors of ${row}`
     if (failed.has(what)) continue
     try {
-      for await (const sample of floorSamples({ work, round }, row, source)) note(sample)
+      for await (const sample of floorSamples({ work, restored, round }, row, source)) note(sample)
     } catch (error) {
       failed.add(what)
       leaveOut(`${what}: ${messageOf(error)}`)
@@ -174,7 +175,7 @@ function leaveOut(what: string): void {
 /** Without the paths of this machine: results are published. */
 function portable(text: string): string {
   const root = dirname(import.meta.dirname)
-  return text.replaceAll(work, 'WORK').replaceAll(folder, 'DATA').replaceAll(root, '.').replaceAll(homedir(), '~')
+  return text.replaceAll(work, 'WORK').replaceAll(restored, 'RESTORED').replaceAll(folder, 'DATA').replaceAll(root, '.').replaceAll(homedir(), '~')
 }
 
 function messageOf(error: unknown): string {
