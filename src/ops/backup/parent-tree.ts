@@ -4,6 +4,7 @@ import { decodeContentList } from '../../format/content-list.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
 import { isLeaf } from '../../format/tree-node.ts'
+import type { BlobType } from '../../repo/blob-keys.ts'
 import type { Repository } from '../../repo/repository.ts'
 
 /** One directory of the parent snapshot. */
@@ -52,7 +53,7 @@ export class ParentTree {
   }
 
   async #listUsable(ref: Uint8Array): Promise<boolean> {
-    if (!this.#has(ref)) return false
+    if (!this.#canRead('list', ref)) return false
     const node = decodeContentList(await this.#repo.readBlob('list', ref), 'content list of the parent snapshot')
     if ('extents' in node) return this.#haveAll(node.extents)
     for (const child of node.children) if (!(await this.#listUsable(child.ref))) return false
@@ -63,12 +64,18 @@ export class ParentTree {
     return extents.every(({ ref }) => ref === undefined || this.#has(ref))
   }
 
+  /** Stored, or claimed by this run and so stored when it ends. */
   #has(ref: Uint8Array): boolean {
     return this.#repo.index.blobs.has(this.#repo.blobKeys.locOf(ref))
   }
 
+  /** In a pack by now: what this run has only claimed cannot be read yet. */
+  #canRead(type: BlobType, ref: Uint8Array): boolean {
+    return this.#repo.locate(type, ref) !== undefined
+  }
+
   async #collect(ref: Uint8Array, root: boolean, into: Map<string, Entry>): Promise<boolean> {
-    if (!this.#has(ref)) return false
+    if (!this.#canRead('tree', ref)) return false
     const node = await this.#repo.readNode(ref, root)
     if (isLeaf(node)) {
       for (const entry of node.entries) into.set(nameKey(entry.name), entry)
