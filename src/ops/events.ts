@@ -10,7 +10,7 @@ export interface ProgressEvent {
   readonly phase: string
   /** Files, objects or whatever `unit` says, that are finished. */
   readonly filesDone: number
-  /** Absent while it is not known. */
+  /** Absent while it is not known; of a backup, an estimate. */
   readonly filesTotal?: number | undefined
   /** Bytes of content that are finished. */
   readonly bytesDone: number

@@ -179,7 +179,12 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     putPack: (pack) => session.putPack(pack),
     check: () => throwIfStopped(signal),
   })
-  const report = new BackupReport({ onEvent: opts.onEvent, clock, fileEvents: opts.fileEvents ?? false })
+  const report = new BackupReport({
+    onEvent: opts.onEvent,
+    clock,
+    fileEvents: opts.fileEvents ?? false,
+    expected: parent?.body.stats,
+  })
   const parentTree = parent === undefined ? undefined : new ParentTree(repo)
   const meta = new MetaSink({
     keys: repo.blobKeys,

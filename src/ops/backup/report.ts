@@ -14,6 +14,8 @@ export interface ReportOptions {
   readonly onEvent: EventSink
   readonly clock: Clock
   readonly fileEvents: boolean
+  /** What the parent snapshot held: how much there is to do, as far as anybody can know before it is done. */
+  readonly expected?: { readonly files: number; readonly bytes: number } | undefined
 }
 
 export class BackupReport implements ScanReport {
@@ -21,6 +23,8 @@ export class BackupReport implements ScanReport {
   readonly troubles: SnapshotTrouble[] = []
   troubleCount = 0
   #counts = { files: 0, directories: 0, others: 0, bytes: 0, newFiles: 0, changedFiles: 0, unchangedFiles: 0 }
+  /** Bytes of large files that are being read. */
+  #reading = 0
   #lastProgress = -Infinity
 
   constructor(opts: ReportOptions) {
@@ -35,6 +39,12 @@ export class BackupReport implements ScanReport {
     else if (what === 'changed') counts.changedFiles++
     else counts.unchangedFiles++
     this.#tell(what, path, size)
+  }
+
+  /** So many bytes more of a file that takes long are done; negative once `file` tells of it. */
+  reading(path: Uint8Array, bytes: number): void {
+    this.#reading += bytes
+    if (bytes > 0) this.#progress(path)
   }
 
   other(kind: 'directory' | 'other', path: Uint8Array): void {
@@ -91,7 +101,18 @@ export class BackupReport implements ScanReport {
     const now = this.#opts.clock.monotonic()
     if (now - this.#lastProgress < PROGRESS_INTERVAL_MS) return
     this.#lastProgress = now
-    const { files, bytes } = this.#counts
-    this.#opts.onEvent({ type: 'progress', phase: 'backing up', filesDone: files, bytesDone: bytes, current })
+    const { files } = this.#counts
+    const bytes = this.#counts.bytes + this.#reading
+    // An estimate that was exceeded is none any more.
+    const { expected } = this.#opts
+    const known = expected !== undefined && files <= expected.files && bytes <= expected.bytes
+    this.#opts.onEvent({
+      type: 'progress',
+      phase: 'backing up',
+      filesDone: files,
+      bytesDone: bytes,
+      current,
+      ...(known && { filesTotal: expected.files, bytesTotal: expected.bytes }),
+    })
   }
 }

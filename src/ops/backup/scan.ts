@@ -19,7 +19,7 @@ import { describes, makeEntry, sameContent } from './entries.ts'
 import type { EntryExtras } from './entries.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import type { FileOutcome } from './file-columns.ts'
-import type { FileExtra } from './jobs.ts'
+import type { FileExtra, SegmentJob } from './jobs.ts'
 import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
 import { nameKey } from './parent-tree.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
@@ -53,6 +53,8 @@ export interface ScanOptions {
 /** Told what becomes of each file; counts, collects troubles, shows progress. */
 export interface ScanReport {
   file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void
+  /** So many bytes more of a file that takes long are done; negative once `file` tells of it. */
+  reading(path: Uint8Array, bytes: number): void
   other(kind: 'directory' | 'other', path: Uint8Array): void
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void
   vanished(path: Uint8Array): void
@@ -269,20 +271,14 @@ export class Scan {
 
   async #largeFile(file: PendingFile): Promise<void> {
     const { path } = file
-    const { pipeline, chunkMax, builder } = this.#opts
+    const { builder } = this.#opts
     let { stat } = file
     for (let attempt = 0; ; attempt++) {
       if (!Number.isSafeInteger(stat.size)) {
         const error = { code: 'limit', message: 'claims to have more than 2^53-1 bytes' }
         return this.#fileRead(file, { status: 'failed' }, { index: 0, error })
       }
-      const { outcome, changed } = await readLargeFile({
-        path,
-        identity: stat,
-        chunkMax,
-        ahead: this.#segmentsAhead,
-        run: (job) => pipeline.run(job),
-      })
+      const { outcome, changed } = await this.#readLarge(path, stat)
       if (outcome.kind === 'failed') {
         const result = outcome.code === 'not-found' ? ('vanished' as const) : ('failed' as const)
         const { code, message } = outcome
@@ -304,6 +300,22 @@ export class Scan {
       this.#settleFile(file, { ...stat, size: outcome.length }, content, extra)
       return
     }
+  }
+
+  /** Tells how far it is, because a large file may take hours. */
+  async #readLarge(path: Uint8Array, identity: FileStat): ReturnType<typeof readLargeFile> {
+    const { pipeline, chunkMax, report } = this.#opts
+    let told = 0
+    const run = async (job: SegmentJob) => {
+      const result = await pipeline.run(job)
+      const bytes = job.end - job.start
+      told += bytes
+      report.reading(path, bytes)
+      return result
+    }
+    const read = await readLargeFile({ path, identity, chunkMax, ahead: this.#segmentsAhead, run })
+    report.reading(path, -told)
+    return read
   }
 
   #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {
