@@ -70,11 +70,12 @@ export class ScratchRepository {
     return repository
   }
 
-  /** Reads everything that every snapshot holds, oldest first; throws when something is not there or damaged. */
-  async readAll(): Promise<SnapshotContent[]> {
+  /** Reads everything that snapshots hold, oldest first, from that number on; throws when something is not there or damaged. */
+  async readAll(from = 0): Promise<SnapshotContent[]> {
     const repository = await this.open()
     const contents: SnapshotContent[] = []
-    for (const { body } of await repository.snapshots()) contents.push(await readTree(repository, body.root))
+    for (const { body } of (await repository.snapshots()).slice(from))
+      contents.push(await readTree(repository, body.root))
     return contents
   }
 }
