@@ -2,6 +2,7 @@
 import { utf8 } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
+import { DEFAULT_PARAMS } from '../../src/chunker/params.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
@@ -16,14 +17,15 @@ import { memoryState } from '../../src/repo/local-state.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import type { Store } from '../../src/store/store.ts'
 
 export interface Backed {
   readonly store: MemoryStore
   /** Its index is loaded. */
   readonly repo: Repository
   readonly root: Uint8Array
-  /** Opens it as another process does. */
-  open(): Promise<Repository>
+  /** Opens it as another process does, its index not loaded; through `store` where it is given. */
+  open(store?: Store): Promise<Repository>
   /** Another snapshot of the same machine; gives its root. */
   again(source: string): Promise<Uint8Array>
 }
@@ -33,8 +35,8 @@ export async function backedUp(source: string, opts: { readonly packSize?: numbe
   await initHashing()
   const store = new MemoryStore()
   const credential = { kind: 'key-file' as const, secret: secureRandom(32) }
-  const chunker = { min: 64 * 1024, average: 256 * 1024, max: 1024 * 1024 }
-  await createRepository(store, { credential, clock: systemClock, random: secureRandom, chunker, ...opts })
+  const made = { credential, clock: systemClock, random: secureRandom, chunker: DEFAULT_PARAMS, ...opts }
+  await createRepository(store, made)
   const state = memoryState()
   const again = async (folder: string) => {
     const { body } = await runBackup({
@@ -51,7 +53,7 @@ export async function backedUp(source: string, opts: { readonly packSize?: numbe
     })
     return body.root
   }
-  const open = () => openRepository(store, credential)
+  const open = (through: Store = store) => openRepository(through, credential)
   const root = await again(source)
   const repo = await open()
   await repo.loadIndex()

@@ -68,7 +68,7 @@ test('every block is read once, in a range that holds it, whatever is wanted', (
         ends[pack] = offset + length
         return block(pack, offset, length)
       })
-      const ranges = planReads([...blocks].reverse(), LIMITS)
+      const ranges = planReads(blocks.toReversed(), LIMITS)
       assert.deepEqual(new Set(ranges.flatMap((range) => range.blocks)), new Set(blocks))
       assert.equal(
         ranges.reduce((sum, range) => sum + range.blocks.length, 0),
