@@ -87,6 +87,13 @@ export class ScriptedSource implements BackupSource, FileReader {
     return { ...usual, ...file.open?.(usual) }
   }
 
+  /** Makes a file known under a path, for walks that are a test's own. */
+  plant(path: string, file: ScriptedFile): FileStat {
+    const stat = fileStat({ size: file.content.length, ino: inoOf(path), ...file.stat })
+    this.#files.set(path, { file, stat })
+    return stat
+  }
+
   #find(path: Uint8Array): { readonly file: ScriptedFile; readonly stat: FileStat } {
     const found = this.#files.get(text(path))
     if (found === undefined) throw Object.assign(new Error('ENOENT: gone, open'), { code: 'ENOENT', syscall: 'open' })
@@ -105,8 +112,7 @@ export class ScriptedSource implements BackupSource, FileReader {
         await scan.other(childName, Buffer.from(below), stat, () => ({ target: Buffer.from(what) }))
       } else if (what instanceof Uint8Array || what.content instanceof Uint8Array) {
         const file = (what instanceof Uint8Array ? { content: what } : what) as ScriptedFile
-        const stat = fileStat({ size: file.content.length, ino: inoOf(below), ...file.stat })
-        this.#files.set(below, { file, stat })
+        const stat = this.plant(below, file)
         const extras = (): OtherExtras => (file.xattrs === undefined ? {} : { xattrs: file.xattrs })
         await scan.file(childName, key, Buffer.from(below), stat, extras)
       } else {

@@ -24,7 +24,7 @@ import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
 import { nameKey } from './parent-tree.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
 import type { Pipeline } from './pipeline.ts'
-import { DirectoryFrame } from './tree-assembly.ts'
+import { DirectoryFrame, Turns } from './tree-assembly.ts'
 import type { EntrySlot } from './tree-assembly.ts'
 
 /** What an entry that is no regular file brings along. */
@@ -88,6 +88,7 @@ export class Scan {
   readonly #rootDone: Promise<Subtree>
   readonly #rootParent: ParentDirectory | undefined
   readonly #stack: OpenDirectory[] = []
+  readonly #turns = new Turns()
   readonly #segmentsAhead: number
   /** Bounds the large files that are read at once by their segments. */
   readonly #largeFiles: Gate
@@ -103,7 +104,8 @@ export class Scan {
     this.#rootDone = new Promise((resolve) => {
       done = resolve
     })
-    this.#root = new DirectoryFrame({ builder: opts.builder, done, root: true, parent: rootParent })
+    const { builder } = opts
+    this.#root = new DirectoryFrame({ builder, turns: this.#turns, done, root: true, parent: rootParent })
   }
 
   /** The walk goes into a directory. */
@@ -123,6 +125,7 @@ export class Scan {
       complete: true,
       frame: new DirectoryFrame({
         builder: this.#opts.builder,
+        turns: this.#turns,
         done: (subtree) => this.#complete(own, subtree),
         parent: inParent,
       }),

@@ -12,8 +12,31 @@ export interface EntrySlot {
   settle(entry: Entry | undefined, taken?: boolean): void
 }
 
+/**
+ * Runs steps one after the other, those too that are asked for within a step. The last file of a folder completes it, and
+ * with it the folder above, and so on: paths have tens of thousands of levels, the stack has not.
+ */
+export class Turns {
+  readonly #waiting: (() => void)[] = []
+  #running = false
+
+  take(step: () => void): void {
+    this.#waiting.push(step)
+    if (this.#running) return
+    this.#running = true
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next()
+    } finally {
+      this.#running = false
+      this.#waiting.length = 0 // after a failure there is nothing to complete any more
+    }
+  }
+}
+
 export interface FrameOptions {
   readonly builder: TreeBuilder
+  /** The same for all directories of one tree. */
+  readonly turns: Turns
   /** Gets the directory's subtree as soon as it is complete. */
   readonly done: (subtree: Subtree) => void
   /** The topmost directory, whose entries are the sources in the order they were named. */
@@ -62,7 +85,10 @@ export class DirectoryFrame {
 
   #release(): void {
     this.#waiting--
-    if (this.#waiting > 0) return
+    if (this.#waiting === 0) this.#opts.turns.take(() => this.#complete())
+  }
+
+  #complete(): void {
     const { builder, done, root = false, parent } = this.#opts
     const entries = this.#entries.filter((entry) => entry !== undefined)
     const nothingNew = parent !== undefined && this.#taken === entries.length && this.#taken === parent.entries.size
