@@ -163,6 +163,8 @@ async function condemnedWorld(seed: number): Promise<BackupWorld> {
   const world = await BackupWorld.create(seed)
   const client = world.addClient('ant', SMALL_TREE)
   await world.backupWell(client)
+  // Some nodes of the second snapshot are in packs of the first.
+  client.tree.link(client.tree.root, 'new', client.tree.newNode('directory'))
   await world.sim.clock.sleep(5000)
   await world.backupWell(client)
   const packs: string[] = []

@@ -47,6 +47,8 @@ export function plantTree(tree: SourceTree, rng: Rng, traits: TreeTraits): void 
     folders.push(folder)
   }
   const largest = traits.bytes / 3
+  // Two that are empty have one and the same tree node.
+  for (let i = 0; i < 2; i++) tree.link(tree.root, freshKey(rng), tree.newNode('directory'))
   const sizes = [0, 1, 512, 513, PAGE, PAGE + 1, 9 * KIB, largest, largest / 2, largest / 4, largest / 8]
   for (const size of sizes) {
     const content = FileContent.of(someBytes(rng, Math.floor(size)))
