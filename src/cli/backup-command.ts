@@ -54,6 +54,7 @@ export async function runBackupCommand(
         ...(flags.compression === undefined ? {} : { compression: flags.compression }),
         onEvent: context.reporter.onEvent,
         fileEvents: context.globals.verbose,
+        estimate: context.reporter.showsProgress,
         signal,
       }),
     )

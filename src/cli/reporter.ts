@@ -32,6 +32,11 @@ export class Reporter {
     if (wanted && sink.isTTY === true && terminalType !== 'dumb') this.#line = new ProgressLine(sink, clock)
   }
 
+  /** Whether anybody sees how far the work is. */
+  get showsProgress(): boolean {
+    return this.#line !== undefined || (this.#globals.json && !this.#globals.quiet && !this.#globals.noProgress)
+  }
+
   /** Hand this to an operation. Never throws: a closed pipe is noticed when the result is written, not in the middle. */
   readonly onEvent: EventSink = (event) => {
     try {

@@ -80,6 +80,11 @@ test('progress is drawn on a terminal, removed at the end, and not drawn on requ
   await withProgress.see(/snapshot [0-9a-f]{10}/)
   assert.equal(await withProgress.end(), 0)
   assert(withProgress.shown.includes(`${HIDE_CURSOR}\r${ESC}[Kbacking up  `), JSON.stringify(withProgress.shown))
+  assert.match(
+    withProgress.shown,
+    / files {2}[\d.]+ MiB\/47\.7 MiB {2}\d+%/,
+    'also of a first backup it is known how much there is',
+  )
   const [hidden, given] = [withProgress.shown.lastIndexOf(HIDE_CURSOR), withProgress.shown.lastIndexOf(SHOW_CURSOR)]
   assert(given > hidden, 'the cursor is given back')
   const without = someone.start(`HOLDFAST_PASSWORD=x ${LAUNCHER} backup photos --reread --no-progress`)

@@ -50,6 +50,8 @@ export interface BackupOptions {
   readonly onEvent: EventSink
   /** Whether each file is reported, not only problems and progress. */
   readonly fileEvents?: boolean
+  /** Whether to count first what there is when no parent tells it: for somebody who waits and sees the progress. */
+  readonly estimate?: boolean
   readonly signal?: AbortSignal
   /** Where jobs run; worker threads unless given. */
   readonly makeExecutor?: (setup: WorkerSetup) => Executor
@@ -206,6 +208,10 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     },
     rootParent,
   )
+  const counting = new AbortController()
+  if (parent === undefined && opts.estimate === true) {
+    void source.measure?.(counting.signal).then((expected) => report.expect(expected))
+  }
   try {
     await source.walk(scan, report, () => throwIfStopped(signal))
     const root = await scan.finish()
@@ -231,6 +237,8 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
         .catch(() => {})
     }
     throw error
+  } finally {
+    counting.abort()
   }
 }
 

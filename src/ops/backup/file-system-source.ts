@@ -14,6 +14,8 @@ import type { BackupReport } from './report.ts'
 import type { OtherExtras, Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
 
+type Measure = NonNullable<BackupSource['measure']>
+
 /** The walk lets other work of its thread run after this many milliseconds. */
 const STRETCH_MS = 4
 
@@ -29,6 +31,7 @@ export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
   return {
     paths,
     walk: (scan, report, check) => walk(opts, scan, report, check),
+    measure: (signal) => measure(opts, signal),
     compare: opts.compare,
     restat: (path) => lookAgain(path, paths),
   }
@@ -52,6 +55,34 @@ async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupRep
       await setImmediate()
       stretchEnd = performance.now() + STRETCH_MS
     }
+  } finally {
+    walker.close()
+  }
+}
+
+/** The same walk without anything but counting: problems and what is left out are told by the real one. */
+async function measure({ sources, avoid }: FileSystemSourceOptions, signal: AbortSignal): ReturnType<Measure> {
+  const walker = new TreeWalker({ sources, report: () => {}, ...(avoid !== undefined && { avoid }) })
+  let files = 0
+  let bytes = 0
+  try {
+    let stretchEnd = performance.now() + STRETCH_MS
+    for (let step = walker.next(); step !== null; step = walker.next()) {
+      if (step.kind === 'entries') {
+        for (const { stat } of step.entries) {
+          if (stat.kind !== 'file') continue
+          files++
+          bytes += stat.size
+        }
+      }
+      if (performance.now() < stretchEnd) continue
+      await setImmediate()
+      if (signal.aborted) return undefined
+      stretchEnd = performance.now() + STRETCH_MS
+    }
+    return { files, bytes }
+  } catch {
+    return undefined
   } finally {
     walker.close()
   }

@@ -14,8 +14,13 @@ export interface ReportOptions {
   readonly onEvent: EventSink
   readonly clock: Clock
   readonly fileEvents: boolean
-  /** What the parent snapshot held: how much there is to do, as far as anybody can know before it is done. */
-  readonly expected?: { readonly files: number; readonly bytes: number } | undefined
+  readonly expected?: Expected | undefined
+}
+
+/** How much there is to do, as far as anybody can know before it is done: what the parent held, or what was counted. */
+export interface Expected {
+  readonly files: number
+  readonly bytes: number
 }
 
 export class BackupReport implements ScanReport {
@@ -25,10 +30,17 @@ export class BackupReport implements ScanReport {
   #counts = { files: 0, directories: 0, others: 0, bytes: 0, newFiles: 0, changedFiles: 0, unchangedFiles: 0 }
   /** Bytes of large files that are being read. */
   #reading = 0
+  #expected: Expected | undefined
   #lastProgress = -Infinity
 
   constructor(opts: ReportOptions) {
     this.#opts = opts
+    this.#expected = opts.expected
+  }
+
+  /** Tells how much there is, once that is known. */
+  expect(expected: Expected | undefined): void {
+    this.#expected ??= expected
   }
 
   file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void {
@@ -104,7 +116,7 @@ export class BackupReport implements ScanReport {
     const { files } = this.#counts
     const bytes = this.#counts.bytes + this.#reading
     // An estimate that was exceeded is none any more.
-    const { expected } = this.#opts
+    const expected = this.#expected
     const known = expected !== undefined && files <= expected.files && bytes <= expected.bytes
     this.#opts.onEvent({
       type: 'progress',

@@ -11,6 +11,11 @@ export interface BackupSource {
   readonly paths: readonly Uint8Array[]
   /** Walks everything in order of name; calls `check` often: it throws when the backup is to stop. */
   walk(scan: Scan, report: BackupReport, check: () => void): Promise<void>
+  /**
+   * Counts what there is, a little at a time beside the walk, so that a person can be told how long it will take.
+   * Resolves to undefined when `signal` stops it; never rejects.
+   */
+  measure?(signal: AbortSignal): Promise<{ readonly files: number; readonly bytes: number } | undefined>
   /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
   compare(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec): Verdict
   /** Looks at a path again, on the way that the walk took: never through a symlink. */
