@@ -59,6 +59,23 @@ export function wrap(what: string, subject: string, cause: unknown): BackupError
   return new BackupError(codeOf(cause), what, subject, hint === undefined ? { cause } : { cause, hint })
 }
 
+/** What an error says with all its causes, in one line: the last one is where the trouble is. */
+export function reasonsOf(error: unknown): string {
+  const reasons: string[] = []
+  for (
+    let at = error;
+    at !== undefined && reasons.length < REASONS_MAX;
+    at = at instanceof Error ? at.cause : undefined
+  ) {
+    const reason = at instanceof Error ? at.message : String(at)
+    if (reason !== reasons.at(-1)) reasons.push(reason)
+  }
+  return reasons.join(', because ')
+}
+
+/** Longer chains than this are cut; none of ours comes near. */
+const REASONS_MAX = 12
+
 /** The error code that fits a caught value; errno names are classified, everything else is `io`. */
 export function codeOf(cause: unknown): ErrorCode {
   if (cause instanceof BackupError) return cause.code

@@ -1,7 +1,7 @@
 // Carries out batches: opens the block, compares its blobs with their refs, writes the files. Runs in worker threads and,
 // for small restores and the simulator, in the thread of the caller.
 import { equalBytes, releaseMemory } from '../../base/bytes.ts'
-import { BackupError, codeOf } from '../../base/errors.ts'
+import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import { decodeBlock } from '../../repo/block-codec.ts'
@@ -140,11 +140,11 @@ function allOf(batch: Batch, cause: BackupError): FileFailure[] {
   const ids = new Set<number>()
   for (let i = 0; i < batch.files.count; i++) ids.add(fileRow(batch.files, i).id)
   for (let at = 0; at < batch.pieces.length; at += PIECE_WIDTH) ids.add(batch.pieces[at]!)
-  return Array.from(ids, (id) => ({ id, code: cause.code, message: cause.message }))
+  return Array.from(ids, (id) => ({ id, code: cause.code, message: reasonsOf(cause) }))
 }
 
 function failureOf(id: number, cause: unknown): FileFailure {
   if (isFull(cause)) throw new BackupError('full', 'no room left in the target', 'restore', { cause })
-  if (cause instanceof Error && 'code' in cause) return { id, code: codeOf(cause), message: cause.message }
+  if (cause instanceof Error && 'code' in cause) return { id, code: codeOf(cause), message: reasonsOf(cause) }
   throw cause
 }

@@ -1,7 +1,7 @@
 // Fetches ranges of packs, makes a batch of each block in them and has it carried out. Several ranges are under way at a
 // time: one is being fetched while others are decoded and written.
 import { displayText, releaseMemory, toHex } from '../../base/bytes.ts'
-import { wrap } from '../../base/errors.ts'
+import { reasonsOf, wrap } from '../../base/errors.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { FileTableBuilder, NO_FILES } from './batch.ts'
 import type { Batch, BatchResult, FileFailure, FileTable } from './batch.ts'
@@ -139,9 +139,9 @@ export class BlockRunner implements WorkSink {
         try {
           dirFd = directories.acquire(directory)
         } catch (cause) {
-          const { code, message } = wrap('opening a directory', displayText(directory.path), cause)
+          const error = wrap('opening a directory', displayText(directory.path), cause)
           files.delete(task)
-          task.finished({ code, message })
+          task.finished({ code: error.code, message: reasonsOf(error) })
           continue
         }
         held.push(directory)
@@ -185,7 +185,8 @@ function encodePieces(pieces: readonly Piece[]): Float64Array {
   return Float64Array.from(numbers)
 }
 
-function failBlock({ files, pieces }: BlockWork, { code, message }: BackupError): void {
-  for (const task of files.keys()) task.finished({ code, message })
-  for (const { file } of pieces) file.pieceDone({ code, message })
+function failBlock({ files, pieces }: BlockWork, error: BackupError): void {
+  const failure = { code: error.code, message: reasonsOf(error) }
+  for (const task of files.keys()) task.finished(failure)
+  for (const { file } of pieces) file.pieceDone(failure)
 }

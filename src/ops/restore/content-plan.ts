@@ -2,7 +2,7 @@
 // order of the packs, and has their content written. What is collected at a time is bounded, so memory does not grow with
 // the snapshot; a block that two portions need is opened twice.
 import { equalBytes } from '../../base/bytes.ts'
-import { BackupError } from '../../base/errors.ts'
+import { BackupError, reasonsOf } from '../../base/errors.ts'
 import type { Content } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
 import type { BlockPlace } from '../../repo/loaded-index.ts'
@@ -166,7 +166,7 @@ export class ContentPlan {
     } catch (cause) {
       if (!(cause instanceof BackupError) || !isOfOneItem(cause)) throw cause
       file.pieceAdded()
-      file.pieceDone({ code: cause.code, message: cause.message })
+      file.pieceDone({ code: cause.code, message: reasonsOf(cause) })
     }
     file.pieceDone()
   }

@@ -1,7 +1,7 @@
 // Puts everything that is not a directory in its place: decides, makes small things at once, hands files to the plan, and
 // links the other names of an inode when the first is there.
 import { displayText } from '../../base/bytes.ts'
-import { BackupError, codeOf, errnoOf } from '../../base/errors.ts'
+import { BackupError, codeOf, errnoOf, reasonsOf } from '../../base/errors.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../../posix/constants.ts'
 import { FLAG_APPEND, FLAG_IMMUTABLE, getFlags, setFlags } from '../../posix/file-flags.ts'
@@ -322,7 +322,7 @@ export class ItemPlacer {
   #fail(item: Item, cause: unknown): void {
     const ours = cause instanceof BackupError ? isOwn(cause) : isSystemError(cause) && !isFull(cause)
     if (!ours) throw cause
-    this.#end(item, { code: codeOf(cause), message: (cause as Error).message })
+    this.#end(item, { code: codeOf(cause), message: reasonsOf(cause) })
   }
 
   /** The item is done or has failed: tells, lets other names go on, and lets the directory finish. */

@@ -1,7 +1,7 @@
 // A file whose content comes from more than one block. Its pieces are written by whichever thread opened their block, at
 // their place in the file and in any order; so a large file is never in memory and every core works on it. It has a
 // temporary name until the last piece is there.
-import { codeOf, errnoOf } from '../../base/errors.ts'
+import { codeOf, errnoOf, reasonsOf } from '../../base/errors.ts'
 import { renameAt } from '../../posix/names.ts'
 import { closeFd, openAt } from '../../posix/open.ts'
 import { truncateFd } from '../../posix/read.ts'
@@ -106,7 +106,7 @@ export class OpenFile {
   /** Throws `full`; anything else is a failure of this file. */
   fail(cause: unknown): void {
     if (isFull(cause) || errnoOf(cause) === undefined) throw cause
-    this.#failure ??= { code: codeOf(cause), message: (cause as Error).message }
+    this.#failure ??= { code: codeOf(cause), message: reasonsOf(cause) }
   }
 
   /** Removes what there is of it. */

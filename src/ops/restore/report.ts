@@ -1,5 +1,5 @@
 // What a restore has done so far: counts, warnings, troubles, and the events that tell of them.
-import { codeOf } from '../../base/errors.ts'
+import { codeOf, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { ignoreEvents } from '../events.ts'
 import type { EventSink, FileAction } from '../events.ts'
@@ -74,7 +74,7 @@ export class Report {
 
   /** An item is not there as the snapshot has it. */
   trouble(path: Uint8Array, cause: unknown): void {
-    this.troubleOf(path, codeOf(cause), cause instanceof Error ? cause.message : String(cause))
+    this.troubleOf(path, codeOf(cause), reasonsOf(cause))
   }
 
   troubleOf(path: Uint8Array, code: ErrorCode, message: string): void {
