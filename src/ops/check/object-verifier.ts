@@ -4,7 +4,7 @@ import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
-import { hashInName } from '../../format/names.ts'
+import { hashInName, writerName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
 import type { ObjectType } from '../../format/object-header.ts'
@@ -34,6 +34,8 @@ export class ObjectVerifier {
   readonly #facts: PublicFacts | undefined
   /** Public keys of writers by their id, as hex. */
   readonly #writers = new Map<string, Uint8Array>()
+  /** Writers whose certificates are there and damaged, hex. */
+  readonly #damagedWriters = new Set<string>()
 
   /** Without facts (the description is lost) only hashes and headers are verified. */
   constructor(facts: PublicFacts | undefined) {
@@ -42,7 +44,8 @@ export class ObjectVerifier {
 
   /**
    * Throws `corrupt` or `unsupported` naming the object if its bytes are not what they were. Certificates of writers have
-   * to come before what the writers signed. Signatures of packs are those of the index segments that name them.
+   * to come before what the writers signed; where one is damaged or missing, it is the certificate that the error is
+   * about and not all that its writer signed. Signatures of packs are those of the index segments that name them.
    */
   verify(name: string, parsed: ObjectName, bytes: Uint8Array): Verified {
     const expected = hashInName(parsed)
@@ -90,10 +93,15 @@ export class ObjectVerifier {
   }
 
   #writer(name: string, wid: string, bytes: Uint8Array, facts: PublicFacts): Verified {
-    const certificate = decodeWriterCertificate(bytes, name, facts)
-    if (toHex(certificate.wid) !== wid) throw otherName(name)
-    this.#writers.set(wid, certificate.publicKey)
-    return NOTHING
+    try {
+      const certificate = decodeWriterCertificate(bytes, name, facts)
+      if (toHex(certificate.wid) !== wid) throw otherName(name)
+      this.#writers.set(wid, certificate.publicKey)
+      return NOTHING
+    } catch (cause) {
+      this.#damagedWriters.add(wid)
+      throw cause
+    }
   }
 
   #snapshot(
@@ -103,7 +111,7 @@ export class ObjectVerifier {
     { repoId }: PublicFacts,
   ): Verified {
     const claimed = readSnapshotHead(bytes, name)
-    const publicKey = this.#publicKey(claimed.wid, name)
+    const publicKey = this.#publicKey(claimed.wid, name, true)
     const head = verifySnapshot(bytes, name, { publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
     return { head }
@@ -124,14 +132,22 @@ export class ObjectVerifier {
   }
 
   #signed(type: ObjectType, name: string, bytes: Uint8Array): Verified {
-    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name))
+    const intact = type === OBJECT_TYPES.indexSegment
+    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name, intact))
     return NOTHING
   }
 
-  #publicKey(wid: Uint8Array, name: string): Uint8Array {
-    const known = this.#writers.get(toHex(wid))
+  /** `intact`: the hash in its name has shown that the object is as it was, so whose it is can be believed. */
+  #publicKey(wid: Uint8Array, name: string, intact = false): Uint8Array {
+    const hex = toHex(wid)
+    const known = this.#writers.get(hex)
     if (known !== undefined) return known
-    throw new BackupError('corrupt', `its writer ${toHex(wid)} has no valid certificate`, name)
+    const damaged = this.#damagedWriters.has(hex)
+    if (!damaged && !intact) throw new BackupError('corrupt', `its writer ${hex} has no certificate`, name)
+    const code = damaged ? 'corrupt' : 'not-found'
+    throw new BackupError(code, 'its signature cannot be verified', name, {
+      cause: new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex)),
+    })
   }
 }
 
