@@ -175,7 +175,12 @@ function leaveOut(what: string): void {
 /** Without the paths of this machine: results are published. */
 function portable(text: string): string {
   const root = dirname(import.meta.dirname)
-  return text.replaceAll(work, 'WORK').replaceAll(restored, 'RESTORED').replaceAll(folder, 'DATA').replaceAll(root, '.').replaceAll(homedir(), '~')
+  return text
+    .replaceAll(work, 'WORK')
+    .replaceAll(restored, 'RESTORED')
+    .replaceAll(folder, 'DATA')
+    .replaceAll(root, '.')
+    .replaceAll(homedir(), '~')
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
+import { assert } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, codeOf, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
@@ -73,7 +74,7 @@ export class Repository {
 
   /** Index of everything that is stored; `loadIndex` comes first. */
   get index(): LoadedIndex {
-    if (this.#index === undefined) throw new Error('loadIndex() comes before the index is used')
+    assert(this.#index !== undefined, 'loadIndex() comes before the index is used')
     return this.#index
   }
 
@@ -222,7 +223,7 @@ export class Repository {
   }
 
   get #blocks(): BlockReader {
-    if (this.#reader === undefined) throw new Error('loadIndex() comes before blobs are read')
+    assert(this.#reader !== undefined, 'loadIndex() comes before blobs are read')
     return this.#reader
   }
 }

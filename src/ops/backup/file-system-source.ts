@@ -1,5 +1,7 @@
 // Sources in file systems of this machine.
 import { setImmediate } from 'node:timers/promises'
+import { systemClock } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { FileStat } from '../../posix/stat.ts'
@@ -24,6 +26,8 @@ export interface FileSystemSourceOptions {
   /** The repository's own folder, which is not backed up into itself. */
   readonly avoid?: readonly { readonly dev: bigint; readonly ino: bigint }[]
   readonly compare: BackupSource['compare']
+  /** For the length of a stretch; the system's unless given. */
+  readonly clock?: Clock
 }
 
 export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
@@ -38,6 +42,7 @@ export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
 }
 
 async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupReport, check: () => void): Promise<void> {
+  const { clock = systemClock } = opts
   const walker = new TreeWalker({
     sources: opts.sources,
     report: (problem) => reportProblem(problem, report),
@@ -45,15 +50,15 @@ async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupRep
     excluded: (directory, name) => report.excluded(directory, name),
   })
   try {
-    let stretchEnd = performance.now() + STRETCH_MS
+    let stretchEnd = clock.monotonic() + STRETCH_MS
     for (let step = walker.next(); step !== null; step = walker.next()) {
       if (step.kind === 'enter') await enter(scan, step.directory)
       else if (step.kind === 'entries') await takeEntries(scan, step.directory, step.entries)
       else if (step.kind === 'leave' && step.directory.depth > 0) scan.leave(step.complete)
-      if (performance.now() < stretchEnd) continue
+      if (clock.monotonic() < stretchEnd) continue
       check()
       await setImmediate()
-      stretchEnd = performance.now() + STRETCH_MS
+      stretchEnd = clock.monotonic() + STRETCH_MS
     }
   } finally {
     walker.close()
@@ -61,12 +66,15 @@ async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupRep
 }
 
 /** The same walk without anything but counting: problems and what is left out are told by the real one. */
-async function measure({ sources, avoid }: FileSystemSourceOptions, signal: AbortSignal): ReturnType<Measure> {
+async function measure(
+  { sources, avoid, clock = systemClock }: FileSystemSourceOptions,
+  signal: AbortSignal,
+): ReturnType<Measure> {
   const walker = new TreeWalker({ sources, report: () => {}, ...(avoid !== undefined && { avoid }) })
   let files = 0
   let bytes = 0
   try {
-    let stretchEnd = performance.now() + STRETCH_MS
+    let stretchEnd = clock.monotonic() + STRETCH_MS
     for (let step = walker.next(); step !== null; step = walker.next()) {
       if (step.kind === 'entries') {
         for (const { stat } of step.entries) {
@@ -75,10 +83,10 @@ async function measure({ sources, avoid }: FileSystemSourceOptions, signal: Abor
           bytes += stat.size
         }
       }
-      if (performance.now() < stretchEnd) continue
+      if (clock.monotonic() < stretchEnd) continue
       await setImmediate()
       if (signal.aborted) return undefined
-      stretchEnd = performance.now() + STRETCH_MS
+      stretchEnd = clock.monotonic() + STRETCH_MS
     }
     return { files, bytes }
   } catch {
