@@ -102,7 +102,7 @@ const MISTAKES: readonly {
 
 for (const { what, wrap, rule, losesData } of MISTAKES) {
   test(`a backup that ${what} is found out by the order of its requests`, async () => {
-    const broken = await firstError(6, async (seed) => {
+    const broken = await firstError(40, async (seed) => {
       const world = await newWorld(seed)
       await world.backupWell(world.clients[0]!, { wrap })
       await world.checkOrder()

@@ -13,7 +13,7 @@ const FILE = 'sim/backup-swarm'
 
 test('a backup to a bad store saves what it says or fails and says at what', async () => {
   const ends = new Map<string, number>()
-  await forEachSeed(FILE, 40, async (seed) => {
+  await forEachSeed(FILE, 25, async (seed) => {
     const world = await BackupWorld.withClients(seed, ...['ant', 'bee'].slice(seed % 2))
     for (let round = 0; round < 3; round++) {
       for (const { outcome } of await backupAll(world, world.clients)) {
