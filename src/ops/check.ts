@@ -128,7 +128,7 @@ class Check {
         if (signal?.aborted === true) throw new BackupError('interrupted', 'the check was stopped', repo.store.location)
       },
     }
-    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic })
+    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic }, repo.indexSealer)
   }
 
   async run(): Promise<CheckResult> {

@@ -3,15 +3,18 @@
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
+import type { Sealer } from '../../crypto/seal.ts'
+import { decodeDeletionPlan } from '../../format/deletion-plan.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
-import { hashInName, writerName } from '../../format/names.ts'
+import { hashInName, planName, sessionName, writerName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
 import type { ObjectType } from '../../format/object-header.ts'
 import { decodeRepoDescription } from '../../format/repo-description.ts'
-import { decodeSessionMark, readSessionMark } from '../../format/session.ts'
+import { decodeSessionIntent, decodeSessionMark, readSessionMark } from '../../format/session.ts'
 import { decodeSessionKeys, readSessionKeys } from '../../format/session-keys.ts'
 import { checkSignedObject, readSignerId } from '../../format/signed-object.ts'
+import type { SignedPartReader } from '../../format/signed-object.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import type { SnapshotHead } from '../../format/snapshot.ts'
 import { decodeWriterCertificate } from '../../format/writer-cert.ts'
@@ -32,14 +35,19 @@ const NOTHING: Verified = {}
 
 export class ObjectVerifier {
   readonly #facts: PublicFacts | undefined
+  readonly #indexSealer: Sealer | undefined
   /** Public keys of writers by their id, as hex. */
   readonly #writers = new Map<string, Uint8Array>()
   /** Writers whose certificates are there and damaged, hex. */
   readonly #damagedWriters = new Set<string>()
 
-  /** Without facts (the description is lost) only hashes and headers are verified. */
-  constructor(facts: PublicFacts | undefined) {
+  /**
+   * Without facts (the description is lost) only hashes and headers are verified. With the sealer of `K_idx` intents and
+   * plans are opened too: what they are called stands in their sealed part alone.
+   */
+  constructor(facts: PublicFacts | undefined, indexSealer?: Sealer) {
     this.#facts = facts
+    this.#indexSealer = indexSealer
   }
 
   /**
@@ -74,7 +82,9 @@ export class ObjectVerifier {
       case 'snapshot':
         return this.#snapshot(name, parsed, bytes, facts)
       case 'session':
-        return this.#signed(OBJECT_TYPES.sessionIntent, name, bytes)
+        return this.#sealed(OBJECT_TYPES.sessionIntent, name, bytes, (keys) =>
+          sessionName(decodeSessionIntent(bytes, name, keys).sid),
+        )
       case 'heartbeat':
         return this.#mark(name, parsed.sid, parsed.number, bytes)
       case 'session-end':
@@ -82,7 +92,9 @@ export class ObjectVerifier {
       case 'session-keys':
         return this.#sessionKeys(name, parsed.sid, bytes)
       case 'plan':
-        return this.#signed(OBJECT_TYPES.deletionPlan, name, bytes)
+        return this.#sealed(OBJECT_TYPES.deletionPlan, name, bytes, (keys) =>
+          planName(decodeDeletionPlan(bytes, name, keys).pid),
+        )
       case 'log':
         checkHeader(bytes, OBJECT_TYPES.logRecord, name)
         return NOTHING
@@ -134,6 +146,14 @@ export class ObjectVerifier {
   #signed(type: ObjectType, name: string, bytes: Uint8Array): Verified {
     const intact = type === OBJECT_TYPES.indexSegment
     checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name, intact))
+    return NOTHING
+  }
+
+  #sealed(type: ObjectType, name: string, bytes: Uint8Array, ownName: (keys: SignedPartReader) => string): Verified {
+    const sealer = this.#indexSealer
+    if (sealer === undefined) return this.#signed(type, name, bytes)
+    const publicKey = this.#publicKey(readSignerId(type, bytes, name), name)
+    if (ownName({ sealer, publicKey }) !== name) throw otherName(name)
     return NOTHING
   }
 

@@ -3,6 +3,7 @@
 import { toHex } from '../../base/bytes.ts'
 import { BackupError, wrap } from '../../base/errors.ts'
 import { RunningSteps } from '../running-steps.ts'
+import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../format/directory.ts'
 import type { DecodedDirectory } from '../../format/directory.ts'
 import { packName } from '../../format/names.ts'
@@ -116,12 +117,14 @@ class PackCheck {
     const job = { objectName: name, ...pack, bytes: ownBytes(bytes), blocks: withSessions(blocks, sessions), sessions }
     const findings = await this.#verify({ ...job, sessions: sessions.map(withSecret) })
     for (const finding of findings.findings) this.#note(name, finding)
+    const changed = findings.findings.some(({ block }) => block === undefined)
+    if (changed && directory !== undefined) this.#noteMisplaced(name, directory)
     this.#ctx.done(pack, findings)
   }
 
   /** The pack's own table, compared with the index; undefined when it cannot be opened, which is damage. */
   #directory(name: string, bytes: Uint8Array): DecodedDirectory | undefined {
-    const { repo, survey } = this.#ctx
+    const { repo, survey, broken } = this.#ctx
     try {
       const end = bytes.length - TRAILER_STORED_SIZE
       if (end < 0) throw new BackupError('corrupt', `pack of ${bytes.length} bytes ends early`, name)
@@ -133,7 +136,8 @@ class PackCheck {
       const sealed = bytes.subarray(directoryOffset, directoryOffset + directoryLength)
       const directory = openDirectory(sealed, directoryOffset, name, repo.indexSealer)
       const flaw = this.#comparedWithIndex(name, directory)
-      if (flaw !== undefined) survey.damage.add(name, 'corrupt', flaw)
+      // Readers go by the index, so nothing is where they look for it.
+      if (flaw !== undefined) broken.packs.set(name, survey.damage.add(name, 'corrupt', flaw))
       return directory
     } catch (cause) {
       if (!(cause instanceof BackupError) || !isDamage(cause)) throw cause
@@ -197,6 +201,21 @@ class PackCheck {
         }
       }),
     )
+  }
+
+  /** A pack can be whole in itself and in the place of another: then its blobs are not those that are looked for here. */
+  #noteMisplaced(name: string, { blocks }: DecodedDirectory): void {
+    const { index, packs } = this.#ctx.index
+    const indexed = packs.get(name)
+    if (indexed === undefined || indexed.count !== blocks.length) return
+    for (const [i, { locs }] of blocks.entries()) {
+      const number = indexed.first + i
+      for (let at = 0; at < locs.length; at += LOCATOR_SIZE) {
+        if (index.blobs.find(locs, at)?.block === number) continue
+        this.#note(name, { block: i, code: 'corrupt', message: `block ${i} has other blobs than the index says` })
+        break
+      }
+    }
   }
 
   #note(name: string, { block, loc, code, message }: Finding): void {
