@@ -1,0 +1,138 @@
+// What a restore does with owners, modes, ACLs, attributes, flags and holes.
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { MetadataClasses } from '../../src/ops/restore/options.ts'
+import { requireCommand, requireLinux, requireRoot } from '../support/requirements.ts'
+import { scene, small } from '../support/restore-scene.ts'
+import { restored, troublesOf } from '../support/restoring.ts'
+import { system } from '../support/system.ts'
+
+const TOOLS = ['getfattr', 'getfacl', 'setfacl', 'lsattr', 'chattr']
+const CLASSES: readonly (keyof MetadataClasses)[] = ['owner', 'mode', 'times', 'xattrs', 'acls', 'flags']
+
+for (const left of CLASSES) {
+  test(`everything but ${left} is restored when that is left out`, async (t) => {
+    if (!requireRoot(t) || !TOOLS.every((tool) => requireCommand(t, tool))) return
+    const { repo, root, source, target } = await scene(t, (folder) => {
+      mkdirSync(join(folder, 'd'))
+      for (const name of ['f', 'd']) {
+        if (name === 'f') writeFileSync(join(folder, name), 'content')
+        system(folder, 'chown', '1234:77', name)
+        system(folder, 'chmod', '0751', name)
+        system(folder, 'setfattr', '-n', 'user.a', '-v', 'b', name)
+        // An ACL says what the mode is, so there is none where the mode is left out.
+        if (left !== 'mode') system(folder, 'setfacl', '-m', 'u:1000:rwx', name)
+        system(folder, 'chattr', '+d', name)
+        system(folder, 'touch', '-d', '@1000000000.5', name)
+      }
+    })
+    await restored({ repo, root }, source, target, { metadata: { [left]: false } })
+    for (const name of ['f', 'd']) {
+      const there = statSync(join(target, name))
+      const attributes = {
+        owner: there.uid === 1234 && there.gid === 77,
+        mode: (there.mode & 0o7) === 0o1,
+        times: there.mtimeMs === 1_000_000_000_500,
+        xattrs: system(target, 'getfattr', name).includes('user.a'),
+        acls: left === 'mode' || system(target, 'getfacl', '-n', '-c', name).includes('user:1000:'),
+        flags: /^-*d/.test(system(target, 'lsattr', '-d', name)),
+      }
+      const expected = Object.fromEntries(CLASSES.map((each) => [each, each !== left]))
+      assert.deepEqual(attributes, expected, name)
+      if (left === 'mode') assert.equal(there.mode & 0o777, (name === 'd' ? 0o777 : 0o666) & ~process.umask())
+      // Without its ACL the group gets what the ACL gave it, not the mask.
+      if (left === 'acls') assert.equal(there.mode & 0o777, 0o751)
+    }
+  })
+}
+
+test('setuid bits are given to nobody but the owner they were for', async (t) => {
+  if (!requireRoot(t)) return
+  const { repo, root, source, target } = await scene(t, (folder) => {
+    writeFileSync(join(folder, 'f'), 'content')
+    system(folder, 'chown', '1234:77', 'f')
+    system(folder, 'chmod', '6755', 'f')
+  })
+  const result = await restored({ repo, root }, source, target, { metadata: { owner: false } })
+  assert.equal(statSync(join(target, 'f')).mode & 0o7777, 0o755)
+  assert.deepEqual(
+    result.warnings.map((warning) => warning.class),
+    ['mode'],
+  )
+  await restored({ repo, root }, source, target)
+  assert.equal(statSync(join(target, 'f')).mode & 0o7777, 0o6755)
+})
+
+test('a user who is not root gets everything but owners, with one warning', async (t) => {
+  if (!requireRoot(t)) return
+  const { repo, root, source, target } = await scene(t, (folder) => {
+    small(folder)
+    mkdirSync(join(folder, 'closed'))
+    writeFileSync(join(folder, 'closed', 'f'), 'f')
+    chmodSync(join(folder, 'closed'), 0o500)
+    system(folder, 'chmod', '-R', 'go+rX', '.')
+    chmodSync(join(folder, 'closed'), 0o500)
+  })
+  mkdirSync(target)
+  chmodSync(target, 0o777)
+  system('/', 'chmod', 'a+x', join(target, '..'))
+  process.seteuid!(65_534)
+  try {
+    const result = await restored({ repo, root }, source, target)
+    assert.deepEqual(troublesOf(result), [])
+    assert.deepEqual(
+      result.warnings.map((warning) => [warning.class, warning.count]),
+      [['owner', 8]],
+    )
+    assert.equal(statSync(join(target, 'closed')).mode & 0o777, 0o500)
+    // A directory that is closed to its owner is opened up for the restore and closed again.
+    process.seteuid!(0)
+    writeFileSync(join(target, 'closed', 'f'), 'changed')
+    process.seteuid!(65_534)
+    assert.deepEqual(troublesOf(await restored({ repo, root }, source, target)), [])
+    assert.equal(statSync(join(target, 'closed')).mode & 0o777, 0o500)
+    process.seteuid!(0)
+    assert.equal(readFileSync(join(target, 'closed', 'f'), 'utf8'), 'f')
+  } finally {
+    process.seteuid!(0)
+  }
+})
+
+test('files made in a directory with a default ACL do not inherit it', async (t) => {
+  if (!requireRoot(t) || !requireCommand(t, 'setfacl')) return
+  const { repo, root, source, target } = await scene(t, small)
+  mkdirSync(target)
+  system(target, 'setfacl', '-d', '-m', 'u:1000:rwx,g::rwx,o::rwx', '.')
+  await restored({ repo, root }, source, target)
+  for (const path of ['a.txt', 'sub', 'sub/b.txt']) {
+    assert.equal(statSync(join(target, path)).mode, statSync(join(source, path)).mode, path)
+    assert.equal(system(target, 'getfacl', '-n', '-c', path).includes('1000'), false, path)
+  }
+})
+
+const SPARSE: readonly ['recorded' | 'zeros' | 'none', number, number][] = [
+  ['recorded', 2, 3],
+  ['zeros', 0, 1],
+  ['none', 9, 10],
+]
+for (const [sparse, least, most] of SPARSE) {
+  test(`holes are kept as asked for: ${sparse}`, async (t) => {
+    if (!requireLinux(t)) return
+    const MiB = 1024 * 1024
+    const { repo, root, source, target } = await scene(t, (folder) => {
+      const file = join(folder, 'f')
+      writeFileSync(file, Buffer.concat([Buffer.alloc(2 * MiB), Buffer.from('data')]))
+      truncateSync(file, 10 * MiB)
+    })
+    const result = await restored({ repo, root }, source, target, { sparse })
+    const there = statSync(join(target, 'f'))
+    assert.equal(there.size, 10 * MiB)
+    const content = readFileSync(join(target, 'f'))
+    assert.equal(content.equals(readFileSync(join(source, 'f'))), true)
+    const taken = (there.blocks * 512) / MiB
+    assert.ok(taken >= least && taken <= most, `${taken} MiB`)
+    assert.equal(result.partial, false)
+  })
+}
