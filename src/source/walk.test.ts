@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { compareBytes, displayText, toHex, utf8 } from '../base/bytes.ts'
 import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDWR } from '../posix/constants.ts'
 import { pretendNoLibc } from '../posix/libc.ts'
+import { mkdirAt } from '../posix/names.ts'
 import { closeFd, openAt } from '../posix/open.ts'
 import { statAt } from '../posix/stat.ts'
 import { missing, requireLinux, requireRoot } from '../../test/support/requirements.ts'
@@ -287,4 +288,27 @@ test('a folder that is emptied or replaced while it is walked does not end the w
   assert.deepEqual(paths, ['a/', 'b', 'c'])
   assert.deepEqual(problems, ['a 0 ENOENT vanished before it was listed'])
   assert.deepEqual(incomplete, [])
+})
+
+test('folders nested thousands of levels deep are walked in a time that follows their number', (t) => {
+  if (!requireLinux(t)) return
+  const folder = tempFolder(t, 'source')
+  const depth = 6000
+  let fd = openAt(AT_FDCWD, folder, O_DIRECTORY)
+  for (let level = 0; level < depth; level++) {
+    mkdirAt(fd, 'd', 0o755)
+    const below = openAt(fd, 'd', O_DIRECTORY)
+    closeFd(fd)
+    fd = below
+  }
+  closeFd(fd)
+  const start = process.cpuUsage().user
+  const walker = new TreeWalker({ sources: [{ path: utf8(folder) }], report: () => {} })
+  let longest = 0
+  for (let step = walker.next(); step !== null; step = walker.next()) {
+    if (step.kind === 'enter') longest = Math.max(longest, step.directory.path().length)
+  }
+  assert.equal(longest, utf8(folder).length + 2 * depth)
+  // A path for each level of each path takes half a minute.
+  assert.ok((process.cpuUsage().user - start) / 1e6 < 5)
 })

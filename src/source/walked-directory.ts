@@ -13,6 +13,8 @@ import { textOfKey } from './path-text.ts'
 export const OPEN_MAX = 64
 /** Bytes of a path that are kept with a directory; longer ones are put together when they are asked for. */
 const KEPT_PATH_MAX = 4096
+/** One in so many of the longer ones is kept too: 8 MiB at the greatest depth, and no path is put together from many. */
+const KEPT_PATH_LEVELS = 256
 
 export class WalkedDirectory {
   /** Null for the top, which holds the sources and is no directory of the file system. */
@@ -128,11 +130,30 @@ export class WalkedDirectory {
   }
 
   #makePath(): Uint8Array {
-    const above = this.parent
-    const path = above === null || above.parent === null ? this.name : above.path(this.name)
-    if (path.length <= KEPT_PATH_MAX) this.#path = path
+    const path = this.depth < 2 ? this.name : joinPath(...this.#wayFromKept())
+    if (path.length <= KEPT_PATH_MAX || this.depth % KEPT_PATH_LEVELS === 0) this.#path = path
     return path
   }
+
+  /** Path of the nearest directory above whose path is there, and the names from there on down to this one. */
+  #wayFromKept(): [kept: Uint8Array, names: Uint8Array[]] {
+    const names = [this.name]
+    let above = this.parent!
+    for (; above.#path === undefined && above.depth > 1; above = above.parent!) names.push(above.name)
+    return [above.#path ?? above.name, names.toReversed()]
+  }
+}
+
+function joinPath(start: Uint8Array, names: readonly Uint8Array[]): Uint8Array {
+  let end = start.at(-1) === SLASH ? start.length - 1 : start.length // a source may be `/` itself
+  const path = new Uint8Array(names.reduce((length, name) => length + 1 + name.length, end))
+  path.set(start.subarray(0, end))
+  for (const name of names) {
+    path[end] = SLASH
+    path.set(name, end + 1)
+    end += 1 + name.length
+  }
+  return path
 }
 
 /** A directory is no longer where it was while the walk was below it. */
