@@ -293,7 +293,7 @@ test('a folder that is emptied or replaced while it is walked does not end the w
 test('folders nested thousands of levels deep are walked in a time that follows their number', (t) => {
   if (!requireLinux(t)) return
   const folder = tempFolder(t, 'source')
-  const depth = 6000
+  const depth = 4000
   let fd = openAt(AT_FDCWD, folder, O_DIRECTORY)
   for (let level = 0; level < depth; level++) {
     mkdirAt(fd, 'd', 0o755)
@@ -309,6 +309,6 @@ test('folders nested thousands of levels deep are walked in a time that follows 
     if (step.kind === 'enter') longest = Math.max(longest, step.directory.path().length)
   }
   assert.equal(longest, utf8(folder).length + 2 * depth)
-  // A path for each level of each path takes half a minute.
-  assert.ok((process.cpuUsage().user - start) / 1e6 < 5)
+  // A path for each level of each path takes some ten seconds.
+  assert.ok((process.cpuUsage().user - start) / 1e6 < 4)
 })
