@@ -4,10 +4,12 @@ import { concatBytes } from '../base/bytes.ts'
 import { seededRng } from '../base/random.ts'
 import { hash, initHashing } from '../crypto/hash.ts'
 import { Sealer } from '../crypto/seal.ts'
+import { countBlobs } from '../format/block-table.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../format/directory.ts'
 import { checkHeader, OBJECT_TYPES } from '../format/object-header.ts'
+import { padme } from '../format/padme.ts'
 import { PackAssembler } from './pack-assembler.ts'
-import type { FinishedPack, PackableBlock } from './pack-assembler.ts'
+import type { AssemblerOptions, FinishedPack, PackableBlock } from './pack-assembler.ts'
 
 await initHashing()
 
@@ -15,16 +17,13 @@ const KIB = 1024
 const PACK_SIZE = 4 * 1024 * KIB
 const sealer = new Sealer(new Uint8Array(32).fill(1), new Uint8Array(16).fill(2), 1)
 
-function assemblerOf(kind: 'data' | 'meta' = 'data'): PackAssembler {
+function optionsOf(kind: 'data' | 'meta'): AssemblerOptions {
   const sid = new Uint8Array(16).fill(3)
-  return new PackAssembler({
-    kind,
-    packSize: PACK_SIZE,
-    sealer,
-    suite: 1,
-    sid,
-    random: (n) => new Uint8Array(n).fill(9),
-  })
+  return { kind, packSize: PACK_SIZE, sealer, suite: 1, sid, random: (n) => new Uint8Array(n).fill(9) }
+}
+
+function assemblerOf(kind: 'data' | 'meta' = 'data'): PackAssembler {
+  return new PackAssembler(optionsOf(kind))
 }
 
 let counter = 0
@@ -100,4 +99,39 @@ test('the last pack tells only the order of magnitude of its content', () => {
 
 test('an assembler that got nothing makes no pack', () => {
   assert.deepEqual(assemblerOf().finish(), [])
+})
+
+test('a block that is larger than a pack gets a pack of its own, which tells only its order of magnitude', () => {
+  for (const kind of ['data', 'meta'] as const) {
+    const assembler = assemblerOf(kind)
+    const small = [blockOf(1000 * KIB), blockOf(800 * KIB)]
+    const large = blockOf(PACK_SIZE + 300 * KIB)
+    const packs = [small[0]!, large, small[1]!].flatMap((block) => assembler.add(block))
+    assert.equal(packs.length, 1)
+    assert.ok(packs[0]!.size > PACK_SIZE && packs[0]!.size <= padme(PACK_SIZE + 301 * KIB))
+    const found = [...packs, ...assembler.finish()].flatMap(checkPack)
+    assert.equal(found.length, 3)
+  }
+})
+
+test('a pack has no more blobs and blocks than its directory can list', () => {
+  const blob = (n: number): PackableBlock => {
+    const locs = new Uint8Array(24 * n)
+    return { sealed: new Uint8Array(100), codec: 1, plainLength: n, locs, lengths: new Uint32Array(n).fill(1) }
+  }
+  const assembler = new PackAssembler({ ...optionsOf('data'), packSize: 48 * 1024 * KIB })
+  const packs: FinishedPack[] = []
+  for (let i = 0; i < 20; i++) packs.push(...assembler.add(blob(100_000)))
+  packs.push(...assembler.finish())
+  assert.ok(packs.every(({ blocks }) => countBlobs(blocks) <= 1_048_576))
+  assert.equal(
+    packs.reduce((sum, { blocks }) => sum + blocks.length, 0),
+    20,
+  )
+  const many = new PackAssembler({ ...optionsOf('data'), packSize: 48 * 1024 * KIB })
+  const one = { ...blob(1000), sealed: new Uint8Array(60), lengths: Uint32Array.of(1000), locs: new Uint8Array(24) }
+  const full: FinishedPack[] = []
+  for (let i = 0; i < 70_000; i++) full.push(...many.add(one))
+  full.push(...many.finish())
+  assert.ok(full.every(({ blocks }) => blocks.length <= 65_535))
 })

@@ -6,8 +6,8 @@ import type { SecureRandom } from '../base/random.ts'
 import { IncrementalHash } from '../crypto/hash.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SEAL_OVERHEAD } from '../crypto/seal.ts'
-import { tablesSize } from '../format/block-table.ts'
-import { directorySize, sealDirectory, sealTrailer, TRAILER_STORED_SIZE } from '../format/directory.ts'
+import { BLOBS_MAX, BLOCKS_MAX, tablesSize } from '../format/block-table.ts'
+import { directorySize, PACK_SIZE_MAX, sealDirectory, sealTrailer, TRAILER_STORED_SIZE } from '../format/directory.ts'
 import type { DirectoryBlock } from '../format/directory.ts'
 import { encodeHeader, HEADER_SIZE, OBJECT_TYPES } from '../format/object-header.ts'
 import { packName } from '../format/names.ts'
@@ -71,13 +71,14 @@ export class PackAssembler {
 
   /** Takes a block; returns the packs that became full. */
   add(block: PackableBlock): FinishedPack[] {
+    const empty: OpenPack = { blocks: [], blobs: 0, stored: 0 }
+    if (!this.#fits(block, empty)) return [this.#close(packWith(block))]
     const finished: FinishedPack[] = []
-    let target = this.#open.find((pack) => this.#room(pack) >= cost(block))
+    let target = this.#open.find((pack) => this.#fits(block, pack))
     if (target === undefined) {
       // Two are open already and the block fits neither: blocks near the size of a pack do that.
       if (this.#open.length === 2) finished.push(this.#close(this.#fullest()))
-      target = { blocks: [], blobs: 0, stored: 0 }
-      assert(this.#room(target) >= cost(block), 'a block fits an empty pack')
+      target = empty
       this.#open.push(target)
     }
     target.blocks.push(block)
@@ -96,6 +97,11 @@ export class PackAssembler {
     const finished: FinishedPack[] = []
     while (this.#open.length > 0) finished.push(this.#close(this.#fullest(), this.#open.length === 1))
     return finished
+  }
+
+  #fits(block: PackableBlock, pack: OpenPack): boolean {
+    if (pack.blocks.length === BLOCKS_MAX || pack.blobs + block.lengths.length > BLOBS_MAX) return false
+    return this.#room(pack) >= cost(block)
   }
 
   #room(pack: OpenPack): number {
@@ -124,7 +130,9 @@ export class PackAssembler {
     }))
     const directory = sealDirectory({ sessions: [sid], blocks }, sealer)
     const used = HEADER_SIZE + pack.stored + directory.byteLength + TRAILER_STORED_SIZE
-    const size = last || kind === 'meta' ? Math.max(used, Math.min(padme(used), packSize)) : packSize
+    // Only a block that is larger than a pack makes one that is larger.
+    const sizeMax = used > packSize ? PACK_SIZE_MAX : packSize
+    const size = last || kind === 'meta' || used > packSize ? Math.min(padme(used), sizeMax) : packSize
     assert(size >= used, 'what was put into a pack fits it')
     const directoryOffset = size - TRAILER_STORED_SIZE - directory.byteLength
     const trailer = sealTrailer({ directoryOffset, directoryLength: directory.byteLength, packLength: size }, sealer)
@@ -135,6 +143,10 @@ export class PackAssembler {
     const hash = hasher.digest()
     return { kind, hash, objectName: packName(kind, hash), parts, size, blocks }
   }
+}
+
+function packWith(block: PackableBlock): OpenPack {
+  return { blocks: [block], blobs: block.lengths.length, stored: block.sealed.byteLength }
 }
 
 /** Bytes that a block takes of a pack, its part of the directory included. */
