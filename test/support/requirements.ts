@@ -60,6 +60,7 @@ export async function withLoopFs(
       return
     }
     mounted = true
+    unmountAlsoWhenStopped(mountPoint)
     await fn(mountPoint)
   } finally {
     if (mounted) unmount(mountPoint)
@@ -77,9 +78,32 @@ function mkfsOptions(kind: LoopFs, sizeMiB: number): string[] {
 
 const MOUNT_OPTIONS: Record<LoopFs, string> = { ext4: 'acl,user_xattr', btrfs: 'acl', xfs: 'noatime' }
 
+/** Mount points of this process; a stopped run would leave them for ever. */
+const mountPoints = new Set<string>()
+
+let listening = false
+
+function unmountAlsoWhenStopped(mountPoint: string): void {
+  if (!listening) {
+    listening = true
+    for (const [signal, number] of [
+      ['SIGTERM', 15],
+      ['SIGINT', 2],
+      ['SIGHUP', 1],
+    ] as const) {
+      process.once(signal, () => process.exit(128 + number))
+    }
+    process.once('exit', () => {
+      for (const left of mountPoints) tryRun('umount', '-l', left)
+    })
+  }
+  mountPoints.add(mountPoint)
+}
+
 const UNMOUNT_ATTEMPTS = 20 // a process that was just killed may still be going away
 
 function unmount(mountPoint: string): void {
+  mountPoints.delete(mountPoint)
   for (let attempt = 0; attempt < UNMOUNT_ATTEMPTS; attempt++) {
     if (tryRun('umount', mountPoint) === undefined) return
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
