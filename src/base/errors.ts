@@ -1,4 +1,5 @@
 // Failures that the operator can act on. A bug in Holdfast throws from assert() instead and is never caught here.
+import { inspect } from 'node:util'
 
 /**
  * What kind of failure it is; the command line turns each into an exit code (docs/exit-codes.md).
@@ -67,7 +68,7 @@ export function reasonsOf(error: unknown): string {
     at !== undefined && reasons.length < REASONS_MAX;
     at = at instanceof Error ? at.cause : undefined
   ) {
-    const reason = at instanceof Error ? at.message : String(at)
+    const reason = at instanceof Error ? at.message : inspect(at)
     if (reason !== reasons.at(-1)) reasons.push(reason)
   }
   return reasons.join(', because ')
