@@ -209,7 +209,7 @@ test('a store whose listing fails says so and is never taken for an empty one', 
     const store = await lab.storeWith({})
     const list = store.list.bind(store)
     store.list = async (asked, cursor) => {
-      if (asked.startsWith(prefix) === false) return list(asked, cursor)
+      if (!asked.startsWith(prefix)) return list(asked, cursor)
       throw new BackupError('unreachable', 'the listing broke off', `list ${asked}`)
     }
     const outcome = async (): Promise<void> => {
