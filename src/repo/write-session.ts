@@ -130,10 +130,12 @@ export class WriteSession {
     this.#unindexedBlobs += blobs
     const due = this.#opts.clock.monotonic() - this.#indexedAt > INDEX_INTERVAL_MS
     if (due || this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
-    await this.beat()
   }
 
-  /** Shows once an hour that the run goes on. For people and pruners to look at; nothing depends on it. */
+  /**
+   * Shows once an hour that the run goes on; to be called often, whether anything is stored or not. Who shows no sign of
+   * life for a day is taken for dead.
+   */
   async beat(): Promise<void> {
     const { writer, secrets, clock } = this.#opts
     if (clock.monotonic() - this.#beatAt < HEARTBEAT_INTERVAL_MS) return

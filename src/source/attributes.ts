@@ -144,7 +144,8 @@ function flagsByName(dirFd: number, name: Uint8Array, isDirectory: boolean): num
   }
 }
 
-function linkGroup({ dev, ino }: FileStat, linkGroupOf: LinkGroupOf): Uint8Array {
+/** The number of the file's inode in a snapshot, 8 bytes. */
+export function linkGroup({ dev, ino }: FileStat, linkGroupOf: LinkGroupOf): Uint8Array {
   const identity = new Uint8Array(16)
   const view = new DataView(identity.buffer)
   view.setBigUint64(0, dev, true)

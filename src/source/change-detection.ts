@@ -65,8 +65,8 @@ export function isUnchanged(
   return compareWithParent(parent, stat, parentStarted, options) === 'same'
 }
 
-/** True if a change after `started` could have left a file with this time. */
-function isRacy(time: Timespec, started: Timespec): boolean {
+/** True if a change after `started` could have left something with this time. */
+export function isRacy(time: Timespec, started: Timespec): boolean {
   const limit = started.sec - RACY_MARGIN_SECONDS
   return time.sec > limit || (time.sec === limit && time.nsec >= started.nsec)
 }

@@ -180,6 +180,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     meta: session.meta,
     putPack: (pack) => session.putPack(pack),
     check: () => throwIfStopped(signal),
+    beat: () => session.beat(),
   })
   const report = new BackupReport({
     onEvent: opts.onEvent,
@@ -204,6 +205,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
       chunkMax: repo.description.chunker.max,
       compare: (entry, stat, path) => source.compare(entry, stat, path, parent!.body.started),
       restat: (path) => source.restat(path),
+      parentStarted: parent?.body.started,
       report,
     },
     rootParent,

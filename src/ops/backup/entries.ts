@@ -2,7 +2,7 @@
 import type { Content, Entry } from '../../format/entry-model.ts'
 import type { Xattr } from '../../format/xattr.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import { entryOfStat } from '../../source/attributes.ts'
+import { entryOfStat, linkGroup } from '../../source/attributes.ts'
 import type { Extent } from '../../format/extent.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import { sameTime } from '../../base/time.ts'
@@ -32,8 +32,13 @@ export function makeEntry(name: Uint8Array, stat: FileStat, extras: EntryExtras,
   return entry
 }
 
-/** True if everything that a stat tells is as the entry has it, so that the entry can be taken over as it is. */
-export function describes(entry: Entry, stat: FileStat): boolean {
+/**
+ * True if everything that a stat tells is as the entry has it, so that the entry can be taken over as it is. Of hard links
+ * the group as well: it is made of the number of the device, which may be another one after each start of the machine, and
+ * names of one inode that are taken over have to agree with those that are read.
+ */
+export function describes(entry: Entry, stat: FileStat, splitKey: Uint8Array): boolean {
+  const links = stat.kind === 'directory' ? 1 : stat.nlink
   return (
     entry.kind === stat.kind &&
     entry.mode === stat.mode &&
@@ -44,7 +49,12 @@ export function describes(entry: Entry, stat: FileStat): boolean {
     entry.ctime !== undefined &&
     sameTime(entry.ctime, stat.ctime) &&
     (entry.kind !== 'file' || entry.size === stat.size) &&
-    (entry.kind === 'directory' || (entry.links ?? 1) === stat.nlink)
+    (entry.links ?? 1) === links &&
+    (links < 2 ||
+      equalBytes(
+        entry.linkGroup!,
+        linkGroup(stat, (id) => keyedHash(splitKey, id)),
+      ))
   )
 }
 

@@ -27,6 +27,8 @@ export interface PipelineOptions {
   readonly putPack: (pack: FinishedPack) => Promise<void>
   /** Throws when the run is to stop. Asked before each job, so that those of one huge file need not all be waited for. */
   readonly check?: () => void
+  /** Called after each job: as long as something is read the run lives. */
+  readonly beat?: () => Promise<void>
 }
 
 export class Pipeline {
@@ -60,6 +62,7 @@ export class Pipeline {
       }
       const result = await this.#opts.executor.run(job)
       await this.#take(result)
+      await this.#opts.beat?.()
       return result
     } catch (error) {
       this.#fail(error)

@@ -2,13 +2,16 @@
 import type { Clock } from '../../base/clock.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { SnapshotStats, SnapshotTrouble } from '../../format/snapshot.ts'
-import { TROUBLE_TEXT_MAX, TROUBLES_LISTED_MAX } from '../../format/snapshot.ts'
+import { SNAPSHOT_SIZE_MAX, TROUBLE_TEXT_MAX, TROUBLES_LISTED_MAX } from '../../format/snapshot.ts'
 import type { EventSink, FileAction } from '../events.ts'
 import type { PipelineTotals } from './pipeline.ts'
 import type { ScanReport } from './scan.ts'
 
 /** Progress is told this often at most, in milliseconds. */
 const PROGRESS_INTERVAL_MS = 100
+
+/** Bytes of troubles that are listed: paths may have 64 KB each, and a snapshot has an end. */
+const TROUBLE_BYTES_MAX = SNAPSHOT_SIZE_MAX / 2
 
 export interface ReportOptions {
   readonly onEvent: EventSink
@@ -27,6 +30,7 @@ export class BackupReport implements ScanReport {
   readonly #opts: ReportOptions
   readonly troubles: SnapshotTrouble[] = []
   troubleCount = 0
+  #troubleBytes = 0
   #counts = { files: 0, directories: 0, others: 0, bytes: 0, newFiles: 0, changedFiles: 0, unchangedFiles: 0 }
   /** Bytes of large files that are being read. */
   #reading = 0
@@ -72,7 +76,10 @@ export class BackupReport implements ScanReport {
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void {
     this.troubleCount++
     const text = message.slice(0, TROUBLE_TEXT_MAX / 4)
-    if (this.troubles.length < TROUBLES_LISTED_MAX) this.troubles.push({ path, code: trouble, text })
+    this.#troubleBytes += path.byteLength + 3 * text.length
+    if (this.troubles.length < TROUBLES_LISTED_MAX && this.#troubleBytes <= TROUBLE_BYTES_MAX) {
+      this.troubles.push({ path, code: trouble, text })
+    }
     this.#opts.onEvent({ type: 'error', path, code, message })
   }
 

@@ -6,12 +6,14 @@ import { Gate } from '../../base/gate.ts'
 import { displayText, equalBytes } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
+import type { Timespec } from '../../base/time.ts'
 import { TROUBLE } from '../../format/entry-model.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { BlobKeys } from '../../repo/blob-keys.ts'
 import type { TreeBuilder } from '../../repo/tree-builder.ts'
 import { FileBatcher } from './batch.ts'
+import { isRacy } from '../../source/change-detection.ts'
 import type { Verdict } from '../../source/change-detection.ts'
 import type { RawXattr } from '../../source/attributes.ts'
 import { heldStill, REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
@@ -42,6 +44,8 @@ export interface ScanOptions {
   readonly builder: TreeBuilder
   readonly keys: BlobKeys
   readonly parent: ParentTree | undefined
+  /** When the parent snapshot was begun: times after that prove nothing. */
+  readonly parentStarted: Timespec | undefined
   readonly chunkMax: number
   /** Whether a file is as it was when the entry was made. */
   readonly compare: (entry: Entry, stat: FileStat, path: Uint8Array) => Verdict
@@ -177,7 +181,7 @@ export class Scan {
   ): Promise<void> | undefined {
     const { name, path, stat } = file
     this.#opts.report.file('unchanged', path, stat.size)
-    if (extras === undefined && describes(before, stat)) {
+    if (extras === undefined && describes(before, stat, this.#opts.keys.split)) {
       frame.add(before, true)
       return undefined
     }
@@ -226,7 +230,9 @@ export class Scan {
 
   /** True when everything about an entry but its content or subtree can be taken over. */
   #asBefore(before: Entry | undefined, stat: FileStat): boolean | Promise<boolean> {
-    if (before === undefined || before.trouble !== undefined || !describes(before, stat)) return false
+    const { keys, parentStarted } = this.#opts
+    if (before === undefined || before.trouble !== undefined || !describes(before, stat, keys.split)) return false
+    if (parentStarted !== undefined && isRacy(stat.ctime, parentStarted)) return false
     return this.#opts.parent!.usable(before)
   }
 
