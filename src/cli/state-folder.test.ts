@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BackupError } from '../base/errors.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 
 function scratch(t: TestContext): string {
@@ -38,6 +39,24 @@ test('exclusive steps do not overlap, also after one that failed', async (t) => 
     results.map(({ status }) => status),
     ['fulfilled', 'rejected', 'fulfilled'],
   )
+})
+
+test('a state folder that cannot be made is an error that names it', { timeout: 10_000 }, async (t) => {
+  const folder = scratch(t)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'file'), '')
+  symlinkSync('/nowhere/at/all', join(folder, 'link'))
+  const places = [join(folder, 'file/below'), join(folder, 'link/below')]
+  if (existsSync('/proc/self')) places.push('/proc/nobody/.local/state')
+  for (const place of places) {
+    const state = openStateFolder(place)
+    const expected = (error: unknown) => error instanceof BackupError && error.message.includes(place)
+    await assert.rejects(state.write('writer-1', new Uint8Array(1)), expected)
+    await assert.rejects(
+      state.exclusive('heads', async () => {}),
+      expected,
+    )
+  }
 })
 
 test('the folder is where XDG says', () => {

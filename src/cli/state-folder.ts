@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
-import { BackupError, doingSync, errnoOf, wrap } from '../base/errors.ts'
+import { BackupError, codeOf, errnoOf, wrap } from '../base/errors.ts'
 import { lockFile } from '../posix/locks.ts'
 import type { LocalState } from '../repo/local-state.ts'
 import type { Environment } from './environment.ts'
@@ -50,8 +50,8 @@ function readIfThere(file: string): Uint8Array | null {
 
 function replaceFile(file: string, bytes: Uint8Array): void {
   const temporary = `${file}.${process.pid}.tmp`
-  doingSync('writing local state', file, () => {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  changing('writing local state', file, () => {
+    makeFolders(dirname(file))
     try {
       const fd = openSync(temporary, 'w', 0o600)
       try {
@@ -69,6 +69,29 @@ function replaceFile(file: string, bytes: Uint8Array): void {
   })
 }
 
+function changing<T>(what: string, file: string, step: () => T): T {
+  try {
+    return step()
+  } catch (cause) {
+    throw new BackupError(codeOf(cause), what, file, {
+      cause,
+      hint: 'a backup keeps the key of this machine there; XDG_STATE_HOME names another place that can be written to',
+    })
+  }
+}
+
+/** Node's own recursive mkdir never ends where nothing can be made (/proc, a home that an automounter does not know). */
+function makeFolders(path: string, parentIsThere = false): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return
+    if (errnoOf(cause) !== 'ENOENT' || parentIsThere || dirname(path) === path) throw cause
+    makeFolders(dirname(path))
+    makeFolders(path, true)
+  }
+}
+
 function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r')
   try {
@@ -80,8 +103,8 @@ function syncFolder(folder: string): void {
 
 /** A descriptor that holds the lock until it is closed. The lock file stays: removing it would race with the next one. */
 async function lock(file: string): Promise<number> {
-  const fd = doingSync('locking local state', file, () => {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const fd = changing('locking local state', file, () => {
+    makeFolders(dirname(file))
     return openSync(file, 'a', 0o600)
   })
   try {

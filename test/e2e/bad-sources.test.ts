@@ -76,6 +76,15 @@ test('what may not be read is named with the reason, the rest is stored, and the
   assert.equal(readFileSync(join(operator.home, 'out', source, 'a.raw'), 'utf8'), 'a photo')
   assert.equal(operator.run(['cat', `latest:${file}`]).status, 6)
 
+  const nothing = operator.run(['backup', folder, join(folder, 'inside')], { restricted: true })
+  assert.equal(nothing.status, 9, 'a snapshot of nothing is none')
+  assert.match(nothing.stderr, /^error: source cannot be opened: EACCES: permission denied: \S+\/locked$/m)
+  assert.match(
+    nothing.stderr,
+    /^holdfast: none of the sources could be read: \S+\/locked, \S+\/inside\n {2}hint: no snapshot/m,
+  )
+  assert.deepEqual(await scratch.readAll(), [partial])
+
   chmodSync(folder, 0o700)
   chmodSync(file, 0o600)
   const second = operator.run(['backup', source], { restricted: true })

@@ -1,7 +1,7 @@
 // A backup: declare, scan, store, commit. See docs/architecture.md for the flow of data and docs/format.md, 10, for the
 // order in which things must reach the store.
 import { availableParallelism } from 'node:os'
-import { fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
+import { displayText, fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -218,6 +218,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     await source.walk(scan, report, () => throwIfStopped(signal))
     const root = await scan.finish()
     throwIfStopped(signal)
+    if (root.entries === 0 && report.firstMissing !== undefined) throw nothingThere(source.paths, report.firstMissing)
     meta.flush()
     await pipeline.finish()
     await session.finishIndex()
@@ -242,6 +243,13 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
   } finally {
     counting.abort()
   }
+}
+
+/** A snapshot of nothing would be the latest one from now on, and be restored instead of the last good one. */
+function nothingThere(paths: readonly Uint8Array[], code: ErrorCode): BackupError {
+  return new BackupError(code, 'none of the sources could be read', paths.map(displayText).join(', '), {
+    hint: 'no snapshot was made; see above for the reason',
+  })
 }
 
 function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup {

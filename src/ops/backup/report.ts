@@ -31,6 +31,8 @@ export class BackupReport implements ScanReport {
   readonly troubles: SnapshotTrouble[] = []
   troubleCount = 0
   #troubleBytes = 0
+  /** What was the matter with the first item that is missing. */
+  firstMissing: ErrorCode | undefined
   #counts = { files: 0, directories: 0, others: 0, bytes: 0, newFiles: 0, changedFiles: 0, unchangedFiles: 0 }
   /** Bytes of large files that are being read. */
   #reading = 0
@@ -75,6 +77,7 @@ export class BackupReport implements ScanReport {
 
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void {
     this.troubleCount++
+    this.firstMissing ??= code
     const text = message.slice(0, TROUBLE_TEXT_MAX / 4)
     this.#troubleBytes += path.byteLength + 3 * text.length
     if (this.troubles.length < TROUBLES_LISTED_MAX && this.#troubleBytes <= TROUBLE_BYTES_MAX) {
@@ -89,6 +92,7 @@ export class BackupReport implements ScanReport {
   }
 
   vanished(path: Uint8Array): void {
+    this.firstMissing ??= 'not-found'
     this.warning(path, 'not-found', 'was there when its directory was listed and is gone now')
   }
 
