@@ -1,8 +1,18 @@
 // What a restore does with owners, modes, ACLs, attributes, flags and holes.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { pretendNoLibc } from '../../src/posix/libc.ts'
 import type { MetadataClasses } from '../../src/ops/restore/options.ts'
 import { requireCommand, requireLinux, requireRoot } from '../support/requirements.ts'
 import { scene, small } from '../support/restore-scene.ts'
@@ -136,3 +146,28 @@ for (const [sparse, least, most] of SPARSE) {
     assert.equal(result.partial, false)
   })
 }
+
+test('without native calls files, folders and symlinks come back, the rest is told', async (t) => {
+  const { repo, root, source, target } = await scene(t, (folder) => {
+    small(folder)
+    utimesSync(join(folder, 'a.txt'), 1, 1)
+    chmodSync(join(folder, 'sub'), 0o750)
+    if (process.platform === 'linux') system(folder, 'mkfifo', 'fifo')
+  })
+  pretendNoLibc('for a test')
+  t.after(() => pretendNoLibc(null))
+  const result = await restored({ repo, root }, source, target)
+  assert.deepEqual(troublesOf(result), [])
+  if (process.platform === 'linux')
+    assert.deepEqual(
+      result.warnings.map((warning) => warning.class),
+      ['special files'],
+    )
+  assert.equal(readFileSync(join(target, 'sub', 'b.txt'), 'utf8'), 'b'.repeat(5000))
+  assert.equal(readlinkSync(join(target, 'sub', 'link')), 'b.txt')
+  assert.equal(statSync(join(target, 'sub', 'hard')).ino, statSync(join(target, 'a.txt')).ino)
+  assert.equal(statSync(join(target, 'a.txt')).mtimeMs, 1000)
+  assert.equal(statSync(join(target, 'sub')).mode & 0o777, 0o750)
+  const again = await restored({ repo, root }, source, target, { delete: true })
+  assert.equal(again.counts.files, 0)
+})

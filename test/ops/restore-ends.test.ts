@@ -1,13 +1,14 @@
 // How a restore ends: verified, stopped, with a full disk, and with files larger than memory should hold.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { OperationEvent } from '../../src/ops/events.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { withLoopFs } from '../support/requirements.ts'
+import { requireCommand, requireRoot, withLoopFs } from '../support/requirements.ts'
 import { scene, small } from '../support/restore-scene.ts'
 import { restored, troublesOf } from '../support/restoring.ts'
-import { system } from '../support/system.ts'
+import { system, trySystem } from '../support/system.ts'
 
 test('what verification reads is what counts: a file that changed since it was written is named', async (t) => {
   const { repo, root, source, target } = await scene(t, small)
@@ -67,6 +68,29 @@ test('a large file that is not complete when the restore is stopped is not there
   })
   await assert.rejects(stopped, { code: 'interrupted' })
   assert.deepEqual(readdirSync(target), [])
+})
+
+test('a directory that was opened up is closed again when the restore is stopped', async (t) => {
+  if (!requireRoot(t) || !requireCommand(t, 'chattr')) return
+  const { repo, root, source, target } = await scene(t, (folder) => {
+    mkdirSync(join(folder, 'locked'))
+    writeFileSync(join(folder, 'locked', 'large'), secureRandom(10_000_000))
+  })
+  const locked = join(target, 'locked')
+  mkdirSync(locked, { recursive: true })
+  if (!trySystem('/', 'chattr', '+i', locked)) return t.skip('needs a file system with flags')
+  t.after(() => trySystem('/', 'chattr', '-i', locked))
+  const stop = new AbortController()
+  const onEvent = ({ type }: OperationEvent) => {
+    if (type === 'progress') stop.abort()
+  }
+  await assert.rejects(restored({ repo, root }, source, target, { signal: stop.signal, onEvent }), {
+    code: 'interrupted',
+  })
+  assert.match(system('/', 'lsattr', '-d', locked), /^-*i/)
+  assert.deepEqual(readdirSync(locked), [])
+  assert.equal((await restored({ repo, root }, source, target)).partial, false)
+  assert.deepEqual(readdirSync(locked), ['large'])
 })
 
 for (const threads of [0, 2]) {

@@ -3,7 +3,6 @@
 // nothing can be changed at all. So: owner, extended attributes, mode, times, flags.
 import { displayText, equalBytes } from '../../base/bytes.ts'
 import { errnoOf } from '../../base/errors.ts'
-import { sameTime } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
 import type { EntryKind } from '../../format/entry-model.ts'
 import { AT_FDCWD, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../posix/constants.ts'
@@ -13,6 +12,7 @@ import { chmodAt, chmodFd, chownAt, chownFd, KEEP_ID } from '../../posix/ownersh
 import type { FileStat } from '../../posix/stat.ts'
 import { setTimesAt, setTimesFd } from '../../posix/times.ts'
 import { getXattr, listXattr, removeXattr, setXattr } from '../../posix/xattr.ts'
+import { sameFileTime } from './file-time.ts'
 import type { MetadataClasses, WarningClass } from './options.ts'
 import { isAccessAcl, isAcl, modeWithoutAcl } from './posix-acl.ts'
 
@@ -72,7 +72,7 @@ export function applyAttributes(
       changed = attempt(warn, 'mode', () => changeMode(place, mode)) || changed
     }
   }
-  if (classes.times && (found.mtime === undefined || !sameTime(found.mtime, wanted.mtime))) {
+  if (classes.times && (found.mtime === undefined || !sameFileTime(found.mtime, wanted.mtime))) {
     changed = attempt(warn, 'times', () => changeTime(place, wanted.mtime)) || changed
   }
   if (classes.flags && 'fd' in place) changed = giveFlags(place.fd, wanted.flags, found, warn) || changed
@@ -92,7 +92,7 @@ export function attributesDiffer(
 ): boolean {
   if (classes.owner && (found.uid !== wanted.uid || found.gid !== wanted.gid)) return true
   if (classes.mode && kind !== 'symlink' && found.mode !== wanted.mode) return true
-  if (classes.times && !sameTime(found.mtime, wanted.mtime)) return true
+  if (classes.times && !sameFileTime(found.mtime, wanted.mtime)) return true
   if ((classes.xattrs || classes.acls) && xattrsDiffer(place, wanted.xattrs, classes)) return true
   if (!classes.flags || (kind !== 'file' && kind !== 'directory')) return false
   if (wanted.flags === 0 && (Number(found.attributes) & LOCKS) === 0) return false

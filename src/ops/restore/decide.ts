@@ -1,8 +1,8 @@
 // What has to happen with an entry, given what is in its place. Pure: the table of all cases is in the test.
 import { equalBytes } from '../../base/bytes.ts'
-import { sameTime } from '../../base/time.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import { sameFileTime } from './file-time.ts'
 
 export type Action =
   /** Nothing is there. */
@@ -39,6 +39,6 @@ export function decide(entry: Entry, existing: Existing | undefined, compare: 'a
     case 'file':
       if (stat.size !== entry.size) return 'replace'
       if (compare === 'content') return 'compare'
-      return sameTime(stat.mtime, entry.mtime) ? 'keep' : 'replace'
+      return sameFileTime(stat.mtime, entry.mtime) ? 'keep' : 'replace'
   }
 }

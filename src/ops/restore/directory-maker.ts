@@ -24,6 +24,11 @@ const LOCKS = FLAG_IMMUTABLE | FLAG_APPEND
 
 export class DirectoryMaker {
   readonly #ctx: RestoreContext
+  /** Directories that were there and are open to work in, with what is to be taken back should the restore end early. */
+  readonly #openedUp = new Map<
+    DirectoryNode,
+    { readonly mode: number | undefined; readonly flags: number | undefined }
+  >()
 
   constructor(ctx: RestoreContext) {
     this.#ctx = ctx
@@ -78,6 +83,20 @@ export class DirectoryMaker {
     this.#compare(node, fd, stat)
   }
 
+  /** The restore has ended early: directories that were opened up get back what they had. */
+  abandon(): void {
+    const { directories } = this.#ctx
+    for (const [node, { mode, flags }] of [...this.#openedUp].toReversed()) {
+      try {
+        const fd = directories.acquire(node)
+        if (mode !== undefined) chmodFd(fd, mode)
+        if (flags !== undefined) setFlags(fd, flags)
+      } catch (cause) {
+        if (!(cause instanceof BackupError) && errnoOf(cause) === undefined) throw cause // why it ended is told already
+      }
+    }
+  }
+
   /** Everything in it is done: mode, owner, times and flags. */
   readonly finish = (node: DirectoryNode): void => {
     const { directories, classes, report, dryRun } = this.#ctx
@@ -96,6 +115,7 @@ export class DirectoryMaker {
       } finally {
         directories.release(node)
       }
+      this.#openedUp.delete(node)
       if (node.parent !== undefined) directories.forget(node)
     } catch (cause) {
       if (!(cause instanceof BackupError) && errnoOf(cause) === undefined) throw cause
@@ -149,7 +169,10 @@ export class DirectoryMaker {
       node.inherits = getXattrQuietly(fd) !== null
       node.existing = this.#namesIn(node)
       this.#compare(node, fd, stat)
-      if (!dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0) unlock(fd)
+      const locked = !dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0
+      const flags = locked ? unlock(fd) : undefined
+      const mode = node.formerMode
+      if (mode !== undefined || flags !== undefined) this.#openedUp.set(node, { mode, flags })
     } finally {
       directories.release(node)
     }
@@ -201,10 +224,15 @@ function removeAcls(fd: number): void {
   }
 }
 
-function unlock(fd: number): void {
+/** Takes immutable and append only away; gives the flags that there were, if that was possible. */
+function unlock(fd: number): number | undefined {
   try {
-    setFlags(fd, (getFlags(fd) ?? 0) & ~LOCKS)
+    const flags = getFlags(fd)
+    if (flags === null) return undefined
+    setFlags(fd, flags & ~LOCKS)
+    return flags
   } catch (cause) {
     if (errnoOf(cause) === undefined) throw cause // what is refused in it will be told
+    return undefined
   }
 }

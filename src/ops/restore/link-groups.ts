@@ -1,7 +1,8 @@
 // Names of one inode. The first one in the walk is restored, the others become links to it once it is there. Groups whose
 // names have all been met are forgotten, so that a tree full of hard links costs no memory in proportion.
-import { equalBytes, toHex } from '../../base/bytes.ts'
-import type { Content, Entry } from '../../format/entry-model.ts'
+import { toHex, utf8 } from '../../base/bytes.ts'
+import { IncrementalHash } from '../../crypto/hash.ts'
+import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { DirectoryNode } from './directory-node.ts'
 
@@ -13,7 +14,8 @@ export interface LinkName {
 
 export interface LinkGroup {
   readonly first: LinkName
-  readonly entry: Entry
+  /** What its names have in common, so that those that differ are told apart. */
+  readonly fingerprint: string
   /** Inode of the first name if it was there before and stays. */
   kept: FileStat | undefined
   state: 'pending' | 'done' | 'failed'
@@ -40,14 +42,15 @@ export class LinkGroups {
     if (linkGroup === undefined || links === undefined || entry.kind === 'directory') return { kind: 'alone' }
     const key = toHex(linkGroup)
     const known = this.#groups.get(key)
+    const fingerprint = fingerprintOf(entry)
     if (known === undefined) {
       const first = { directory, name: new Uint8Array(name) }
-      const group: LinkGroup = { first, entry, kept: undefined, state: 'pending', waiting: [] }
+      const group: LinkGroup = { first, fingerprint, kept: undefined, state: 'pending', waiting: [] }
       this.#groups.set(key, { group, met: 1 })
       return { kind: 'first', group }
     }
     if (++known.met >= links) this.#groups.delete(key)
-    return sameObject(known.group.entry, entry) ? { kind: 'other', group: known.group } : { kind: 'differs' }
+    return known.group.fingerprint === fingerprint ? { kind: 'other', group: known.group } : { kind: 'differs' }
   }
 
   /**
@@ -78,25 +81,19 @@ function inodeOf({ dev, ino }: FileStat): string {
   return `${dev}:${ino}`
 }
 
-/** Whether two entries that claim one inode can be one. Linking what differs would restore wrong content silently. */
-function sameObject(a: Entry, b: Entry): boolean {
-  if (a.kind !== b.kind || a.size !== b.size) return false
-  if (a.target !== undefined || b.target !== undefined) return sameBytes(a.target, b.target)
-  if (a.device?.major !== b.device?.major || a.device?.minor !== b.device?.minor) return false
-  return sameContent(a.content, b.content)
-}
-
-function sameContent(a: Content | undefined, b: Content | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  if (a.kind === 'inline') return b.kind === 'inline' && equalBytes(a.bytes, b.bytes)
-  if (a.kind === 'list') return b.kind === 'list' && a.level === b.level && equalBytes(a.ref, b.ref)
-  if (b.kind !== 'extents' || a.extents.length !== b.extents.length) return false
-  return a.extents.every((x, i) => {
-    const y = b.extents[i]!
-    return x.length === y.length && x.fill === y.fill && (x.offset ?? 0) === (y.offset ?? 0) && sameBytes(x.ref, y.ref)
-  })
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : equalBytes(a, b)
+/**
+ * Says what an inode is made of. Two entries that claim one inode and differ in this must not be linked: that would restore
+ * wrong content silently. A hash, because an entry would keep the block that it was read from in memory.
+ */
+function fingerprintOf({ kind, size, target, device, content }: Entry): string {
+  const hasher = new IncrementalHash()
+  const text = (...parts: readonly (string | number | undefined)[]) => hasher.update(utf8(`${parts.join(' ')};`))
+  text(kind, size, device?.major, device?.minor, target?.length, content?.kind)
+  if (target !== undefined) hasher.update(target)
+  if (content?.kind === 'inline') hasher.update(content.bytes)
+  else if (content?.kind === 'list') text(content.level, content.count, toHex(content.ref))
+  for (const { length, ref, offset, fill } of content?.kind === 'extents' ? content.extents : []) {
+    text(length, offset ?? 0, fill, ref === undefined ? undefined : toHex(ref))
+  }
+  return toHex(hasher.digest())
 }

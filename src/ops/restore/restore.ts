@@ -124,6 +124,7 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
   } finally {
     await running.settled()
     for (const file of unfinished) file.discard()
+    maker.abandon()
     directories.closeAll()
     await executor.close()
   }
