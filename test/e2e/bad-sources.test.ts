@@ -110,10 +110,12 @@ test('/proc of a process is stored in finite time, and what cannot be read of it
   if (!requireLinux(t)) return
   const { scratch, operator } = await prepare(t)
   const process = `/proc/${beside(t, 'exec sleep 1000', '/').pid}`
-  const run = operator.run(['backup', process])
+  const setting = '/proc/sys/kernel/ostype'
+  const run = operator.run(['backup', process, setting])
   assert(run.status === 0 || run.status === 3, run.stderr)
   const [content] = await scratch.readAll()
   assert.match(content![`${process}/status`]!, /^file /)
+  assert.equal(content![setting], fileWith('Linux\n'), run.stderr)
   assert.equal(operator.run(['cat', `latest:${process}/cmdline`]).stdout, 'sleep\x001000\x00')
   assert.match(operator.run(['cat', `latest:${process}/status`]).stdout, /^Name:\tsleep$/m)
   assert.match(operator.run(['ls', `latest:${process}/fd`]).stdout, /\/fd\/0$/m)

@@ -307,11 +307,14 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message.split(', ')[0]! : String(cause)
 }
 
+/** Bytes asked for at once. Files of /proc/sys refuse 4 MiB and more for want of memory, whatever they have. */
+const READ_MAX = 1024 * 1024
+
 /** Reads until `length` bytes are there or the file ends. */
 function readFully(file: OpenFile, arena: Uint8Array, offset: number, length: number, position: number): number {
   let done = 0
   while (done < length) {
-    const got = file.read(arena, offset + done, length - done, position + done)
+    const got = file.read(arena, offset + done, Math.min(length - done, READ_MAX), position + done)
     if (got === 0) break
     done += got
   }
