@@ -137,11 +137,13 @@ function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll:
     settleReady()
     failAll(error instanceof Error ? error : new Error(String(error)))
   })
+  worker.on('messageerror', failAll)
+  const thread: Thread = { worker, queued: 0, ready, exited }
   worker.on('exit', (code) => {
     settleReady()
-    if (code !== 0) failAll(new Error(`a worker thread ended with code ${code}`))
+    if (code !== 0 || thread.queued > 0) failAll(new Error(`a worker thread ended with code ${code}`))
   })
-  return { worker, queued: 0, ready, exited }
+  return thread
 }
 
 /** Only the plaintext of bundles is large enough to be worth moving. */

@@ -26,6 +26,10 @@ port.on('message', (message: ToThread) => {
       answer(message.id, message.job)
   }
 })
+// A job that does not arrive whole would be waited for without end: the thread dies of it, and is missed.
+port.on('messageerror', (error) => {
+  throw error
+})
 // Native modules are loaded from here on; a thread that is stopped while it loads them takes the process with it.
 port.postMessage({ kind: 'ready' } satisfies FromThread)
 
