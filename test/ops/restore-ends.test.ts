@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { OperationEvent } from '../../src/ops/events.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { requireCommand, requireRoot, withLoopFs } from '../support/requirements.ts'
+import { missing, requireCommand, requireRoot, withLoopFs } from '../support/requirements.ts'
 import { scene, small } from '../support/restore-scene.ts'
 import { restored, troublesOf } from '../support/restoring.ts'
 import { system, trySystem } from '../support/system.ts'
@@ -78,7 +78,7 @@ test('a directory that was opened up is closed again when the restore is stopped
   })
   const locked = join(target, 'locked')
   mkdirSync(locked, { recursive: true })
-  if (!trySystem('/', 'chattr', '+i', locked)) return t.skip('needs a file system with flags')
+  if (!trySystem('/', 'chattr', '+i', locked)) return missing(t, 'a file system with flags')
   t.after(() => trySystem('/', 'chattr', '-i', locked))
   const stop = new AbortController()
   const onEvent = ({ type }: OperationEvent) => {

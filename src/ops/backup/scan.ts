@@ -28,6 +28,7 @@ import type { ParentDirectory, ParentTree } from './parent-tree.ts'
 import type { Pipeline } from './pipeline.ts'
 import { DirectoryFrame, Turns } from './tree-assembly.ts'
 import type { EntrySlot } from './tree-assembly.ts'
+import { TROUBLE_TEXTS } from './trouble-texts.ts'
 
 /** What an entry that is no regular file brings along. */
 export interface OtherExtras {
@@ -379,13 +380,6 @@ export class Scan {
 /** Some file systems number a file anew at each look; nobody can give another file the same ctime, though. */
 function isSameFile(a: FileStat, b: FileStat): boolean {
   return (a.ino === b.ino && a.dev === b.dev) || heldStill(a, b)
-}
-
-const TROUBLE_TEXTS: Readonly<Record<number, string>> = {
-  [TROUBLE.content]: 'could not be read',
-  [TROUBLE.changed]: 'changed while it was read, every time it was tried',
-  [TROUBLE.attributes]: 'some of its attributes could not be read',
-  [TROUBLE.listing]: 'could not be listed',
 }
 
 type KeptExtras = EntryExtras & { readonly trouble: readonly number[] }
