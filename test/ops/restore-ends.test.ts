@@ -78,7 +78,7 @@ test('a directory that was opened up is closed again when the restore is stopped
   })
   const locked = join(target, 'locked')
   mkdirSync(locked, { recursive: true })
-  if (!trySystem('/', 'chattr', '+i', locked)) return missing(t, 'a file system with flags')
+  if (!trySystem('/', 'chattr', '+i', locked)) return void missing(t, 'a file system with flags')
   t.after(() => trySystem('/', 'chattr', '-i', locked))
   const stop = new AbortController()
   const onEvent = ({ type }: OperationEvent) => {
