@@ -5,8 +5,9 @@
 import { assert } from '../base/assert.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
+import { BackupError } from '../base/errors.ts'
 import { LEVEL_MAX } from './entry-model.ts'
-import { decodeExtents, encodeExtents, REF_SIZE } from './extent.ts'
+import { decodeExtents, encodeExtents, extentBytes, REF_SIZE } from './extent.ts'
 import type { BlobRef, Extent } from './extent.ts'
 
 /** A child of an upper node: the bytes of the file and the extents that it stands for. */
@@ -52,6 +53,26 @@ export function decodeContentList(bytes: Uint8Array, subject: string): ContentLi
   r.leave()
   r.end()
   return { level, ...items, ...(unknown !== undefined && { unknown }) } as ContentListNode
+}
+
+/** Bytes of the file that a node stands for. */
+export function listBytes(node: ContentListNode): number {
+  if ('extents' in node) return extentBytes(node.extents)
+  return node.children.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/**
+ * Throws `corrupt` naming `subject` unless a node is on the level and has the bytes that the one above it says. So lists
+ * end, and no file is longer than its list claims.
+ */
+export function checkListPlace(node: ContentListNode, subject: string, level: number, bytes?: number): void {
+  if (node.level !== level) {
+    throw new BackupError('corrupt', `content list is on level ${node.level}, not ${level}`, subject)
+  }
+  const own = listBytes(node)
+  if (bytes !== undefined && own !== bytes) {
+    throw new BackupError('corrupt', `content list of ${own} bytes is in the place of one of ${bytes}`, subject)
+  }
 }
 
 function decodeChildren(r: CborReader): ListChild[] {

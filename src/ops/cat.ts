@@ -35,7 +35,11 @@ export async function* contentOf(reader: ContentReader, entry: Entry, subject: s
     if (entry.content.bytes.length > 0) yield entry.content.bytes
     return
   }
+  const size = entry.size ?? 0
+  let at = 0
   for await (const extent of reader.resolveContent(entry.content)) {
+    at += extent.length
+    if (at > size) throw new BackupError('corrupt', `its content has more than its ${size} bytes`, subject)
     if (extent.ref === undefined) yield* zeros(extent.length)
     else {
       const blob = await reader.readBlob('data', extent.ref)
@@ -50,6 +54,7 @@ export async function* contentOf(reader: ContentReader, entry: Entry, subject: s
       yield blob.subarray(from, from + extent.length)
     }
   }
+  if (at < size) throw new BackupError('corrupt', `its content has ${at} of its ${size} bytes`, subject)
 }
 
 function* zeros(length: number): Generator<Uint8Array> {

@@ -4,6 +4,7 @@ import { toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { Entry } from '../format/entry-model.ts'
 import type { BlobRef } from '../format/extent.ts'
+import { endsOf, keptEnds, nodeName, NodeOrder, type NodeEnds } from '../format/node-order.ts'
 import { isLeaf } from '../format/tree-node.ts'
 import { changeOf } from './diff.ts'
 import { joinPath, type NodeReader } from './browse/tree-walk.ts'
@@ -70,11 +71,16 @@ function isSame(a: Entry, b: Entry): boolean {
   return a.kind === b.kind && changeOf(a, b) === 'same'
 }
 
+interface Found {
+  readonly matches: readonly Match[]
+  readonly ends: NodeEnds
+}
+
 class Finder {
   readonly #reader: NodeReader
   readonly #matches: FindOptions<unknown>['matches']
   readonly #signal: AbortSignal | undefined
-  readonly #remembered = new Map<string, readonly Match[]>()
+  readonly #remembered = new Map<string, Found>()
 
   constructor(reader: NodeReader, matches: FindOptions<unknown>['matches'], signal: AbortSignal | undefined) {
     this.#reader = reader
@@ -87,17 +93,36 @@ class Finder {
    * for its node, so the stack does not grow.
    */
   async below(path: Uint8Array, ref: BlobRef, root: boolean): Promise<readonly Match[]> {
+    const order = new NodeOrder()
+    return (await this.#node(path, ref, root, (ends) => order.enter(ends, nodeName(ref)), order)).matches
+  }
+
+  async #node(
+    path: Uint8Array,
+    ref: BlobRef,
+    root: boolean,
+    enter: (ends: NodeEnds) => void,
+    order: NodeOrder,
+  ): Promise<Found> {
     this.#signal?.throwIfAborted()
     const key = `${toHex(ref)}${toHex(path)}`
     const remembered = this.#remembered.get(key)
-    if (remembered !== undefined) return remembered
+    if (remembered !== undefined) {
+      enter(remembered.ends)
+      order.pass(remembered.ends)
+      return remembered
+    }
     const node = await this.#reader.readNode(ref, root)
+    enter(endsOf(node))
     const found: Match[] = []
     const add = (matches: readonly Match[]) => {
       for (const match of matches) found.push(match)
     }
     if (!isLeaf(node)) {
-      for (const child of node.children) add(await this.below(path, child.ref, root))
+      for (const child of node.children) {
+        const enterChild = (ends: NodeEnds) => order.enter(ends, nodeName(child.ref), node, child)
+        add((await this.#node(path, child.ref, root, enterChild, order)).matches)
+      }
     } else {
       for (const entry of node.entries) {
         const at = joinPath(path, entry.name)
@@ -105,7 +130,8 @@ class Finder {
         if (entry.subtree !== undefined) add(await this.below(at, entry.subtree.ref, false))
       }
     }
-    if (this.#remembered.size < REMEMBERED_MAX) this.#remembered.set(key, found)
-    return found
+    const result = { matches: found, ends: keptEnds(node) }
+    if (this.#remembered.size < REMEMBERED_MAX) this.#remembered.set(key, result)
+    return result
   }
 }

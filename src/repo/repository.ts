@@ -5,13 +5,14 @@ import { BackupError, codeOf, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
-import { decodeContentList } from '../format/content-list.ts'
+import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import { decodeDeletionPlan } from '../format/deletion-plan.ts'
 import type { DeletionPlan } from '../format/deletion-plan.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
 import { packName, parseObjectName, planName, PREFIXES } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
+import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { OBJECT_TYPES } from '../format/object-header.ts'
 import { readSignerId } from '../format/signed-object.ts'
 import { decodeTreeNode, isLeaf } from '../format/tree-node.ts'
@@ -182,26 +183,38 @@ export class Repository {
   }
 
   async readNode(ref: Uint8Array, root = false): Promise<TreeNode> {
-    return decodeTreeNode(await this.readBlob('tree', ref), `tree node ${toHex(ref.subarray(0, 8))}`, { root })
+    return decodeTreeNode(await this.readBlob('tree', ref), nodeName(ref), { root })
   }
 
   /** Entries of a directory in order of name; `root` for a snapshot's topmost one, whose names are whole paths. */
   async *directoryEntries(ref: Uint8Array, root = false): AsyncGenerator<Entry> {
+    const order = new NodeOrder()
     const node = await this.readNode(ref, root)
-    if (isLeaf(node)) yield* node.entries
-    else for (const child of node.children) yield* this.directoryEntries(child.ref, root)
+    order.enter(endsOf(node), nodeName(ref))
+    yield* this.#entriesOf(node, root, order)
+  }
+
+  async *#entriesOf(node: TreeNode, root: boolean, order: NodeOrder): AsyncGenerator<Entry> {
+    if (isLeaf(node)) return yield* node.entries
+    for (const child of node.children) {
+      const below = await this.readNode(child.ref, root)
+      order.enter(endsOf(below), nodeName(child.ref), node, child)
+      yield* this.#entriesOf(below, root, order)
+    }
   }
 
   /** Extents of a file in order, whether its entry has them or a list. */
   async *resolveContent(content: Content): AsyncGenerator<Extent> {
     if (content.kind === 'extents') yield* content.extents
-    else if (content.kind === 'list') yield* this.#listExtents(content.ref)
+    else if (content.kind === 'list') yield* this.#listExtents(content.ref, content.level)
   }
 
-  async *#listExtents(ref: Uint8Array): AsyncGenerator<Extent> {
-    const node = decodeContentList(await this.readBlob('list', ref), `content list ${toHex(ref.subarray(0, 8))}`)
+  async *#listExtents(ref: Uint8Array, level: number, bytes?: number): AsyncGenerator<Extent> {
+    const subject = `content list ${toHex(ref.subarray(0, 8))}`
+    const node = decodeContentList(await this.readBlob('list', ref), subject)
+    checkListPlace(node, subject, level, bytes)
     if ('extents' in node) yield* node.extents
-    else for (const child of node.children) yield* this.#listExtents(child.ref)
+    else for (const child of node.children) yield* this.#listExtents(child.ref, level - 1, child.bytes)
   }
 
   #readPlan(name: string): Promise<DeletionPlan> {

@@ -1,12 +1,15 @@
 // Somebody who runs the program: with a home folder, a key file and a repository of their own, and no terminal.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { ProgramResult } from './program.ts'
 import { commandPath } from './requirements.ts'
 import type { ScratchRepository } from './scratch-repository.ts'
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), 'src/cli/main.ts')
+const COMPILED = mkdtempSync(join(tmpdir(), 'holdfast-compiled-'))
+process.once('exit', () => rmSync(COMPILED, { recursive: true, force: true }))
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 120_000
 const OUTPUT_MAX = 64 * 1024 * 1024
@@ -30,6 +33,7 @@ export class Operator {
       PATH: process.env['PATH'],
       HOME: this.home,
       LANG: 'C.UTF-8',
+      NODE_COMPILE_CACHE: COMPILED, // as the launcher does: starts in a third of the time
       HOLDFAST_REPO: repository.location,
       HOLDFAST_KEY_FILE: repository.keyFile,
     }

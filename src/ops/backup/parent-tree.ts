@@ -1,9 +1,11 @@
 // The tree of the snapshot before, read beside the walk: what is in it and still usable need not be read again.
 import { asBuffer } from '../../base/bytes.ts'
-import { decodeContentList } from '../../format/content-list.ts'
+import { checkListPlace, decodeContentList } from '../../format/content-list.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
+import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
 import { isLeaf } from '../../format/tree-node.ts'
+import type { InnerNode, TreeChild } from '../../format/tree-node.ts'
 import type { BlobType } from '../../repo/blob-keys.ts'
 import type { Repository } from '../../repo/repository.ts'
 
@@ -29,7 +31,7 @@ export class ParentTree {
   /** A directory of the parent; undefined when a node of it is no longer usable, so that nothing of it is taken over. */
   async directory(subtree: Subtree, root = false): Promise<ParentDirectory | undefined> {
     const entries = new Map<string, Entry>()
-    if (!(await this.#collect(subtree.ref, root, entries))) return undefined
+    if (!(await this.#collect(subtree.ref, root, entries, new NodeOrder()))) return undefined
     return { entries, subtree }
   }
 
@@ -48,15 +50,16 @@ export class ParentTree {
       case 'extents':
         return this.#haveAll(content.extents)
       case 'list':
-        return this.#listUsable(content.ref)
+        return this.#listUsable(content.ref, content.level)
     }
   }
 
-  async #listUsable(ref: Uint8Array): Promise<boolean> {
+  async #listUsable(ref: Uint8Array, level: number, bytes?: number): Promise<boolean> {
     if (!this.#canRead('list', ref)) return false
     const node = decodeContentList(await this.#repo.readBlob('list', ref), 'content list of the parent snapshot')
+    checkListPlace(node, 'content list of the parent snapshot', level, bytes)
     if ('extents' in node) return this.#haveAll(node.extents)
-    for (const child of node.children) if (!(await this.#listUsable(child.ref))) return false
+    for (const child of node.children) if (!(await this.#listUsable(child.ref, level - 1, child.bytes))) return false
     return true
   }
 
@@ -74,14 +77,23 @@ export class ParentTree {
     return this.#repo.locate(type, ref) !== undefined
   }
 
-  async #collect(ref: Uint8Array, root: boolean, into: Map<string, Entry>): Promise<boolean> {
+  async #collect(
+    ref: Uint8Array,
+    root: boolean,
+    into: Map<string, Entry>,
+    order: NodeOrder,
+    above?: { readonly parent: InnerNode; readonly child: TreeChild },
+  ): Promise<boolean> {
     if (!this.#canRead('tree', ref)) return false
     const node = await this.#repo.readNode(ref, root)
+    order.enter(endsOf(node), nodeName(ref), above?.parent, above?.child)
     if (isLeaf(node)) {
       for (const entry of node.entries) into.set(nameKey(entry.name), entry)
       return true
     }
-    for (const child of node.children) if (!(await this.#collect(child.ref, root, into))) return false
+    for (const child of node.children) {
+      if (!(await this.#collect(child.ref, root, into, order, { parent: node, child }))) return false
+    }
     return true
   }
 }

@@ -4,7 +4,8 @@ import { compareBytes, displayText, equalBytes } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { BlobRef } from '../../format/extent.ts'
-import { isLeaf } from '../../format/tree-node.ts'
+import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
+import { isLeaf, type InnerNode } from '../../format/tree-node.ts'
 import { directoryEntries, joinPath, type NodeReader } from './tree-walk.ts'
 
 /** What is at a path: an entry, or a folder above the sources, which was not itself backed up. */
@@ -88,12 +89,16 @@ async function descend(reader: NodeReader, from: Entry, parts: readonly Uint8Arr
 
 /** The entry of this name in one directory, reading one node a level. */
 export async function lookUp(reader: NodeReader, ref: BlobRef, name: Uint8Array): Promise<Entry | undefined> {
-  for (let at: BlobRef | undefined = ref; at !== undefined;) {
-    const node = await reader.readNode(at, false)
-    if (isLeaf(node)) return node.entries.find((entry) => equalBytes(entry.name, name))
-    at = node.children.find(({ lastName }) => compareBytes(name, lastName) <= 0)?.ref
+  const order = new NodeOrder()
+  let node = await reader.readNode(ref, false)
+  while (!isLeaf(node)) {
+    const parent: InnerNode = node
+    const child = parent.children.find(({ lastName }) => compareBytes(name, lastName) <= 0)
+    if (child === undefined) return undefined
+    node = await reader.readNode(child.ref, false)
+    order.enter(endsOf(node), nodeName(child.ref), parent, child)
   }
-  return undefined
+  return node.entries.find((entry) => equalBytes(entry.name, name))
 }
 
 /** Parts between slashes; empty ones and `.` do not count. Throws `usage` for `..`. */

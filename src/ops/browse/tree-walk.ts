@@ -5,7 +5,8 @@ import { BackupError } from '../../base/errors.ts'
 import { displayText } from '../../base/bytes.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { BlobRef } from '../../format/extent.ts'
-import { isLeaf, type TreeNode } from '../../format/tree-node.ts'
+import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
+import { isLeaf, type InnerNode, type TreeChild, type TreeNode } from '../../format/tree-node.ts'
 
 /** What browsing asks of a repository. `root` is true for the nodes of a snapshot's root, whose names are paths. */
 export interface NodeReader {
@@ -25,6 +26,8 @@ interface Frame {
   readonly node: TreeNode
   readonly prefix: Uint8Array
   readonly root: boolean
+  /** Of the directory that the node belongs to. */
+  readonly order: NodeOrder
   at: number
 }
 
@@ -36,21 +39,41 @@ export async function walkDirectory(
   visit: Visit,
   root = false,
 ): Promise<void> {
-  const stack: Frame[] = [{ node: await reader.readNode(ref, root), prefix, root, at: 0 }]
+  const stack: Frame[] = [await enterDirectory(reader, prefix, ref, root)]
   while (stack.length > 0) {
     if (stack.length > DEPTH_MAX) {
       throw new BackupError('corrupt', `tree is more than ${DEPTH_MAX} levels deep`, displayText(prefix))
     }
     const frame = stack.at(-1)!
     const { node, prefix: parent } = frame
-    const next = isLeaf(node) ? visitLeaf(frame, node.entries, visit) : node.children[frame.at++]?.ref
-    if (next === undefined) stack.pop()
-    else if (next instanceof Uint8Array) {
-      stack.push({ node: await reader.readNode(next, frame.root), prefix: parent, root: frame.root, at: 0 })
+    if (isLeaf(node)) {
+      const next = visitLeaf(frame, node.entries, visit)
+      if (next === undefined) stack.pop()
+      else stack.push(await enterDirectory(reader, next.path, next.ref, false))
     } else {
-      stack.push({ node: await reader.readNode(next.ref, false), prefix: next.path, root: false, at: 0 })
+      const child = node.children[frame.at++]
+      if (child === undefined) stack.pop()
+      else stack.push({ ...frame, node: await readChild(reader, frame, node, child), prefix: parent, at: 0 })
     }
   }
+}
+
+async function enterDirectory(reader: NodeReader, prefix: Uint8Array, ref: BlobRef, root: boolean): Promise<Frame> {
+  const node = await reader.readNode(ref, root)
+  const order = new NodeOrder()
+  order.enter(endsOf(node), nodeName(ref))
+  return { node, prefix, root, order, at: 0 }
+}
+
+async function readChild(
+  reader: NodeReader,
+  { root, order }: Pick<Frame, 'root' | 'order'>,
+  parent: InnerNode,
+  child: TreeChild,
+): Promise<TreeNode> {
+  const node = await reader.readNode(child.ref, root)
+  order.enter(endsOf(node), nodeName(child.ref), parent, child)
+  return node
 }
 
 /** Visits entries until one has to be descended into; undefined when the leaf is done. */
@@ -70,7 +93,8 @@ function visitLeaf(
 /** All entries of one directory, in the order of names. */
 export async function directoryEntries(reader: NodeReader, ref: BlobRef, root = false): Promise<Entry[]> {
   const entries: Entry[] = []
-  await walkNodes(reader, ref, root, (leaf) => {
+  const frame = await enterDirectory(reader, new Uint8Array(), ref, root)
+  await walkNodes(reader, frame, frame.node, (leaf) => {
     for (const entry of leaf) entries.push(entry)
   })
   return entries
@@ -78,14 +102,13 @@ export async function directoryEntries(reader: NodeReader, ref: BlobRef, root = 
 
 async function walkNodes(
   reader: NodeReader,
-  ref: BlobRef,
-  root: boolean,
+  frame: Frame,
+  node: TreeNode,
   each: (leaf: readonly Entry[]) => void,
 ): Promise<void> {
-  const node = await reader.readNode(ref, root)
   if (isLeaf(node)) return each(node.entries)
-  // Levels descend by one (checked when a node is read) and are at most LEVEL_MAX, so this recursion is shallow.
-  for (const child of node.children) await walkNodes(reader, child.ref, root, each)
+  // Levels descend by one and are at most LEVEL_MAX, so this recursion is shallow.
+  for (const child of node.children) await walkNodes(reader, frame, await readChild(reader, frame, node, child), each)
 }
 
 const SLASH = 0x2f

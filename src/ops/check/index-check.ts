@@ -7,6 +7,7 @@ import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { LoadedIndex } from '../../repo/loaded-index.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { tablesDigest } from './tables-digest.ts'
 import type { BrokenParts } from './broken-parts.ts'
 import { surveyObjects } from './object-survey.ts'
 import type { Survey, SurveyedObject } from './object-survey.ts'
@@ -16,6 +17,8 @@ import type { ObjectVerifier } from './object-verifier.ts'
 export interface IndexedBlocks {
   readonly first: number
   readonly count: number
+  /** Of the table that the index has. */
+  readonly digest: string
 }
 
 export interface CheckedIndex {
@@ -37,13 +40,20 @@ export async function checkIndex(
   const index = new LoadedIndex()
   const packs = new Map<string, IndexedBlocks>()
   const sessions = new Map<string, Uint8Array>()
-  const later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[] }[] = []
-  const add = (pack: DecodedIndexedPack, sids: readonly Uint8Array[]) => {
+  const later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[]; segment: string }[] = []
+  const add = (pack: DecodedIndexedPack, sids: readonly Uint8Array[], segment: string) => {
     const name = packName(pack.kind, pack.hash)
-    if (index.hasPack(name)) return
+    const digest = tablesDigest(pack.blocks, sids)
+    const known = packs.get(name)
+    if (known !== undefined) {
+      if (known.digest === digest) return
+      const message = `it says otherwise than another segment what is in ${name}`
+      broken.packs.set(name, survey.damage.add(segment, 'corrupt', message))
+      return
+    }
     const first = index.blockCount
     index.addPack(pack, sids)
-    packs.set(name, { first, count: index.blockCount - first })
+    packs.set(name, { first, count: index.blockCount - first, digest })
     for (const { session } of pack.blocks) sessions.set(toHex(sids[session]!), sids[session]!)
   }
   await surveyObjects(survey, segments, async ({ name, parsed }, bytes) => {
@@ -53,14 +63,15 @@ export async function checkIndex(
     for (const pack of segment.packs) {
       const size = listed.get(packName(pack.kind, pack.hash))
       // A blob that is also in a pack that is whole is found there.
-      if (size === pack.size) add(pack, segment.sessions)
-      else later.push({ pack, sessions: segment.sessions })
+      if (size === pack.size) add(pack, segment.sessions, name)
+      else later.push({ pack, sessions: segment.sessions, segment: name })
     }
   })
-  for (const { pack, sessions: sids } of later) {
+  for (const { pack, sessions: sids, segment } of later) {
     const name = packName(pack.kind, pack.hash)
-    if (index.hasPack(name)) continue
-    add(pack, sids)
+    const isKnown = index.hasPack(name)
+    add(pack, sids, segment)
+    if (isKnown) continue
     const size = listed.get(name)
     if (size === undefined) {
       const message = `the index names ${pack.blocks.length} blocks in it, and it is not there`

@@ -3,7 +3,6 @@
 import { toHex } from '../../base/bytes.ts'
 import { BackupError, wrap } from '../../base/errors.ts'
 import { RunningSteps } from '../running-steps.ts'
-import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../format/directory.ts'
 import type { DecodedDirectory } from '../../format/directory.ts'
 import { packName } from '../../format/names.ts'
@@ -14,6 +13,7 @@ import type { BrokenParts } from './broken-parts.ts'
 import { isDamage } from './damage.ts'
 import type { CheckedIndex } from './index-check.ts'
 import type { Survey } from './object-survey.ts'
+import { tablesDigest } from './tables-digest.ts'
 import { PackVerifier } from './pack-verifier.ts'
 import type { Finding, JobBlock, PackFindings, PackJob, VerifierSetup } from './pack-verifier.ts'
 
@@ -117,8 +117,6 @@ class PackCheck {
     const job = { objectName: name, ...pack, bytes: ownBytes(bytes), blocks: withSessions(blocks, sessions), sessions }
     const findings = await this.#verify({ ...job, sessions: sessions.map(withSecret) })
     for (const finding of findings.findings) this.#note(name, finding)
-    const changed = findings.findings.some(({ block }) => block === undefined)
-    if (changed && directory !== undefined) this.#noteMisplaced(name, directory)
     this.#ctx.done(pack, findings)
   }
 
@@ -147,20 +145,10 @@ class PackCheck {
   }
 
   #comparedWithIndex(name: string, { blocks, sessions }: DecodedDirectory): string | undefined {
-    const { index, packs } = this.#ctx.index
-    const indexed = packs.get(name)
+    const indexed = this.#ctx.index.packs.get(name)
     if (indexed === undefined) return undefined // of a backup that was cut off: nothing refers to it yet
     if (indexed.count !== blocks.length) return `its directory has ${blocks.length} blocks, the index ${indexed.count}`
-    for (const [i, block] of blocks.entries()) {
-      const known = index.block(indexed.first + i)
-      const same =
-        known.offset === block.offset &&
-        known.storedLength === block.storedLength &&
-        known.plainLength === block.plainLength &&
-        known.codec === block.codec &&
-        toHex(known.sid) === toHex(sessions[block.session]!)
-      if (!same) return `block ${i} is not the one that the index describes`
-    }
+    if (indexed.digest !== tablesDigest(blocks, sessions)) return 'its directory has other blobs than the index says'
     return undefined
   }
 
@@ -201,21 +189,6 @@ class PackCheck {
         }
       }),
     )
-  }
-
-  /** A pack can be whole in itself and in the place of another: then its blobs are not those that are looked for here. */
-  #noteMisplaced(name: string, { blocks }: DecodedDirectory): void {
-    const { index, packs } = this.#ctx.index
-    const indexed = packs.get(name)
-    if (indexed === undefined || indexed.count !== blocks.length) return
-    for (const [i, { locs }] of blocks.entries()) {
-      const number = indexed.first + i
-      for (let at = 0; at < locs.length; at += LOCATOR_SIZE) {
-        if (index.blobs.find(locs, at)?.block === number) continue
-        this.#note(name, { block: i, code: 'corrupt', message: `block ${i} has other blobs than the index says` })
-        break
-      }
-    }
   }
 
   #note(name: string, { block, loc, code, message }: Finding): void {

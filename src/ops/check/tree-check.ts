@@ -1,12 +1,14 @@
 // Opens every node of every tree once, and asks the index for every blob that files need.
 import { toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
-import { decodeContentList } from '../../format/content-list.ts'
+import { decodeContentList, listBytes } from '../../format/content-list.ts'
 import type { ContentListNode } from '../../format/content-list.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { BlobRef, Extent } from '../../format/extent.ts'
+import { endsOf, keptEnds, nodeName, NodeOrder } from '../../format/node-order.ts'
+import type { NodeEnds } from '../../format/node-order.ts'
 import { isLeaf } from '../../format/tree-node.ts'
-import type { TreeNode } from '../../format/tree-node.ts'
+import type { InnerNode, TreeChild, TreeNode } from '../../format/tree-node.ts'
 import type { BlobType } from '../../repo/blob-keys.ts'
 import type { BlobLocation } from '../../repo/loaded-index.ts'
 import { isDamage } from './damage.ts'
@@ -23,6 +25,16 @@ export interface TreeReader {
 /** Deeper trees than this do not come from a file system. */
 const DEPTH_MAX = 4096
 
+interface Above {
+  readonly parent: InnerNode
+  readonly child: TreeChild
+}
+
+interface ListPlace {
+  readonly level: number
+  readonly bytes: number
+}
+
 export class TreeCheck {
   readonly #reader: TreeReader
   readonly #damage: DamageLog
@@ -30,6 +42,10 @@ export class TreeCheck {
   readonly #progress: () => void
   /** Refs that were checked, hex: snapshots share nearly all of their trees. */
   readonly #seen = new Set<string>()
+  /** Ends of the nodes among them that are below others: only crowded directories have such. */
+  readonly #ends = new Map<string, NodeEnds>()
+  /** Levels and bytes of the content lists among them. */
+  readonly #lists = new Map<string, ListPlace>()
   entries = 0
   nodes = 0
 
@@ -44,16 +60,35 @@ export class TreeCheck {
   async tree(ref: BlobRef, root: boolean, depth = 0): Promise<void> {
     const key = toHex(ref)
     if (this.#seen.has(key)) return
+    await this.#node(ref, root, depth, new NodeOrder())
+  }
+
+  async #node(ref: BlobRef, root: boolean, depth: number, order: NodeOrder, above?: Above): Promise<void> {
+    const key = toHex(ref)
+    const enter = (ends: NodeEnds) => order.enter(ends, nodeName(ref), above?.parent, above?.child)
+    const known = this.#ends.get(key)
+    if (known !== undefined) {
+      await this.#read(key, async () => enter(known))
+      return order.pass(known)
+    }
+    const first = !this.#seen.has(key)
     this.#seen.add(key)
-    const node = await this.#read(key, () => {
-      if (depth > DEPTH_MAX) throw new BackupError('corrupt', 'the tree is too deep', `tree node ${key.slice(0, 16)}`)
+    const node = await this.#read(key, async () => {
+      if (depth > DEPTH_MAX) throw new BackupError('corrupt', 'the tree is too deep', nodeName(ref))
       return this.#reader.readNode(ref, root)
     })
     if (node === undefined) return
+    if (above !== undefined) this.#ends.set(key, keptEnds(node))
+    const entered = await this.#read(key, async () => {
+      enter(endsOf(node))
+      return true
+    })
+    if (entered === undefined) return
+    if (!first) return order.pass(endsOf(node))
     this.nodes++
     this.#progress()
     if (!isLeaf(node)) {
-      for (const child of node.children) await this.tree(child.ref, root, depth)
+      for (const child of node.children) await this.#node(child.ref, root, depth, order, { parent: node, child })
       return
     }
     for (const entry of node.entries) {
@@ -66,33 +101,39 @@ export class TreeCheck {
   async #content({ content, xattrs, size }: Entry): Promise<void> {
     for (const { value } of xattrs ?? []) if (!(value instanceof Uint8Array)) this.#extents(value.extents)
     if (content?.kind === 'extents') this.#extents(content.extents)
-    else if (content?.kind === 'list') await this.#list(content.ref, size)
+    else if (content?.kind === 'list') await this.#list(content.ref, content.level, size ?? 0)
   }
 
-  async #list(ref: BlobRef, size?: number): Promise<void> {
+  async #list(ref: BlobRef, level: number, size: number): Promise<void> {
     const key = toHex(ref)
+    const known = this.#lists.get(key)
+    if (known !== undefined) return this.#listPlace(key, known, level, size)
     if (this.#seen.has(key)) return
     this.#seen.add(key)
     const node = await this.#read(key, () => readList(this.#reader, ref))
     if (node === undefined) return
-    const parts = 'extents' in node ? node.extents.map(({ length }) => length) : node.children.map(({ bytes }) => bytes)
-    const bytes = parts.reduce((sum, part) => sum + part, 0)
-    if (size !== undefined && bytes !== size) {
-      const message = `content list of ${bytes} bytes for a file of ${size}`
-      this.#broken.refs.set(key, this.#damage.add(`content list ${key.slice(0, 16)}`, 'corrupt', message))
-    }
+    const place = { level: node.level, bytes: listBytes(node) }
+    this.#lists.set(key, place)
+    this.#listPlace(key, place, level, size)
     if ('extents' in node) this.#extents(node.extents)
-    else for (const child of node.children) await this.#list(child.ref, child.bytes)
+    else for (const child of node.children) await this.#list(child.ref, node.level - 1, child.bytes)
+  }
+
+  /** A list that is whole in itself may be in the wrong place. */
+  #listPlace(key: string, own: ListPlace, level: number, size: number): void {
+    if (own.level === level && own.bytes === size) return
+    const message = `on level ${own.level} with ${own.bytes} bytes, in the place of one on level ${level} with ${size}`
+    this.#broken.refs.set(key, this.#damage.add(`content list ${key.slice(0, 16)}`, 'corrupt', message))
   }
 
   #extents(extents: readonly Extent[]): void {
     for (const { ref, offset = 0, length } of extents) {
       if (ref === undefined) continue
       const location = this.#reader.locate('data', ref)
-      if (location !== undefined && offset + length <= location.length) continue
+      const flaw = extentFlaw(location, offset + length)
+      if (flaw === undefined) continue
       const key = toHex(ref)
-      const message = location === undefined ? 'in no pack that the index names' : 'shorter than the file that needs it'
-      this.#broken.refs.set(key, this.#damage.add(`data blob ${key.slice(0, 16)}`, 'not-found', message))
+      this.#broken.refs.set(key, this.#damage.add(`data blob ${key.slice(0, 16)}`, 'not-found', flaw))
     }
   }
 
@@ -105,6 +146,12 @@ export class TreeCheck {
       return undefined
     }
   }
+}
+
+function extentFlaw(location: BlobLocation | undefined, end: number): string | undefined {
+  if (location === undefined) return 'in no pack that the index names'
+  if (location.block.pack.kind !== 'data') return 'among the nodes of trees, where no content is'
+  return end <= location.length ? undefined : 'shorter than the file that needs it'
 }
 
 function recordOf(damage: DamageLog, error: BackupError, key: string): DamageRecord {

@@ -5,8 +5,9 @@ import { BackupError, errnoOf } from '../../base/errors.ts'
 import { nameFlaw, TROUBLE } from '../../format/entry-model.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { BlobRef } from '../../format/extent.ts'
+import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
 import { isLeaf } from '../../format/tree-node.ts'
-import type { TreeNode } from '../../format/tree-node.ts'
+import type { InnerNode, TreeChild, TreeNode } from '../../format/tree-node.ts'
 import { splitPath } from '../browse/tree-path.ts'
 import { joinPath } from '../browse/tree-walk.ts'
 import type { RestoreContext } from './context.ts'
@@ -136,7 +137,7 @@ export class TreeWalk {
     if (entry.subtree === undefined) return
     if (depth > DEPTH_MAX) return report.troubleOf(node.path, 'corrupt', 'the tree is too deep')
     try {
-      await this.#node(node, entry.subtree.ref, depth, { name: undefined })
+      await this.#node(node, entry.subtree.ref, depth, { name: undefined, order: new NodeOrder() })
     } catch (cause) {
       if (cause instanceof Unusable && cause.directory === node) report.trouble(node.path, node.unusable)
       else throw cause
@@ -149,11 +150,13 @@ export class TreeWalk {
     directory: DirectoryNode,
     ref: BlobRef,
     depth: number,
-    last: { name: Uint8Array | undefined },
+    last: { name: Uint8Array | undefined; readonly order: NodeOrder },
+    above?: { readonly parent: InnerNode; readonly child: TreeChild },
   ): Promise<void> {
     let node: TreeNode
     try {
       node = await this.#ctx.reader.readNode(ref, false)
+      last.order.enter(endsOf(node), nodeName(ref), above?.parent, above?.child)
     } catch (cause) {
       this.#expected(cause)
       directory.incomplete = true
@@ -161,7 +164,8 @@ export class TreeWalk {
       return
     }
     if (!isLeaf(node)) {
-      for (const child of node.children) await this.#node(directory, child.ref, depth, last)
+      const parent = node
+      for (const child of parent.children) await this.#node(directory, child.ref, depth, last, { parent, child })
       return
     }
     for (const entry of node.entries) {
