@@ -16,6 +16,11 @@ export class Gate {
     return this.#taken >= this.#size || this.#waiting.length > 0
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   enter(amount = 1): Promise<void> {
     if (this.#waiting.length === 0 && this.#fits(amount)) {
       this.#taken += amount

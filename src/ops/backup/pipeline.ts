@@ -9,6 +9,8 @@ import type { Job, JobResult } from './jobs.ts'
 
 /** Packs on their way to the store at once; each holds its bytes in memory until it is acknowledged. */
 const PUTS_MAX = 1
+/** Bytes of segments in hand at once: a worker keeps the blocks of one until all of it is cut, whatever its threads are. */
+const SEGMENT_BYTES_MAX = 384 * 1024 * 1024
 /** Blobs a worker may claim in one job: files of a batch, or chunks of a segment. Room is kept for them in the index. */
 const CLAIMS_PER_JOB = 4096
 
@@ -34,6 +36,7 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly #opts: PipelineOptions
   readonly #jobs: Gate
+  readonly #segmentBytes = new Gate(SEGMENT_BYTES_MAX)
   readonly #puts = new Gate(PUTS_MAX)
   readonly #underWay = new Set<Promise<unknown>>()
   #failure: unknown
@@ -54,6 +57,17 @@ export class Pipeline {
 
   /** Resolves with the result of the job once its blocks are in packs. Rejects with the first failure of anything. */
   async run(job: Job): Promise<JobResult> {
+    if (job.kind !== 'segment') return this.#run(job)
+    const bytes = job.end - job.start
+    await this.#segmentBytes.enter(bytes)
+    try {
+      return await this.#run(job)
+    } finally {
+      this.#segmentBytes.leave(bytes)
+    }
+  }
+
+  async #run(job: Job): Promise<JobResult> {
     await this.#jobs.enter()
     try {
       this.#throwIfStopped()
@@ -89,6 +103,11 @@ export class Pipeline {
     await this.#jobs.enter()
     this.#jobs.leave()
     this.#throwIfStopped()
+  }
+
+  /** Waits while more jobs wait than run: for callers who start jobs where they cannot wait. */
+  async keepUp(): Promise<void> {
+    if (this.#jobs.waiting > this.width) await this.room()
   }
 
   /** Waits until everything that was started is done. */

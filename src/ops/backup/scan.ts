@@ -115,6 +115,8 @@ export class Scan {
 
   /** The walk goes into a directory. */
   async enter(name: Uint8Array, path: Uint8Array, stat: FileStat, readExtras: () => OtherExtras): Promise<void> {
+    // Directories that are complete become jobs too, also where no file is read.
+    await this.#opts.pipeline.keepUp()
     const { frame, parent } = this.#here
     const before = parent?.entries.get(nameKey(name))
     const slot = frame.reserve()

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { BackupError } from '../../base/errors.ts'
+import { initHashing } from '../../crypto/hash.ts'
+import { Sealer } from '../../crypto/seal.ts'
+import { BlobIndex } from '../../repo/blob-index.ts'
+import { PackAssembler } from '../../repo/pack-assembler.ts'
+import type { FinishedPack } from '../../repo/pack-assembler.ts'
+import type { Executor } from './executor.ts'
+import type { Job, JobResult, SealedBlock, SegmentJob } from './jobs.ts'
+import { Pipeline } from './pipeline.ts'
+
+await initHashing()
+
+const MIB = 1024 * 1024
+const PACK_SIZE = 4 * MIB
+const BLOCK_SIZE = MIB
+const WIDTH = 4
+const sealer = new Sealer(new Uint8Array(32).fill(1), new Uint8Array(16).fill(2), 1)
+const JOB: Job = { kind: 'values', values: [] }
+const full = () => new BackupError('full', 'no space left', 'data/00')
+
+let counter = 0
+
+function blockOf(): SealedBlock {
+  const locs = new Uint8Array(24)
+  new DataView(locs.buffer).setUint32(0, ++counter, true)
+  const sealed = new Uint8Array(BLOCK_SIZE)
+  return {
+    kind: 'data',
+    sealed,
+    codec: 0,
+    plainLength: BLOCK_SIZE - 40,
+    locs,
+    lengths: Uint32Array.of(BLOCK_SIZE - 40),
+  }
+}
+
+/** Workers that answer every job with blocks, and a store that puts when it is let. */
+class Bench {
+  readonly pipeline: Pipeline
+  readonly packs: FinishedPack[] = []
+  jobs = 0
+  running = 0
+  mostRunning = 0
+  /** Bytes of blocks that no acknowledged pack holds. */
+  inMemory = 0
+  mostInMemory = 0
+  /** Resolves when the store goes on. */
+  stalled: Promise<void> = Promise.resolve()
+  failPuts = false
+
+  constructor(opts: { readonly blocksPerJob?: number; readonly beat?: () => Promise<void> } = {}) {
+    const { blocksPerJob = 2, beat } = opts
+    const executor: Executor = {
+      width: WIDTH,
+      run: async () => {
+        this.jobs++
+        this.mostRunning = Math.max(this.mostRunning, ++this.running)
+        await setImmediate()
+        this.running--
+        return this.#result(blocksPerJob)
+      },
+      flush: async () => [this.#result(1)],
+      indexGrew: () => {},
+      close: async () => {},
+    }
+    const random = (n: number) => new Uint8Array(n)
+    const shared = { packSize: PACK_SIZE, sealer, suite: 1 as const, sid: new Uint8Array(16), random }
+    this.pipeline = new Pipeline({
+      executor,
+      index: BlobIndex.create(),
+      data: new PackAssembler({ ...shared, kind: 'data' }),
+      meta: new PackAssembler({ ...shared, kind: 'meta' }),
+      putPack: async (pack) => {
+        await this.stalled
+        await setImmediate()
+        if (this.failPuts) throw full()
+        this.packs.push(pack)
+        this.inMemory -= pack.blocks.reduce((sum, { storedLength }) => sum + storedLength, 0)
+      },
+      ...(beat !== undefined && { beat }),
+    })
+  }
+
+  #result(blocks: number): JobResult {
+    this.inMemory += blocks * BLOCK_SIZE
+    this.mostInMemory = Math.max(this.mostInMemory, this.inMemory)
+    const stats = { bytesRead: BLOCK_SIZE, newBlobs: blocks, newBytes: BLOCK_SIZE }
+    return { blocks: Array.from({ length: blocks }, blockOf), stats }
+  }
+}
+
+/** Lets everything happen that can. */
+async function quiet(): Promise<void> {
+  for (let i = 0; i < 200; i++) await setImmediate()
+}
+
+test('a store that stalls stops the reader, and memory stays what it is', async () => {
+  const bench = new Bench()
+  let goOn = () => {}
+  bench.stalled = new Promise((resolve) => {
+    goOn = resolve
+  })
+  let made = 0
+  const reading = (async () => {
+    for (; made < 300; made++) {
+      bench.pipeline.start(JOB, () => {})
+      await bench.pipeline.room()
+    }
+    await bench.pipeline.finish()
+  })()
+  await quiet()
+  assert.ok(made < 20, `${made} jobs are made while nothing is stored`)
+  const { inMemory } = bench
+  assert.ok(inMemory <= 3 * PACK_SIZE + WIDTH * 2 * BLOCK_SIZE, `${inMemory} bytes wait`)
+  await quiet()
+  assert.equal(bench.inMemory, inMemory)
+  goOn()
+  await reading
+  assert.equal(bench.jobs, 300)
+  assert.equal(bench.inMemory, 0)
+  assert.equal(bench.mostRunning, WIDTH)
+  assert.ok(bench.mostInMemory <= 3 * PACK_SIZE + WIDTH * 2 * BLOCK_SIZE, `${bench.mostInMemory} bytes at most`)
+})
+
+test('a store that fails is heard of by everybody, those who wait for it included', async () => {
+  const bench = new Bench({ blocksPerJob: 8 })
+  bench.failPuts = true
+  const jobs = Array.from({ length: 3 * WIDTH }, () => bench.pipeline.run(JOB))
+  const ends = await Promise.allSettled(jobs)
+  assert.ok(ends.filter(({ status }) => status === 'rejected').length >= ends.length - 1)
+  await assert.rejects(bench.pipeline.settle(), { code: 'full' })
+  await assert.rejects(bench.pipeline.room(), { code: 'full' })
+  await assert.rejects(bench.pipeline.finish(), { code: 'full' })
+})
+
+test('work whose result cannot be handled fails the run', async () => {
+  const { pipeline } = new Bench()
+  const mistake = new TypeError('a mistake')
+  pipeline.start(JOB, () => {
+    throw mistake
+  })
+  await assert.rejects(pipeline.settle(), mistake)
+  await assert.rejects(pipeline.run(JOB), mistake)
+})
+
+test('a run that is stopped stores what is sealed and begins nothing', async () => {
+  const bench = new Bench()
+  const stop = new BackupError('interrupted', 'stopped', 'backup')
+  let done = 0
+  for (let i = 0; i < 50; i++) bench.pipeline.start(JOB, () => done++)
+  await setImmediate()
+  await bench.pipeline.salvage(stop)
+  assert.ok(done > 0 && done <= 2 * WIDTH, `${done} jobs came to their end`)
+  assert.equal(bench.jobs, done)
+  assert.equal(bench.inMemory, 0)
+  await assert.rejects(bench.pipeline.run(JOB), stop)
+})
+
+test('segments in hand are bounded by their bytes', async () => {
+  const bench = new Bench({ blocksPerJob: 0 })
+  const segment = (bytes: number): SegmentJob => {
+    const identity = { size: bytes, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, ino: 1n, dev: 1n }
+    return { kind: 'segment', path: new Uint8Array(0), identity, start: 0, end: bytes, from: 0 }
+  }
+  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(100 * MIB))))
+  assert.equal(bench.mostRunning, 3)
+  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(MIB))))
+  assert.equal(bench.mostRunning, WIDTH)
+})
+
+test('who starts jobs without waiting is held when more wait than run', async () => {
+  const bench = new Bench({ blocksPerJob: 0 })
+  await bench.pipeline.keepUp()
+  for (let i = 0; i < 10 * WIDTH; i++) bench.pipeline.start(JOB, () => {})
+  let on = false
+  const waiting = bench.pipeline.keepUp().then(() => {
+    on = true
+  })
+  await Promise.resolve()
+  assert.equal(on, false)
+  await waiting
+  assert.ok(bench.jobs >= 9 * WIDTH)
+  await bench.pipeline.settle()
+})
+
+test('a sign of life that fails fails the run', async () => {
+  const bench = new Bench({ beat: () => Promise.reject(full()) })
+  await assert.rejects(bench.pipeline.run(JOB), { code: 'full' })
+  await assert.rejects(bench.pipeline.settle(), { code: 'full' })
+})
