@@ -49,9 +49,13 @@ export interface WorkSink {
   inline(work: InlineWork): Promise<void>
 }
 
-/** A portion: about 50 MiB of packs, half a second of work. More would only cost memory. */
-const FILES_MAX = 2048
-const BLOCKS_MAX = 64
+/**
+ * A portion: blocks enough to keep all threads busy while the next one is planned. A smaller one costs the collector less:
+ * what is planned at a time outlives its young generation.
+ */
+const BLOCKS_MAX = 16
+/** Files: as many as the smallest that are not inline fill a block of 2 MiB with. */
+const FILES_MAX = 4096
 /** Files that are open at a time hold a descriptor each. */
 const OPEN_FILES_MAX = 256
 /** Pieces: bounds what a file of very many small extents costs. */
@@ -65,6 +69,8 @@ export class ContentPlan {
   readonly #sink: WorkSink
   #blocks = new Map<number, BlockWork>()
   #inline: InlineWork = { files: new Map(), parts: [], bytes: 0 }
+  /** The block that was last needed. */
+  #last: BlockWork | undefined
   #files = 0
   #openFiles = 0
   #pieces = 0
@@ -89,9 +95,18 @@ export class ContentPlan {
   /** Hands on everything that was collected. */
   async flush(): Promise<void> {
     await this.#flushInline()
-    const blocks = [...this.#blocks.values()]
-    this.#blocks = new Map()
-    this.#files = 0
+    this.#last = undefined
+    await this.#flushBlocks()
+  }
+
+  /** Hands on the blocks, except the last one: the next file is probably in it too, and it need not be opened twice. */
+  async #flushBlocks(): Promise<void> {
+    const last = this.#last
+    const kept = last !== undefined && last.files.size + last.pieces.length < FILES_MAX ? last : undefined
+    if (kept === undefined) this.#last = undefined
+    const blocks = [...this.#blocks.values()].filter((block) => block !== kept)
+    this.#blocks = new Map(kept === undefined ? [] : [[kept.place.number, kept]])
+    this.#files = kept?.files.size ?? 0
     this.#openFiles = 0
     this.#pieces = 0
     if (blocks.length > 0) await this.#sink.blocks(blocks)
@@ -103,7 +118,7 @@ export class ContentPlan {
       this.#blocks.size >= BLOCKS_MAX ||
       this.#openFiles >= OPEN_FILES_MAX ||
       this.#pieces >= PIECES_MAX
-    if (large) await this.flush()
+    if (large) await this.#flushBlocks()
   }
 
   async #flushInline(): Promise<void> {
@@ -205,6 +220,7 @@ export class ContentPlan {
       block = { place, blobs: [], files: new Map(), pieces: [] }
       this.#blocks.set(place.number, block)
     }
+    this.#last = block
     return block
   }
 }
