@@ -42,7 +42,9 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       `checked ${counted(counts.snapshots, 'snapshot')} with ${counted(counts.entries, 'entry', 'entries')}, ${counted(counts.objects, 'object')}; ${packsRead(result)}`,
     )
     if (counts.packsUnindexed > 0) {
-      out.line(`${counted(counts.packsUnindexed, 'pack')} of interrupted backups, waiting to be used by the next one`)
+      out.line(
+        `${counted(counts.packsUnindexed, 'pack')} in no index: of a backup that is under way or was killed; no snapshot needs them`,
+      )
     }
     showFindings(context, result)
     out.record({

@@ -47,9 +47,10 @@ function summary(stdout: string): Record<string, number> {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>
 }
 
-function assertSound(operator: Operator): void {
+function assertSound(operator: Operator): string {
   const check = operator.run(['check', '--read-data'])
   assert.equal(check.status, 0, check.stdout + check.stderr)
+  return check.stdout
 }
 
 for (const [signal, code] of [
@@ -140,7 +141,9 @@ test('killed at any moment, a backup leaves whole snapshots only, and the next o
   }
   assert.equal(operator.run(['backup', source]).status, 0)
   assert.deepEqual(await scratch.readAll(), [...snapshots, content])
-  assertSound(operator)
+  // What a killed backup stored within its last minute is in no index: it takes space and harms nothing.
+  const unindexed = /^(\d+) packs? in no index: .* no snapshot needs them$/m.exec(assertSound(operator))
+  t.diagnostic(`${unindexed?.[1] ?? 'no'} packs in no index`)
 })
 
 function hasOpen(pid: number, path: string): boolean {
