@@ -37,6 +37,14 @@ export function displayText(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('utf8')
 }
 
+/**
+ * An array that owns the whole of its ArrayBuffer, unlike a small Buffer, and is not filled with zeros first, unlike
+ * `new Uint8Array(length)`: for what is written over at once.
+ */
+export function uninitialised(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
 /** Buffers below this size may share their memory with others (Node's pool has 64 KiB), and are not worth the call. */
 const RELEASE_FROM = 96 * 1024
 

@@ -8,7 +8,7 @@
 // The key of each part comes from its salt. So sealing is a pure function, and no nonce can meet two different texts.
 import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { assert } from '../base/assert.ts'
-import { releaseMemory } from '../base/bytes.ts'
+import { releaseMemory, uninitialised } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { deriveKey, KEY_SIZE, keyedHash, keyedHashOfParts, keyedHashOnce } from './hash.ts'
 
@@ -67,7 +67,7 @@ export class Sealer {
     const what = this.#describe(type, context)
     const salt = this.#salt(what, plaintext)
     const partKey = keyedHash(this.#sealRoot, salt)
-    const sealed = ownArray(length + SEAL_OVERHEAD)
+    const sealed = uninitialised(length + SEAL_OVERHEAD)
     sealed.set(salt, 0)
     if (this.suite === 0) {
       sealed.set(plaintext, SALT_SIZE)
@@ -149,11 +149,6 @@ function newDecipher(suite: 1 | 2, key: Uint8Array) {
   return suite === 1
     ? createDecipheriv('aes-256-gcm', key, NONCE, TAG_OPTION)
     : createDecipheriv('chacha20-poly1305', key, NONCE, TAG_OPTION)
-}
-
-/** Unlike `new Uint8Array(n)` not filled with zeros first; unlike `Buffer.allocUnsafe` never part of a shared pool. */
-function ownArray(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 }
 
 function decrypt(

@@ -1,13 +1,14 @@
-// The only place where native code is called: Linux on x64 and arm64, through koffi, synchronously. Everything else in
-// this folder asks `libc()` and falls back to node:fs when that is null.
+// The C library: Linux on x64 and arm64, through koffi, synchronously. Everything else in this folder asks `libc()` and
+// falls back to node:fs when that is null.
 //
 // A wrong signature corrupts memory, so the table below is all there is, and it must follow these rules:
 // - Paths and buffers are `void *` and handed over as typed arrays: raw bytes in, raw bytes out, nothing allocated.
 // - No `.async()` calls (they corrupt the heap when a worker ends), no callbacks from C.
 // - A worker loads this (`loadPosix()`) before it says that it is ready; terminating a thread while koffi loads aborts
 //   the process.
-import { createRequire } from 'node:module'
 import { lstatSync } from 'node:fs'
+import { loadKoffi } from './koffi.ts'
+import type { KoffiLibrary, KoffiModule } from './koffi.ts'
 
 /** What is missing on this system and why; `full` when everything this folder offers works. */
 export interface PosixSupport {
@@ -178,17 +179,8 @@ function describeMissing(reason: string): readonly string[] {
   ].map((what) => `${what}: no native calls (${reason})`)
 }
 
-interface KoffiLibrary {
-  func(name: string, result: string, args: readonly string[]): (...args: unknown[]) => number
-}
-interface KoffiModule {
-  load(path: string | null): KoffiLibrary
-  errno(): number
-  address(of: Uint8Array): bigint
-}
-
 function bind(numbers: Readonly<Record<string, number>>): Libc {
-  const koffi = createRequire(import.meta.url)('koffi') as KoffiModule
+  const koffi = loadKoffi()
   const library = openLibrary(koffi)
   const table: Record<string, unknown> = { errno: koffi.errno, address: koffi.address }
   for (const [name, [result, args]] of Object.entries(SIGNATURES)) {

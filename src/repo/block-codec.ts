@@ -1,8 +1,9 @@
 // How the plaintext of a block becomes its stored form and back (docs/format.md, 4). Compressing is tried where a sample
 // says that it pays; what was stored is always opened again before anybody relies on it.
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { BackupError } from '../base/errors.ts'
-import { asBuffer, releaseMemory } from '../base/bytes.ts'
+import { asBuffer, releaseMemory, uninitialised } from '../base/bytes.ts'
+import { zstd } from '../compress/zstd.ts'
+import type { ZstdParameters } from '../compress/zstd.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import { BLOCK_PLAIN_MAX, CODEC_STORED, CODEC_ZSTD } from '../format/block-table.ts'
 
@@ -12,6 +13,7 @@ const WORTH_IT = 0.97
 const SAMPLE_SIZE = 4096
 /** Blocks up to this size are compressed without asking a sample. */
 const SAMPLE_FROM = 128 * 1024
+const SAMPLE_PARAMETERS: ZstdParameters = { level: 1 }
 const CONTEXT_SIZE = 5
 
 export interface EncodedBlock {
@@ -25,13 +27,11 @@ export interface Compression {
 }
 
 /** Compresses and seals; the result owns its memory. */
-export function encodeBlock(sealer: Sealer, type: number, plain: Uint8Array, compression: Compression): EncodedBlock {
-  const packed = compression.level !== 0 && looksCompressible(plain) ? compress(plain, compression.level) : undefined
+export function encodeBlock(sealer: Sealer, type: number, plain: Uint8Array, { level }: Compression): EncodedBlock {
+  const packed = level !== 0 && looksCompressible(plain) ? zstd().compress(plain, parametersOf(level)) : undefined
   const worthIt = packed !== undefined && packed.byteLength < plain.byteLength * WORTH_IT
   const codec = worthIt ? CODEC_ZSTD : CODEC_STORED
-  const sealed = sealer.seal(type, blockContext(codec, plain.byteLength), worthIt ? packed : plain)
-  if (packed !== undefined) releaseMemory(packed)
-  return { sealed, codec }
+  return { sealed: sealer.seal(type, blockContext(codec, plain.byteLength), worthIt ? packed : plain), codec }
 }
 
 /**
@@ -46,6 +46,47 @@ export function decodeBlock(
   plainLength: number,
   subject: string,
 ): Uint8Array {
+  return decode(sealer, type, sealed, codec, plainLength, subject, uninitialised)
+}
+
+/**
+ * `decodeBlock` for who is done with the plaintext before the next call of this thread: it is decompressed into memory
+ * that is used again, since fresh memory for each block costs as much as decompressing.
+ */
+export function decodeBlockBriefly(
+  sealer: Sealer,
+  type: number,
+  sealed: Uint8Array,
+  codec: number,
+  plainLength: number,
+  subject: string,
+): Uint8Array {
+  if (lent !== undefined) releaseMemory(lent)
+  lent = undefined
+  const plain = decode(sealer, type, sealed, codec, plainLength, subject, (length) => {
+    if (length > KEPT_MAX) return uninitialised(length)
+    if (kept.byteLength < length) kept = uninitialised(length)
+    return kept.subarray(0, length)
+  })
+  if (plain.buffer !== kept.buffer) lent = plain
+  return plain
+}
+
+/** Bytes of plaintext that a thread keeps memory for: bundles are all shorter, single blobs may be longer. */
+const KEPT_MAX = 4 * 1024 * 1024
+let kept = uninitialised(0)
+/** What the last call returned, if that is not `kept`. */
+let lent: Uint8Array | undefined
+
+function decode(
+  sealer: Sealer,
+  type: number,
+  sealed: Uint8Array,
+  codec: number,
+  plainLength: number,
+  subject: string,
+  room: (length: number) => Uint8Array,
+): Uint8Array {
   if (plainLength > BLOCK_PLAIN_MAX)
     throw new BackupError('limit', `block claims ${plainLength} bytes, more than ${BLOCK_PLAIN_MAX}`, subject)
   const packed = sealer.open(type, blockContext(codec, plainLength), sealed, subject, {
@@ -56,17 +97,15 @@ export function decodeBlock(
     return packed
   }
   if (codec !== CODEC_ZSTD) throw new BackupError('unsupported', `block has unknown codec ${codec}`, subject)
-  let plain: Buffer
+  const plain = room(plainLength)
+  let length: number
   try {
-    plain = zstdDecompressSync(packed, {
-      chunkSize: Math.max(64, plainLength),
-      maxOutputLength: Math.max(1, plainLength),
-    })
+    length = zstd().decompress(packed, plain)
   } catch (cause) {
     throw new BackupError('corrupt', 'block does not decompress', subject, { cause })
   }
   releaseMemory(packed)
-  if (plain.byteLength !== plainLength) throw wrongLength(plain.byteLength, plainLength, subject)
+  if (length !== plainLength) throw wrongLength(length, plainLength, subject)
   return plain
 }
 
@@ -78,23 +117,12 @@ function blockContext(codec: number, plainLength: number): Uint8Array {
   return context
 }
 
-function compress(plain: Uint8Array, level: number): Uint8Array {
-  return zstdCompressSync(plain, {
-    // Room for the worst case: then the library writes straight into it, without buffers of its own and copies between
-    // them. What is not used is never touched, so it costs no memory.
-    chunkSize: plain.byteLength + (plain.byteLength >>> 8) + 1024,
-    params: parametersOf(level),
-  })
-}
-
 /**
  * Level 3 with tables half as large: they stay in the processor's second-level cache, which costs 0.5 % of the ratio and
  * saves a tenth of the time (kernel sources in bundles of 2 MiB; docs/decisions/0005-pipeline.md).
  */
-function parametersOf(level: number): Record<number, number> {
-  const params = { [constants.ZSTD_c_compressionLevel]: level }
-  if (level !== 3) return params
-  return { ...params, [constants.ZSTD_c_chainLog]: 15, [constants.ZSTD_c_hashLog]: 16 }
+function parametersOf(level: number): ZstdParameters {
+  return level === 3 ? { level, chainLog: 15, hashLog: 16 } : { level }
 }
 
 /** False when three samples from the block hardly shrink at the lowest level: media, archives, encrypted data. */
@@ -106,7 +134,7 @@ function looksCompressible(plain: Uint8Array): boolean {
   source.copy(sample, 0, 0, SAMPLE_SIZE)
   source.copy(sample, SAMPLE_SIZE, last >>> 1, (last >>> 1) + SAMPLE_SIZE)
   source.copy(sample, SAMPLE_SIZE * 2, last, last + SAMPLE_SIZE)
-  return compress(sample, 1).byteLength < sample.byteLength * WORTH_IT
+  return zstd().compress(sample, SAMPLE_PARAMETERS).byteLength < sample.byteLength * WORTH_IT
 }
 
 function wrongLength(found: number, expected: number, subject: string): BackupError {

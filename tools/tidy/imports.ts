@@ -8,13 +8,14 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   posix: ['base'],
   crypto: ['base'],
+  compress: ['base', 'posix'],
   store: ['base'],
   chunker: ['base'],
   format: ['base', 'crypto'],
-  repo: ['base', 'crypto', 'format', 'store'],
+  repo: ['base', 'crypto', 'compress', 'format', 'store'],
   source: ['base', 'posix', 'format'],
-  ops: ['base', 'posix', 'crypto', 'store', 'chunker', 'format', 'repo', 'source'],
-  cli: ['base', 'posix', 'crypto', 'store', 'chunker', 'format', 'repo', 'source', 'ops'],
+  ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'repo', 'source'],
+  cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'repo', 'source', 'ops'],
 }
 
 /** Packages with machine code: importing a module must not need them, so they are loaded where their absence is handled. */

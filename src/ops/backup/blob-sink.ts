@@ -2,14 +2,14 @@
 // to the end of the bundle and stay there if they are new; nothing is copied on the way to the compressor.
 import { assert } from '../../base/assert.ts'
 import { BackupError } from '../../base/errors.ts'
-import { equalBytes, releaseMemory } from '../../base/bytes.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import type { Kernel, KeySlot } from '../../chunker/kernel.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
-import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
 import type { Compression } from '../../repo/block-codec.ts'
 import type { SealedBlock } from './jobs.ts'
 
@@ -125,7 +125,7 @@ export class BlobSink {
   #seal(plain: Uint8Array, blobs: readonly NewBlob[]): void {
     const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#compression)
     const subject = 'block just sealed'
-    const back = decodeBlock(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)
+    const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)
     const locs = new Uint8Array(blobs.length * LOCATOR_SIZE)
     const lengths = new Uint32Array(blobs.length)
     let at = 0
@@ -136,7 +136,6 @@ export class BlobSink {
       at += length
     }
     assert(at === back.byteLength, 'the blobs of a block make up its plaintext')
-    releaseMemory(back)
     this.#blocks.push({ kind: 'data', sealed, codec, plainLength: plain.byteLength, locs, lengths })
   }
 

@@ -14,7 +14,7 @@ import type { Extent } from '../../format/extent.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
-import { decodeBlock, encodeBlock } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
 import type { Compression } from '../../repo/block-codec.ts'
 import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
@@ -247,7 +247,7 @@ export class ChunkWorker {
     const { plain, locs, lengths, refs, types } = job
     const { sealed, codec } = encodeBlock(this.#metaSealer, SEALED_TYPES.metaBlock, plain, this.#compression)
     const subject = 'block just sealed'
-    const back = decodeBlock(this.#metaSealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
+    const back = decodeBlockBriefly(this.#metaSealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
     let at = 0
     for (let i = 0; i < types.length; i++) {
       const bytes = back.subarray(at, at + lengths[i]!)

@@ -8,7 +8,7 @@ import type { Suite } from '../../crypto/seal.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { PackKind } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, SEALED_TYPES } from '../../format/object-header.ts'
-import { decodeBlock } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly } from '../../repo/block-codec.ts'
 
 export interface PackJob {
   readonly objectName: string
@@ -99,7 +99,7 @@ export class PackVerifier {
     const type = job.kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
     const sealed = job.bytes.subarray(offset, offset + storedLength)
     const subject = `${job.objectName} at ${offset}`
-    const plain = decodeBlock(this.#sealer(job.kind, session), type, sealed, codec, plainLength, subject)
+    const plain = decodeBlockBriefly(this.#sealer(job.kind, session), type, sealed, codec, plainLength, subject)
     let at = 0
     for (let i = 0; i < lengths.length; i++) {
       const blob = plain.subarray(at, at + lengths[i]!)
@@ -109,7 +109,6 @@ export class PackVerifier {
       const message = `a blob in the block at ${offset} is not what its locator says`
       findings.push({ block: number, loc: toHex(loc), code: 'corrupt', message })
     }
-    releaseMemory(plain)
   }
 
   #hasLocator(kind: PackKind, blob: Uint8Array, loc: Uint8Array): boolean {

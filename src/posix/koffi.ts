@@ -1,0 +1,43 @@
+// Calls of native functions go through koffi, which is loaded here and nowhere else, and not before it is needed.
+import { createRequire } from 'node:module'
+
+/** A function of C; integers that a double cannot hold come back as bigint. */
+export type NativeFunction = (...args: unknown[]) => number | bigint
+
+export interface KoffiLibrary {
+  /** Throws when the library has no function of that name. */
+  func(name: string, result: string, args: readonly string[]): (...args: unknown[]) => number
+}
+
+export interface KoffiModule {
+  /** null is the program itself with all that is linked to it. Throws when there is no such library. */
+  load(path: string | null): KoffiLibrary
+  errno(): number
+  address(of: Uint8Array): bigint
+}
+
+/** Throws where it is not installed or does not load. Takes 20 to 50 ms the first time in a process. */
+export function loadKoffi(): KoffiModule {
+  return createRequire(import.meta.url)('koffi') as KoffiModule
+}
+
+/**
+ * Functions that the running program itself contains, by name: result type and argument types of each. Null where native
+ * calls cannot be had or a function is missing. A wrong signature corrupts memory; see the rules in libc.ts.
+ */
+export function programFunctions<Name extends string>(
+  signatures: Readonly<Record<Name, readonly [result: string, args: readonly string[]]>>,
+): Readonly<Record<Name, NativeFunction>> | null {
+  if (process.platform !== 'linux') return null
+  try {
+    const program = loadKoffi().load(null)
+    const table: Partial<Record<Name, NativeFunction>> = {}
+    for (const name of Object.keys(signatures) as Name[]) {
+      const [result, args] = signatures[name]
+      table[name] = program.func(name, result, args)
+    }
+    return table as Record<Name, NativeFunction>
+  } catch {
+    return null
+  }
+}
