@@ -2,7 +2,7 @@
 // overwrites, and reports success only if no pruner has declared it dead in the meantime.
 import { toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { BackupError, codeOf, doing } from '../base/errors.ts'
+import { BackupError, codeOf, doing, wrap } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
@@ -182,15 +182,24 @@ export class WriteSession {
     return committed
   }
 
-  /** Says that the run is over, with a snapshot or without one (W7). */
-  async end(): Promise<void> {
+  /**
+   * Says that the run is over, with a snapshot or without one (W7). Gives what kept it from saying so: nothing depends on
+   * it, for who cleans up takes a session that has been silent for a day for dead.
+   */
+  async end(): Promise<BackupError | undefined> {
     const { writer, secrets } = this.#opts
     const name = sessionEndName(secrets.sid)
     const mark = encodeSessionMark(
       { sid: secrets.sid, number: 'end' },
       { suite: this.#repo.description.suite, signer: writer.signer },
     )
-    await doing('ending the session', name, () => this.#repo.store.put(name, [mark]))
+    try {
+      await this.#repo.store.put(name, [mark])
+      return undefined
+    } catch (cause) {
+      if (!(cause instanceof BackupError)) throw cause
+      return wrap('noting the end of the backup', name, cause)
+    }
   }
 
   /**

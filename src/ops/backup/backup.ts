@@ -2,7 +2,7 @@
 // order in which things must reach the store.
 import { availableParallelism } from 'node:os'
 import { displayText, fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
-import { BackupError } from '../../base/errors.ts'
+import { BackupError, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
@@ -154,7 +154,11 @@ async function backUpIn(
     ...(opts.description !== undefined && { description: opts.description }),
   }
   const snapshot = await session.commit(body)
-  await session.end()
+  const problem = await session.end()
+  if (problem !== undefined) {
+    const message = `the snapshot is complete; only this failed: ${reasonsOf(problem)}`
+    opts.onEvent({ type: 'warning', code: problem.code, message })
+  }
   return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
 }
 
