@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { jsonName } from './json-lines.ts'
-import { withOpenRepository, withStore } from './repository.ts'
+import { openWith, warnOf, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
 import { shortId } from './snapshot-view.ts'
 import { counted, formatCount, formatSize } from './units.ts'
@@ -24,7 +24,8 @@ const PATHS_SHOWN = 5
 
 export async function runCheck(context: Context, flags: CheckFlags): Promise<ExitCode> {
   const depth = checkDepth(flags)
-  return withOpenRepository(context, async (repository) => {
+  return withStore(context, async (store) => {
+    const repository = await openWith(context, store)
     const result = await stoppable(context, 'nothing is changed by a check', (signal) =>
       checkRepository({
         repo: repository,
@@ -36,6 +37,12 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       }),
     )
     context.reporter.finish()
+    // What it reports itself is told once.
+    const named = new Set(result.damages.map(({ object }) => object))
+    warnOf(
+      context,
+      repository.problems.filter(({ subject }) => !named.has(subject)),
+    )
     const { counts } = result
     const { out } = context
     out.line(

@@ -7,7 +7,7 @@ import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
-import { openWith } from './repository.ts'
+import { openWith, warnOf } from './repository.ts'
 import { credentialForNew } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
@@ -52,6 +52,7 @@ export async function withRepositoryForBackup<T>(
   try {
     const created = isDefault && (await isEmpty(store))
     const repository = created ? await createDefault(context, store) : await openWith(context, store)
+    warnOf(context, repository.problems)
     return await work(repository, { location: store.location, created })
   } finally {
     await store.close()

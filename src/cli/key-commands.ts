@@ -20,9 +20,8 @@ export interface NewKeyFlags {
   readonly label?: string
 }
 
-export async function listKeys({ out, reporter }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
-  const { slots, problems } = await listSlots(store, unlocked.bundle)
-  for (const problem of problems) reporter.onEvent({ type: 'warning', code: problem.code, message: problem.message })
+export async function listKeys({ out }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
+  const { slots } = await listSlots(store, unlocked.bundle)
   const rows = slots.map(({ name, kind, role, created, label }) => [
     `${shortKey(name)}${name === unlocked.slotName ? ' *' : ''}`,
     kind === 'passphrase' ? 'passphrase' : 'key file',

@@ -18,19 +18,29 @@ export class OutputClosed extends Error {
 const BUFFER_SIZE = 32 * 1024
 
 export class Output {
-  readonly json: boolean
   readonly isTerminal: boolean
   readonly #sink: Sink
+  #json: boolean
   #pending = ''
   #failure: Error | undefined
 
   constructor(sink: Sink, json: boolean) {
     this.#sink = sink
-    this.json = json
+    this.#json = json
     this.isTerminal = sink.isTTY === true
     sink.on('error', (error) => {
       this.#failure = error.code === 'EPIPE' ? new OutputClosed() : error
     })
+  }
+
+  /** Whether results and problems are JSON lines. */
+  get json(): boolean {
+    return this.#json
+  }
+
+  /** For a command whose result is content: problems go to standard error, also when JSON is asked for. */
+  contentOnly(): void {
+    this.#json = false
   }
 
   /** A line of text; nothing in JSON mode. The caller escapes names. */

@@ -1,4 +1,5 @@
 // Opens the repository that a command is about, and closes it whatever happens.
+import { type BackupError, reasonsOf } from '../base/errors.ts'
 import type { Unlocked } from '../repo/keyring.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
@@ -7,20 +8,28 @@ import type { Context } from './context.ts'
 import { findCredential } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
-/** Runs `work` on the repository with its index loaded. Throws what opening throws: `not-found`, `wrong-key` … */
+/**
+ * Runs `work` on the repository with its index loaded; warns of what is wrong with that. Throws what opening throws:
+ * `not-found`, `wrong-key` …
+ */
 export async function withRepository<T>(context: Context, work: (repository: Repository) => Promise<T>): Promise<T> {
   return withOpenRepository(context, async (repository) => {
     await repository.loadIndex()
+    warnOf(context, repository.index.damaged, '; what no other segment names cannot be read')
     return work(repository)
   })
 }
 
-/** The same without the index: enough for snapshots, and for a check, which finds out what is wrong with the index. */
+/** The same without the index: enough for snapshots. */
 export async function withOpenRepository<T>(
   context: Context,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  return withStore(context, async (store) => work(await openWith(context, store)))
+  return withStore(context, async (store) => {
+    const repository = await openWith(context, store)
+    warnOf(context, repository.problems)
+    return work(repository)
+  })
 }
 
 /** Opens with the credential that is given or asked for. */
@@ -32,6 +41,20 @@ export async function openWith(context: Context, store: Store): Promise<Reposito
   const credential = await findCredential(context, store.location)
   await initHashing()
   return openRepository(store, credential)
+}
+
+/** Problems of one kind that are told one by one. */
+const WARNINGS_MAX = 20
+
+/** Warns of what does not stop the command, with what follows from it. */
+export function warnOf({ reporter }: Context, problems: readonly BackupError[], consequence = ''): void {
+  for (const problem of problems.slice(0, WARNINGS_MAX)) {
+    reporter.onEvent({ type: 'warning', code: problem.code, message: `${reasonsOf(problem)}${consequence}` })
+  }
+  const [next] = problems.slice(WARNINGS_MAX)
+  if (next === undefined) return
+  const message = `${problems.length - WARNINGS_MAX} more problems like these; \`holdfast check\` names them`
+  reporter.onEvent({ type: 'warning', code: next.code, message })
 }
 
 export interface UnlockedStore {
@@ -52,7 +75,7 @@ export async function withKeys<T>(context: Context, work: (opened: UnlockedStore
     const description = await readDescription(store)
     const credential = await findCredential(context, store.location)
     const unlocked = await openWithCredential({ store, repoId: description.repoId }, credential)
-    for (const problem of unlocked.problems) context.reporter.warn(problem.message)
+    warnOf(context, unlocked.problems)
     return work({ store, description, unlocked })
   })
 }

@@ -13,13 +13,13 @@ import { Repository } from './repository.ts'
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */
 export async function openRepository(store: Store, credential: Credential): Promise<Repository> {
   const description = await readDescription(store)
-  const { bundle } = await openWithCredential({ store, repoId: description.repoId }, credential)
+  const { bundle, problems } = await openWithCredential({ store, repoId: description.repoId }, credential)
   if (!equalBytes(bundle.repoId, description.repoId) || !equalBytes(bundle.rootPublic, description.rootPublic)) {
     throw new BackupError('corrupt', 'the description is of another repository than the credential', store.location, {
       hint: 'the store holds parts of two repositories; do not write to it, and restore it from a copy',
     })
   }
-  return new Repository({ store, description, bundle })
+  return new Repository({ store, description, bundle, problems })
 }
 
 /** The description with the highest number that is valid; needs no key. */

@@ -35,6 +35,7 @@ export interface OpenedRepository {
   readonly store: Store
   readonly description: RepoDescription
   readonly bundle: Bundle
+  readonly problems?: readonly BackupError[]
 }
 
 /** Index segments fetched at once. */
@@ -47,6 +48,8 @@ export class Repository {
   readonly description: RepoDescription
   readonly bundle: Bundle
   readonly id: Uint8Array
+  /** What was wrong and not needed when this was opened, to be told: other key slots. */
+  readonly problems: readonly BackupError[]
   /** The domain that is read and written; others come with roles. */
   readonly domain: Domain
   readonly blobKeys: BlobKeys
@@ -58,8 +61,9 @@ export class Repository {
   #index: LoadedIndex | undefined
   #reader: BlockReader | undefined
 
-  constructor({ store, description, bundle }: OpenedRepository) {
+  constructor({ store, description, bundle, problems = [] }: OpenedRepository) {
     this.store = store
+    this.problems = problems
     this.description = description
     this.bundle = bundle
     this.id = bundle.repoId

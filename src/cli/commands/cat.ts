@@ -28,6 +28,7 @@ export const cat = defineCommand<{}, [SnapshotPath]>({
       import('../repository.ts'),
       import('../../ops/cat.ts'),
     ])
+    context.out.contentOnly()
     await withRepository(context, async (repository) => {
       const { body } = await repository.findSnapshot(snapshot)
       for await (const piece of catFile(repository, body.root, path)) await context.out.bytes(piece)
