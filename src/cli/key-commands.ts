@@ -37,13 +37,9 @@ export async function listKeys({ out }: Context, { store, unlocked }: UnlockedSt
   }
 }
 
-export async function addKey(
-  context: Context,
-  { store, description, unlocked }: UnlockedStore,
-  flags: NewKeyFlags,
-): Promise<void> {
+export async function addKey(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<void> {
   const credential = await newCredential(context, store.location, flags)
-  const details = { ...slotDetails(context, description.suite), label: flags.label ?? '' }
+  const details = { ...slotDetails(context, unlocked.description.suite), label: flags.label ?? '' }
   const name = await addSlot(store, unlocked.bundle, credential, details)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
   context.reporter.note(keepWarning(credential.kind, flags.newKeyFile))
@@ -59,7 +55,7 @@ export async function removeKey(context: Context, { store, unlocked }: UnlockedS
 
 export async function changeKey(
   context: Context,
-  { store, description, unlocked }: UnlockedStore,
+  { store, unlocked }: UnlockedStore,
   flags: NewKeyFlags,
 ): Promise<void> {
   const { slots } = await readSlots(store)
@@ -69,7 +65,7 @@ export async function changeKey(
     })
   }
   const passphrase = await newPassphrase(context, store.location, flags.newPasswordFile)
-  const name = await changePassphrase(store, unlocked, passphrase, slotDetails(context, description.suite))
+  const name = await changePassphrase(store, unlocked, passphrase, slotDetails(context, unlocked.description.suite))
   tell(context, `changed the passphrase; its key is now ${shortKey(name)}`, { action: 'changed', id: keyId(name) })
 }
 

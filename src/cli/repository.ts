@@ -1,8 +1,7 @@
 // Opens the repository that a command is about, and closes it whatever happens.
 import { type BackupError, reasonsOf } from '../base/errors.ts'
-import type { Unlocked } from '../repo/keyring.ts'
+import type { UnlockedRepository } from '../repo/open-repository.ts'
 import type { Repository } from '../repo/repository.ts'
-import type { RepoDescription } from '../format/repo-description.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { findCredential } from './secrets.ts'
@@ -59,24 +58,23 @@ export function warnOf({ reporter }: Context, problems: readonly BackupError[], 
 
 export interface UnlockedStore {
   readonly store: Store
-  readonly description: RepoDescription
-  readonly unlocked: Unlocked
+  readonly unlocked: UnlockedRepository
 }
 
 /** Runs `work` on the key slots of the repository, opened by the credential in use. */
 export async function withKeys<T>(context: Context, work: (opened: UnlockedStore) => Promise<T>): Promise<T> {
-  const [{ readDescription }, { openWithCredential }, { initHashing }] = await Promise.all([
+  const [{ readDescriptions }, { unlockRepository }, { initHashing }] = await Promise.all([
+    import('../repo/descriptions.ts'),
     import('../repo/open-repository.ts'),
-    import('../repo/keyring.ts'),
     import('../crypto/hash.ts'),
   ])
   return withStore(context, async (store) => {
     await initHashing()
-    const description = await readDescription(store)
+    const descriptions = await readDescriptions(store)
     const credential = await findCredential(context, store.location)
-    const unlocked = await openWithCredential({ store, repoId: description.repoId }, credential)
+    const unlocked = await unlockRepository(store, descriptions, credential)
     warnOf(context, unlocked.problems)
-    return work({ store, description, unlocked })
+    return work({ store, unlocked })
   })
 }
 

@@ -43,7 +43,7 @@ export interface RepoDescription {
 }
 
 /** Bytes of the object. */
-const DESCRIPTION_SIZE_MAX = 64 * 1024
+export const DESCRIPTION_SIZE_MAX = 64 * 1024
 /** Smallest size of data packs. */
 export const PACK_SIZE_MIN = 64 * 1024
 /** Smallest chunk: the chunker decides by the 64 bytes before a cut. */

@@ -3,14 +3,16 @@
 import { BackupError } from '../base/errors.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { PREFIXES, sessionKeysName } from '../format/names.ts'
+import { checkFeatures } from '../format/repo-description.ts'
 import type { Store } from '../store/store.ts'
-import { readDescription } from '../repo/open-repository.ts'
+import { readDescriptions } from '../repo/descriptions.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
 import { DamageLog } from './check/damage.ts'
 import type { Damage } from './check/damage.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
+import { likelyDescription } from './check/likely-description.ts'
 import { ObjectVerifier } from './check/object-verifier.ts'
 import type { PublicFacts } from './check/object-verifier.ts'
 import { ignoreEvents } from './events.ts'
@@ -67,7 +69,10 @@ export async function scrubStore({ store, onEvent = ignoreEvents, signal }: Scru
 /** Without a valid description nothing that is signed can be verified; hashes still can. */
 async function publicFacts(store: Store, damage: DamageLog): Promise<PublicFacts | undefined> {
   try {
-    return await readDescription(store)
+    const { found } = await readDescriptions(store)
+    const { name, description } = await likelyDescription(store, found)
+    checkFeatures(description, 'read', name)
+    return description
   } catch (cause) {
     if (!(cause instanceof BackupError) || (cause.code !== 'corrupt' && cause.code !== 'unsupported')) throw cause
     damage.addError(cause, PREFIXES.format)

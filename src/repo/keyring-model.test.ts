@@ -41,7 +41,7 @@ test('after any changes exactly the credentials open that ought to, and to the s
     fc.asyncProperty(fc.nat(credentials.length - 1), fc.array(step, { maxLength: 7 }), async (first, steps) => {
       const store = new MemoryStore()
       const bundle = newBundle(secureRandom)
-      const open = (at: number) => openWithCredential({ store, repoId: bundle.repoId }, credentials[at]!)
+      const open = (at: number) => openWithCredential({ store, repoIds: [bundle.repoId] }, credentials[at]!)
       /** Slots of each credential, by its number. */
       const model = credentials.map(() => 0)
       const total = () => model.reduce((sum, slots) => sum + slots, 0)
@@ -86,7 +86,7 @@ for (const when of ['before', 'after'] as const) {
       const store = new MemoryStore()
       const bundle = newBundle(secureRandom)
       await addSlot(store, bundle, credentials[0]!, DETAILS)
-      const opened = await openWithCredential({ store, repoId: bundle.repoId }, credentials[0]!)
+      const opened = await openWithCredential({ store, repoIds: [bundle.repoId] }, credentials[0]!)
       finished = await changePassphrase(dying(store, dieAt, when), opened, WORDS[2], DETAILS).then(
         () => true,
         (error: unknown) => {
@@ -94,7 +94,7 @@ for (const when of ['before', 'after'] as const) {
           return false
         },
       )
-      const open = (at: number) => openWithCredential({ store, repoId: bundle.repoId }, credentials[at]!)
+      const open = (at: number) => openWithCredential({ store, repoIds: [bundle.repoId] }, credentials[at]!)
       const answers = await Promise.allSettled([open(0), open(2)])
       const opening = answers.filter(({ status }) => status === 'fulfilled')
       assert.ok(opening.length >= 1, `nobody can open it after step ${dieAt}`)

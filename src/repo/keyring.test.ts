@@ -30,7 +30,7 @@ async function repository() {
   const store = new MemoryStore()
   const bundle = newBundle(secureRandom)
   const first = await addSlot(store, bundle, pass('first'), { ...DETAILS, label: 'laptop' })
-  const open = (credential: Credential) => openWithCredential({ store, repoId: bundle.repoId }, credential)
+  const open = (credential: Credential) => openWithCredential({ store, repoIds: [bundle.repoId] }, credential)
   return { store, bundle, first, open }
 }
 
@@ -71,7 +71,10 @@ test('a wrong passphrase is told apart from damage, with the number of slots tha
 
 test('without any slot, that is said', async () => {
   const repoId = secureRandom(16)
-  await assert.rejects(openWithCredential({ store: new MemoryStore(), repoId }, pass('x')), failsWith('not-found'))
+  await assert.rejects(
+    openWithCredential({ store: new MemoryStore(), repoIds: [repoId] }, pass('x')),
+    failsWith('not-found'),
+  )
 })
 
 test('a damaged slot is reported and does not stand in the way of the others', async () => {
@@ -112,7 +115,7 @@ test('a changed byte of a slot under a fitting name never opens to anything else
     const hostile = new MemoryStore()
     await plant(hostile, changed)
     try {
-      const { bundle: got } = await openWithCredential({ store: hostile, repoId: bundle.repoId }, keyFile)
+      const { bundle: got } = await openWithCredential({ store: hostile, repoIds: [bundle.repoId] }, keyFile)
       assert.equal(toHex(encodeBundle(got)), wanted, `byte ${at}`)
       opened++ // the time, the label and the role in the clear are for listings and decide nothing
     } catch (error) {
@@ -129,7 +132,7 @@ test('a changed byte of a slot under a fitting name never opens to anything else
 test('a slot of another repository does not open', async () => {
   const { store } = await repository()
   await assert.rejects(
-    openWithCredential({ store, repoId: secureRandom(16) }, pass('first')),
+    openWithCredential({ store, repoIds: [secureRandom(16), secureRandom(16)] }, pass('first')),
     failsWith('wrong-key', /1 tried/),
   )
 })

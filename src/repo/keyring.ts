@@ -11,6 +11,7 @@ import { wipe } from '../crypto/wipe.ts'
 import { encodeBundle } from '../format/bundle.ts'
 import type { Bundle } from '../format/bundle.ts'
 import { encodeKeySlot, openKeySlot, openSlotLabel } from '../format/key-slot.ts'
+import type { KeySlot } from '../format/key-slot.ts'
 import { keySlotName } from '../format/names.ts'
 import type { Store } from '../store/store.ts'
 import { CREDENTIAL_WORDS, mayOpen, newSlotMethod, SlotKeys, slotKeyOf, tryCost } from './credentials.ts'
@@ -18,10 +19,10 @@ import type { Credential, PassphraseCost } from './credentials.ts'
 import { readSlot, readSlots, SLOTS_MAX } from './key-slots.ts'
 import type { FoundSlots, StoredSlot } from './key-slots.ts'
 
-/** A repository that is not open yet: where it is, and the id that its description claims. */
+/** A repository that is not open yet: where it is, and the ids that its descriptions claim, each of which a slot may have. */
 export interface LockedRepository {
   readonly store: Store
-  readonly repoId: Uint8Array
+  readonly repoIds: readonly Uint8Array[]
 }
 
 export interface Unlocked {
@@ -38,7 +39,7 @@ export interface Unlocked {
  * there are no slots.
  */
 export async function openWithCredential(
-  { store, repoId }: LockedRepository,
+  { store, repoIds }: LockedRepository,
   credential: Credential,
 ): Promise<Unlocked> {
   const found = await doing('reading the key slots', store.location, () => readSlots(store))
@@ -51,12 +52,11 @@ export async function openWithCredential(
   const tried = candidates.slice(0, SLOTS_MAX)
   for (const { name, slot } of tried) {
     try {
-      const bundle = openKeySlot(slot, { slotKey: await keys.of(slot.method, name), repoId }, name)
-      if (equalBytes(bundle.repoId, repoId)) return { bundle, slotName: name, problems }
-      problems.push(new BackupError('corrupt', 'the key slot belongs to another repository', name))
+      const bundle = openSlotOfAny(slot, await keys.of(slot.method, name), repoIds, name)
+      if (bundle !== undefined) return { bundle, slotName: name, problems }
     } catch (error) {
       if (!(error instanceof BackupError) || error.code === 'usage') throw error
-      if (error.code !== 'wrong-key') problems.push(error)
+      problems.push(error)
     }
   }
   throw cannotOpen(store, credential, found, tried.length, problems)
@@ -170,6 +170,26 @@ async function putSlot(store: Store, bundle: Bundle, credential: Credential, det
     if (!same) throw new BackupError('corrupt', 'the key slot holds something else than was put into it', name)
   })
   return name
+}
+
+/** Undefined when it is not sealed with this key for any of these repositories. */
+function openSlotOfAny(
+  slot: KeySlot,
+  slotKey: Uint8Array,
+  repoIds: readonly Uint8Array[],
+  name: string,
+): Bundle | undefined {
+  for (const repoId of repoIds) {
+    try {
+      const bundle = openKeySlot(slot, { slotKey, repoId }, name)
+      if (equalBytes(bundle.repoId, repoId)) return bundle
+    } catch (error) {
+      if (codeOf(error) === 'wrong-key') continue
+      throw error
+    }
+    throw new BackupError('corrupt', 'the key slot belongs to another repository', name)
+  }
+  return undefined
 }
 
 function cannotOpen(

@@ -1,50 +1,56 @@
-// Opens a repository: finds its description, finds the slot that a credential fits, checks one against the other.
-import { equalBytes } from '../base/bytes.ts'
-import { BackupError, doing } from '../base/errors.ts'
-import { checkFeatures, decodeRepoDescription } from '../format/repo-description.ts'
+// Opens a repository: finds the slot that a credential fits, and the description that belongs to what is in it.
+import { BackupError } from '../base/errors.ts'
+import { checkFeatures } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
-import { parseObjectName, PREFIXES } from '../format/names.ts'
-import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import type { Credential } from './credentials.ts'
+import { isSameRepository, readDescriptions } from './descriptions.ts'
+import type { FoundDescriptions, StoredDescription } from './descriptions.ts'
 import { openWithCredential } from './keyring.ts'
+import type { Unlocked } from './keyring.ts'
 import { Repository } from './repository.ts'
 
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */
 export async function openRepository(store: Store, credential: Credential): Promise<Repository> {
-  const description = await readDescription(store)
-  const { bundle, problems } = await openWithCredential({ store, repoId: description.repoId }, credential)
-  if (!equalBytes(bundle.repoId, description.repoId) || !equalBytes(bundle.rootPublic, description.rootPublic)) {
+  const { description, bundle, problems } = await unlockRepository(store, await readDescriptions(store), credential)
+  return new Repository({ store, description, bundle, problems })
+}
+
+export interface UnlockedRepository extends Unlocked {
+  /** The highest one of the repository that the credential is for. */
+  readonly description: RepoDescription
+}
+
+/**
+ * Opens a slot, and chooses the description that its capability bundle vouches for. Throws what `openWithCredential` throws,
+ * `unsupported` when the repository needs a newer version, `corrupt` when no description is the bundle's.
+ */
+export async function unlockRepository(
+  store: Store,
+  { found, damaged }: FoundDescriptions,
+  credential: Credential,
+): Promise<UnlockedRepository> {
+  const repoIds = found.map(({ description }) => description.repoId)
+  let unlocked: Unlocked
+  try {
+    unlocked = await openWithCredential({ store, repoIds }, credential)
+  } catch (error) {
+    checkReadable(found[0]) // in a newer repository the slots may be of a kind that does not open here
+    throw error
+  }
+  const own = found.find(({ description }) => isSameRepository(description, unlocked.bundle))
+  checkReadable(own ?? found[0])
+  if (own === undefined) {
     throw new BackupError('corrupt', 'the description is of another repository than the credential', store.location, {
       hint: 'the store holds parts of two repositories; do not write to it, and restore it from a copy',
     })
   }
-  return new Repository({ store, description, bundle, problems })
+  const foreign = found
+    .filter(({ description }) => !isSameRepository(description, own.description))
+    .map(({ name }) => new BackupError('corrupt', 'this description is of another repository and is passed over', name))
+  return { ...unlocked, description: own.description, problems: [...damaged, ...foreign, ...unlocked.problems] }
 }
 
-/** The description with the highest number that is valid; needs no key. */
-export async function readDescription(store: Store): Promise<RepoDescription> {
-  const numbers: { readonly name: string; readonly number: number }[] = []
-  for await (const { name } of listAll(store, PREFIXES.format)) {
-    const parsed = parseObjectName(name)
-    if (parsed?.kind === 'description') numbers.push({ name, number: parsed.number })
-  }
-  if (numbers.length === 0) {
-    throw new BackupError('not-found', 'no Holdfast repository here', store.location, {
-      hint: 'check the path, or make one with `holdfast init`',
-    })
-  }
-  let damage: unknown
-  for (const { name } of numbers.toSorted((a, b) => b.number - a.number)) {
-    try {
-      const bytes = await store.get(name)
-      const description = decodeRepoDescription(bytes, name)
-      checkFeatures(description, 'read', name)
-      return description
-    } catch (error) {
-      if (!(error instanceof BackupError) || error.code !== 'corrupt') throw error
-      damage ??= error
-    }
-  }
-  return doing('reading the repository’s description', store.location, () => Promise.reject(damage))
+function checkReadable({ name, description }: StoredDescription): void {
+  checkFeatures(description, 'read', name)
 }

@@ -48,7 +48,7 @@ export class Repository {
   readonly description: RepoDescription
   readonly bundle: Bundle
   readonly id: Uint8Array
-  /** What was wrong and not needed when this was opened, to be told: other key slots. */
+  /** What was wrong and not needed when this was opened, to be told: other key slots and descriptions. */
   readonly problems: readonly BackupError[]
   /** The domain that is read and written; others come with roles. */
   readonly domain: Domain

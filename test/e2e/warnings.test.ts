@@ -6,6 +6,8 @@ import { test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { timespecFromMs } from '../../src/base/time.ts'
+import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
+import { encodeRepoDescription } from '../../src/format/repo-description.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { Operator } from '../support/operator.ts'
 import type { ProgramResult } from '../support/program.ts'
@@ -40,7 +42,7 @@ async function twoSnapshots(t: TestContext) {
       readFileSync(file).map((byte, at) => (at === 40 ? byte ^ 1 : byte)),
     )
   }
-  return { operator, ids, segments, slot, damage }
+  return { scratch, operator, ids, segments, slot, damage }
 }
 
 function warnings({ stderr }: ProgramResult): string[] {
@@ -107,4 +109,30 @@ test('a damaged key slot is warned of by name, once, by whoever opens with anoth
   assert.equal(checked.status, 4)
   assert.deepEqual(warnings(checked), [])
   assert(checked.stdout.includes(slot))
+})
+
+test('a description of another repository is warned of, and check and scrub name it alone', async (t) => {
+  const { scratch, operator } = await twoSnapshots(t)
+  const { description } = await scratch.open()
+  const stranger = signingKeyFromSeed(secureRandom(32))
+  const planted = encodeRepoDescription({ ...description, repoId: secureRandom(16) }, stranger)
+  writeFileSync(join(scratch.location, 'format/99'), planted)
+  for (const command of [['snapshots'], ['backup', join(operator.home, 'first')], ['key', 'list']]) {
+    const run = operator.run(command)
+    assert.equal(run.status, 0, run.stderr)
+    assert.match(onlyWarning(run), /this description is of another repository and is passed over: format\/99$/)
+  }
+  for (const command of ['check', 'scrub']) {
+    const run = operator.run([command, '--json'])
+    assert.equal(run.status, 4, run.stderr)
+    const lines = run.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.deepEqual(
+      lines.filter(({ type }) => type === 'damage').map(({ object }) => object),
+      ['format/99'],
+    )
+    assert(!lines.some(({ type }) => type === 'warning'))
+  }
 })

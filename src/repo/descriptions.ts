@@ -1,0 +1,77 @@
+// The descriptions of a repository as far as they can be read without any key: whoever can write to the store can add one
+// that is well made, for another repository. Which one is the repository's own only an open key slot tells.
+import { equalBytes } from '../base/bytes.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import { decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
+import type { RepoDescription } from '../format/repo-description.ts'
+import { parseObjectName, PREFIXES } from '../format/names.ts'
+import { listAll } from '../store/store.ts'
+import type { ObjectInfo, Store } from '../store/store.ts'
+
+export interface StoredDescription {
+  /** `format/<n>`. */
+  readonly name: string
+  readonly description: RepoDescription
+}
+
+export interface FoundDescriptions {
+  /** Highest number first. Each is signed by the root key that it names itself. */
+  readonly found: readonly [StoredDescription, ...StoredDescription[]]
+  /** One for each that is damaged. Their `subject` is the description. */
+  readonly damaged: readonly BackupError[]
+}
+
+/** What a repository is known by. */
+export type RepositoryIdentity = Pick<RepoDescription, 'repoId' | 'rootPublic'>
+
+/** Descriptions that are read: later versions add a few; more are the work of somebody who wants to keep clients busy. */
+export const DESCRIPTIONS_MAX = 64
+
+/**
+ * Throws `not-found` when there are none, `corrupt` when none is valid, `unsupported` when the highest that is sound is too
+ * new to be read, and what the store throws.
+ */
+export async function readDescriptions(store: Store): Promise<FoundDescriptions> {
+  const listed = await listDescriptions(store)
+  const found: StoredDescription[] = []
+  const damaged: BackupError[] = []
+  for (const { name, size } of listed.slice(0, DESCRIPTIONS_MAX)) {
+    if (size > DESCRIPTION_SIZE_MAX) {
+      damaged.push(new BackupError('corrupt', `repository description has ${size} bytes`, name))
+      continue
+    }
+    try {
+      found.push({ name, description: decodeRepoDescription(await store.get(name), name) })
+    } catch (error) {
+      if (error instanceof BackupError && error.code === 'corrupt') {
+        damaged.push(error)
+        continue
+      }
+      // It may be the repository's own, so those below must not take its place.
+      if (found.length === 0) throw error
+      break
+    }
+  }
+  const [first, ...rest] = found
+  if (first !== undefined) return { found: [first, ...rest], damaged }
+  return doing('reading the repository’s description', store.location, () => Promise.reject(damaged[0]))
+}
+
+export function isSameRepository(a: RepositoryIdentity, b: RepositoryIdentity): boolean {
+  return equalBytes(a.repoId, b.repoId) && equalBytes(a.rootPublic, b.rootPublic)
+}
+
+/** Highest number first. */
+async function listDescriptions(store: Store): Promise<ObjectInfo[]> {
+  const numbered: { readonly info: ObjectInfo; readonly number: number }[] = []
+  for await (const info of listAll(store, PREFIXES.format)) {
+    const parsed = parseObjectName(info.name)
+    if (parsed?.kind === 'description') numbered.push({ info, number: parsed.number })
+  }
+  if (numbered.length === 0) {
+    throw new BackupError('not-found', 'no Holdfast repository here', store.location, {
+      hint: 'check the path, or make one with `holdfast init`',
+    })
+  }
+  return numbered.toSorted((a, b) => b.number - a.number).map(({ info }) => info)
+}
