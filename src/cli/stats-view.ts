@@ -2,11 +2,16 @@
 import { repositoryStats } from '../ops/stats.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { Context } from './context.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { chosenSnapshots } from './snapshot-view.ts'
 import { tableLines } from './table.ts'
 import { formatCount, formatSize } from './units.ts'
 
-export async function showStats({ out }: Context, repository: Repository): Promise<void> {
-  const stats = await repositoryStats(repository)
+/** A snapshot that cannot be read is told and not counted; the exit code says so too. */
+export async function showStats(context: Context, repository: Repository): Promise<ExitCode> {
+  const { out } = context
+  const { snapshots, exitCode } = await chosenSnapshots(context, repository, {})
+  const stats = await repositoryStats(repository, snapshots)
   const { data, meta } = stats
   const rows = [
     ['snapshots', formatCount(stats.snapshots)],
@@ -49,6 +54,7 @@ export async function showStats({ out }: Context, repository: Repository): Promi
     store_bytes: stats.storeBytes,
     objects: Object.fromEntries(kinds.map(([kind, { count, bytes }]) => [kind, { count, bytes }])),
   })
+  return exitCode
 }
 
 function ratio(before: number, after: number, what: string): string {

@@ -1,7 +1,8 @@
-// How large a repository is, and what deduplication and compression save. Reads snapshots, the index and a listing of the
-// store; no packs.
+// How large a repository is, and what deduplication and compression save. Reads the index and a listing of the store; no
+// packs.
 import { parseObjectName } from '../format/names.ts'
 import type { Repository } from '../repo/repository.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { listAll } from '../store/store.ts'
 
 /** Count and bytes of one kind of object. */
@@ -26,9 +27,11 @@ export interface RepositoryStats {
   readonly storeBytes: number
 }
 
-/** Totals over everything; the index must be loaded. Throws what reading snapshots throws. */
-export async function repositoryStats(repository: Repository): Promise<RepositoryStats> {
-  const snapshots = await repository.snapshots()
+/** Totals over these snapshots and over everything that is stored; the index must be loaded. */
+export async function repositoryStats(
+  repository: Repository,
+  snapshots: readonly Pick<SnapshotInfo, 'body'>[],
+): Promise<RepositoryStats> {
   const sum = (of: (at: (typeof snapshots)[number]) => number) => snapshots.reduce((total, each) => total + of(each), 0)
   const objects = await objectTotals(repository)
   return {

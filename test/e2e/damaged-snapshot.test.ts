@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Program } from '../support/program.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-test('a damaged snapshot is named, and the others are listed, searched and restored', (t) => {
+test('a damaged snapshot is named, and the others are listed, counted, searched and restored', (t) => {
   const folder = tempFolder(t, 'snapshot')
   const program = new Program(folder)
   const source = join(folder, 'data')
@@ -40,6 +40,10 @@ test('a damaged snapshot is named, and the others are listed, searched and resto
     [ids[0], ids[2]],
   )
   assert(lines.some(({ type, code, message }) => type === 'error' && code === 'corrupt' && message.includes(ids[1])))
+  const counted = program.run('stats')
+  assert.equal(counted.status, 4)
+  assert.match(counted.stdout, /^snapshots +2\nfiles in them +2\n/)
+  assert(counted.stderr.startsWith('error: ') && counted.stderr.includes(ids[1]!), counted.stderr)
   const found = program.run('find', 'file')
   assert.equal(found.status, 4)
   assert.equal(found.stdout.trim().split('\n').length, 2)

@@ -13,6 +13,6 @@ export const stats = defineCommand({
       import('../repository.ts'),
       import('../stats-view.ts'),
     ])
-    await withRepository(context, (repository) => showStats(context, repository))
+    return withRepository(context, (repository) => showStats(context, repository))
   },
 })
