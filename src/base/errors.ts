@@ -1,5 +1,6 @@
 // Failures that the operator can act on. A bug in Holdfast throws from assert() instead and is never caught here.
 import { inspect } from 'node:util'
+import { correctedMessage, systemErrorName } from './system-errors.ts'
 
 /**
  * What kind of failure it is; the command line turns each into an exit code (docs/exit-codes.md).
@@ -68,10 +69,15 @@ export function reasonsOf(error: unknown): string {
     at !== undefined && reasons.length < REASONS_MAX;
     at = at instanceof Error ? at.cause : undefined
   ) {
-    const reason = at instanceof Error ? at.message : inspect(at)
+    const reason = at instanceof Error ? messageOf(at) : inspect(at)
     if (reason !== reasons.at(-1)) reasons.push(reason)
   }
   return reasons.join(', because ')
+}
+
+/** What one error says, without its causes. */
+export function messageOf(error: Error): string {
+  return correctedMessage(error.message)
 }
 
 /** Longer chains than this are cut; none of ours comes near. */
@@ -102,6 +108,7 @@ export function codeOf(cause: unknown): ErrorCode {
 /** The errno name (`ENOENT` …) of a system error, if it is one. */
 export function errnoOf(cause: unknown): string | undefined {
   if (typeof cause !== 'object' || cause === null) return undefined
-  const code = (cause as { code?: unknown }).code
-  return typeof code === 'string' ? code : undefined
+  const { code, errno } = cause as { readonly code?: unknown; readonly errno?: unknown }
+  if (typeof code !== 'string') return undefined
+  return code.startsWith('Unknown system error') && typeof errno === 'number' ? systemErrorName(-errno) : code
 }

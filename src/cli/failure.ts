@@ -1,6 +1,6 @@
 // Shows a failure: one line per link of its chain, from what was tried to what the system said, then what to do next.
 import { arch, platform } from 'node:os'
-import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
+import { BackupError, codeOf, errnoOf, messageOf, type ErrorCode } from '../base/errors.ts'
 import { escapeLines, escapeText } from './escape.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 
@@ -20,7 +20,7 @@ export interface Failure {
 /** Takes a caught value apart; never throws. */
 export function describeFailure(error: unknown): Failure {
   const chain = causes(error)
-  const links = chain.map(messageOf).filter((message, at, all) => at === 0 || message !== all[at - 1])
+  const links = chain.map(linkText).filter((message, at, all) => at === 0 || message !== all[at - 1])
   const last = chain.at(-1)
   if (isBug(last)) {
     const stack = last instanceof Error ? last.stack : undefined
@@ -53,9 +53,9 @@ function causes(error: unknown): unknown[] {
   return chain
 }
 
-function messageOf(link: unknown): string {
+function linkText(link: unknown): string {
   if (!(link instanceof Error)) return String(link)
-  if (link instanceof BackupError || errnoOf(link) !== undefined || isAbort(link)) return link.message
+  if (link instanceof BackupError || errnoOf(link) !== undefined || isAbort(link)) return messageOf(link)
   return link.message === '' ? link.name : `${link.name}: ${link.message}`
 }
 

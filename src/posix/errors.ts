@@ -1,7 +1,8 @@
 // Failures of system calls, shaped like Node's own: {code: 'ENOENT', errno: -2, syscall, path}.
 import { constants } from 'node:os'
-import { getSystemErrorMap } from 'node:util'
 import { displayText } from '../base/bytes.ts'
+import { errnoOf } from '../base/errors.ts'
+import { systemErrorName, systemErrorText } from '../base/system-errors.ts'
 import { libc } from './libc.ts'
 
 /** What every function of this folder throws; the same fields as Node's errors from node:fs. */
@@ -22,10 +23,9 @@ export function lastError(syscall: string, path?: Uint8Array | string): SystemEr
 
 /** An error for `errno` (positive). */
 export function systemError(errno: number, syscall: string, path?: Uint8Array | string): SystemError {
-  const known = getSystemErrorMap().get(-errno)
-  const code = known?.[0] ?? NAMES.get(errno) ?? `E${errno}`
+  const code = systemErrorName(errno)
   const shown = path === undefined ? undefined : typeof path === 'string' ? path : displayText(path)
-  const message = `${code}: ${known?.[1] ?? 'system error'}, ${syscall}${shown === undefined ? '' : ` '${shown}'`}`
+  const message = `${systemErrorText(errno)}, ${syscall}${shown === undefined ? '' : ` '${shown}'`}`
   const details = { code, errno: -errno, syscall }
   return Object.assign(new Error(message), shown === undefined ? details : { ...details, path: shown })
 }
@@ -37,10 +37,7 @@ export function notSupported(syscall: string, path?: Uint8Array | string): Syste
 
 /** The code (`ENOENT` …) of a caught system error, or undefined for anything else. */
 export function codeOfError(cause: unknown): string | undefined {
-  const code = (cause as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : undefined
+  return errnoOf(cause)
 }
 
 export const ERRNO = constants.errno
-
-const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
