@@ -3,17 +3,19 @@ import { constants } from 'node:os'
 import test from 'node:test'
 import { BackupError, codeOf, errnoOf, reasonsOf } from './errors.ts'
 
-/** As node:fs makes it of an error that libuv does not know. */
-function unknownToNode(errno: number): Error {
-  const code = `Unknown system error -${errno}`
-  return Object.assign(new Error(`${code}: ${code}, write`), { code, errno: -errno, syscall: 'write' })
+/** As node:fs makes it of an error that libuv does not know: in some synchronous calls one way, else another. */
+function unknownToNode(errno: number, inSomeCalls = false): Error {
+  const code = inSomeCalls ? 'UNKNOWN' : `Unknown system error -${errno}`
+  const text = inSomeCalls ? 'unknown error' : code
+  return Object.assign(new Error(`${code}: ${text}, write`), { code, errno: -errno, syscall: 'write' })
 }
 
 test('errors of the system that Node does not know by name are classified and described', () => {
-  const quota = unknownToNode(constants.errno.EDQUOT)
-  assert.equal(errnoOf(quota), 'EDQUOT')
-  assert.equal(codeOf(quota), 'full')
-  assert.equal(reasonsOf(quota), 'EDQUOT: disk quota exceeded, write')
+  for (const quota of [false, true].map((inSomeCalls) => unknownToNode(constants.errno.EDQUOT, inSomeCalls))) {
+    assert.equal(errnoOf(quota), 'EDQUOT')
+    assert.equal(codeOf(quota), 'full')
+    assert.equal(reasonsOf(quota), 'EDQUOT: disk quota exceeded, write')
+  }
   assert.equal(errnoOf(unknownToNode(constants.errno.ESTALE)), 'ESTALE')
   assert.equal(errnoOf(unknownToNode(9999)), 'E9999')
   assert.equal(reasonsOf(unknownToNode(9999)), 'E9999: system error, write')

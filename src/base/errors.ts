@@ -1,6 +1,6 @@
 // Failures that the operator can act on. A bug in Holdfast throws from assert() instead and is never caught here.
 import { inspect } from 'node:util'
-import { correctedMessage, systemErrorName } from './system-errors.ts'
+import { correctedMessage, isUnnamed, systemErrorName } from './system-errors.ts'
 
 /**
  * What kind of failure it is; the command line turns each into an exit code (docs/exit-codes.md).
@@ -77,7 +77,8 @@ export function reasonsOf(error: unknown): string {
 
 /** What one error says, without its causes. */
 export function messageOf(error: Error): string {
-  return correctedMessage(error.message)
+  const { errno } = error as { readonly errno?: unknown }
+  return typeof errno === 'number' && errno < 0 ? correctedMessage(error.message, -errno) : error.message
 }
 
 /** Longer chains than this are cut; none of ours comes near. */
@@ -110,5 +111,5 @@ export function errnoOf(cause: unknown): string | undefined {
   if (typeof cause !== 'object' || cause === null) return undefined
   const { code, errno } = cause as { readonly code?: unknown; readonly errno?: unknown }
   if (typeof code !== 'string') return undefined
-  return code.startsWith('Unknown system error') && typeof errno === 'number' ? systemErrorName(-errno) : code
+  return isUnnamed(code) && typeof errno === 'number' ? systemErrorName(-errno) : code
 }

@@ -26,12 +26,17 @@ export function systemErrorText(errno: number): string {
   return `${name}: ${TEXTS[name] ?? getSystemErrorMap().get(-errno)?.[1] ?? 'system error'}`
 }
 
-/** What begins the message of an error that Node made, as systemErrorText has it. */
-export function correctedMessage(message: string): string {
-  return message.replace(NODE_TEXT, (_whole, unknown: string | undefined) =>
-    systemErrorText(unknown === undefined ? constants.errno.ENOTSUP : Number(unknown)),
-  )
+/** The message of an error that Node made for `errno` (positive), beginning as systemErrorText has it. */
+export function correctedMessage(message: string, errno: number): string {
+  return message.replace(NODE_TEXT, () => systemErrorText(errno))
 }
 
+/** Whether Node had no name for an error, so that its number alone tells. */
+export function isUnnamed(code: string): boolean {
+  return UNNAMED.test(code)
+}
+
+// Synchronous calls of node:fs say the first for some of their errors, all others the second.
+const UNNAMED = /^(?:UNKNOWN|Unknown system error -\d+)$/
 const NODE_TEXT =
-  /^(?:Unknown system error -(\d+): Unknown system error -\1|ENOTSUP: operation not supported on socket)/
+  /^(?:UNKNOWN: unknown error|(Unknown system error -\d+): \1|ENOTSUP: operation not supported on socket)(?=$|,)/
