@@ -42,9 +42,13 @@ test('a configuration says where, how and what', async () => {
   })
 })
 
-test('relative paths are relative to the file, URLs stay', async () => {
+test('relative paths are relative to the file, and the URL of a repository stays', async () => {
   assert.equal((await parse('repo = "../r"')).repo, '/etc/r')
-  assert.equal((await parse('repo = "s3://bucket/r"')).repo, 's3://bucket/r')
+  for (const url of ['s3://bucket/r', 'file:///r', 'FILE:///r'])
+    assert.equal((await parse(`repo = "${url}"`)).repo, url)
+  assert.equal((await parse('repo = "back:up"')).repo, '/etc/holdfast/back:up')
+  assert.equal((await parse('key-file = "s3://key"')).keyFile, '/etc/holdfast/s3:/key')
+  assert.deepEqual((await parse('[set.a]\npaths = ["film:2026"]')).sets['a']?.paths, ['/etc/holdfast/film:2026'])
 })
 
 test('an unknown key is refused with its line', async () => {

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unreachable } from '../base/assert.ts'
 import { BackupError, errnoOf, wrap } from '../base/errors.ts'
+import { schemeOf } from '../store/open-store.ts'
 import type { Environment } from './environment.ts'
 import { parseSize } from './units.ts'
 
@@ -49,7 +50,7 @@ const RULE_KEYS = {
   'one-file-system': 'boolean',
 } as const
 const TOP_KEYS = {
-  repo: 'path',
+  repo: 'location',
   'key-file': 'path',
   'password-file': 'path',
   'password-command': 'command',
@@ -157,6 +158,8 @@ class Checker {
         return isTexts(value) ? value : this.#mustBe('a list of texts', path)
       case 'path':
         return isText(value) ? this.#path(value) : this.#mustBe('a path', path)
+      case 'location':
+        return isText(value) ? this.#location(value) : this.#mustBe('a path', path)
       case 'paths':
         return isTexts(value) ? value.map((each) => this.#path(each)) : this.#mustBe('a list of paths', path)
       case 'command':
@@ -196,8 +199,11 @@ class Checker {
 
   #path(text: string): string {
     if (text === '~' || text.startsWith('~/')) return join(this.#home, text.slice(1))
-    // A store that is no folder is named by a URL.
-    return /^[a-z][a-z0-9+.-]+:/.test(text) ? text : resolve(this.#file, '..', text)
+    return resolve(this.#file, '..', text)
+  }
+
+  #location(text: string): string {
+    return schemeOf(text) === undefined ? this.#path(text) : text
   }
 
   #mustBe(what: string, path: readonly string[]): never {

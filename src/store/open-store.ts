@@ -24,10 +24,15 @@ export async function openStore(location: string, opts: OpenStoreOptions): Promi
 // Two characters at least: `c:` begins a path on Windows. A colon alone is part of a name (`back:up`).
 const URL_SCHEME = /^([a-z][a-z0-9+.-]+):(?=\/|$)/i
 
+/** The scheme of a location that is a URL, in lower case; undefined for a path. */
+export function schemeOf(location: string): string | undefined {
+  return URL_SCHEME.exec(location)?.[1]?.toLowerCase()
+}
+
 /** The path a location names. A path that looks like a URL is written `./s3:/…`. */
 export function localPath(location: string): string {
   if (location === '') throw new BackupError('usage', 'the location of a repository is empty', '""')
-  const scheme = URL_SCHEME.exec(location)?.[1]?.toLowerCase()
+  const scheme = schemeOf(location)
   if (scheme === undefined) return location
   if (scheme !== 'file') {
     throw new BackupError('unsupported', `no store for ${scheme}: locations`, withoutSecrets(location), {
