@@ -4,7 +4,7 @@ import type { UnlockedRepository } from '../repo/open-repository.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
-import { findCredential } from './secrets.ts'
+import { findCredential, opening } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 /**
@@ -37,9 +37,9 @@ export async function openWith(context: Context, store: Store): Promise<Reposito
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
   ])
-  const credential = await findCredential(context, store.location)
+  const found = await findCredential(context, store.location)
   await initHashing()
-  return openRepository(store, credential)
+  return opening(found, store.location, () => openRepository(store, found.credential))
 }
 
 /** Problems of one kind that are told one by one. */
@@ -71,8 +71,8 @@ export async function withKeys<T>(context: Context, work: (opened: UnlockedStore
   return withStore(context, async (store) => {
     await initHashing()
     const descriptions = await readDescriptions(store)
-    const credential = await findCredential(context, store.location)
-    const unlocked = await unlockRepository(store, descriptions, credential)
+    const found = await findCredential(context, store.location)
+    const unlocked = await opening(found, store.location, () => unlockRepository(store, descriptions, found.credential))
     warnOf(context, unlocked.problems)
     return work({ store, unlocked })
   })

@@ -2,7 +2,7 @@
 // person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { readFileSync, statSync } from 'node:fs'
 import { displayText } from '../base/bytes.ts'
-import { BackupError, wrap } from '../base/errors.ts'
+import { BackupError, codeOf, wrap } from '../base/errors.ts'
 import type { Credential } from '../repo/credentials.ts'
 import type { Context } from './context.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
@@ -13,30 +13,62 @@ const SECRET_SIZE_MAX = 64 * 1024
 /** How often a passphrase may be typed twice differently before the command gives up. */
 const ATTEMPTS = 3
 
+export interface FoundCredential {
+  readonly credential: Credential
+  /** `the passphrase from HOLDFAST_PASSWORD` and so on; undefined when the person at the terminal typed it. */
+  readonly description?: string
+}
+
 /** The credential to open an existing repository. Throws `usage` when there is nobody to ask. */
-export async function findCredential(context: Context, location: string): Promise<Credential> {
-  const fromFile = await keyFileCredential(context)
-  if (fromFile !== undefined) return fromFile
-  const given = await givenPassphrase(context)
-  if (given !== undefined) return { kind: 'passphrase', passphrase: given }
+export async function findCredential(context: Context, location: string): Promise<FoundCredential> {
+  const given = await givenCredential(context)
+  if (given !== undefined) return given
   return withTerminal(async (terminal) => ({
-    kind: 'passphrase',
-    passphrase: nonEmpty(await terminal.askHidden(`Passphrase for ${location}: `), location),
+    credential: {
+      kind: 'passphrase',
+      passphrase: nonEmpty(await terminal.askHidden(`Passphrase for ${location}: `), location),
+    },
   }))
+}
+
+/** Runs `step`, which opens a repository; where the credential is wrong, the error says who gave it. */
+export async function opening<T>(
+  { description }: FoundCredential,
+  location: string,
+  step: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await step()
+  } catch (cause) {
+    if (description === undefined || codeOf(cause) !== 'wrong-key') throw cause
+    throw wrap(`opening with ${description}`, location, cause)
+  }
 }
 
 /** The credential for a new repository: like `findCredential`, but a passphrase is typed twice. */
 export async function credentialForNew(context: Context, location: string): Promise<Credential> {
-  const fromFile = await keyFileCredential(context)
-  if (fromFile !== undefined) return fromFile
-  return { kind: 'passphrase', passphrase: (await givenPassphrase(context)) ?? (await askTwice(location)) }
+  const given = await givenCredential(context)
+  return given?.credential ?? { kind: 'passphrase', passphrase: await askTwice(location) }
 }
 
-async function keyFileCredential(context: Context): Promise<Credential | undefined> {
-  const file = await keyFileName(context)
-  if (file === undefined) return undefined
-  const { parseKeyFile } = await import('../crypto/keyfile.ts')
-  return { kind: 'key-file', secret: parseKeyFile(readSecretFile('reading key file', file), file) }
+async function givenCredential(context: Context): Promise<FoundCredential | undefined> {
+  const keyFile = await keyFileName(context)
+  if (keyFile !== undefined) {
+    const { value: file, source } = keyFile
+    const { parseKeyFile } = await import('../crypto/keyfile.ts')
+    const secret = parseKeyFile(readSecretFile('reading key file', file), file)
+    return { credential: { kind: 'key-file', secret }, description: `the key file from ${source} (${file})` }
+  }
+  const given = await givenPassphrase(context)
+  if (given === undefined) return undefined
+  const { value: passphrase, source } = given
+  return { credential: { kind: 'passphrase', passphrase }, description: `the passphrase from ${source}` }
+}
+
+/** A text, and the flag, the variable or the key of the configuration that gave it. */
+interface Given {
+  readonly value: string
+  readonly source: string
 }
 
 /** Asks twice for a passphrase, whatever the environment holds. */
@@ -55,44 +87,52 @@ export function passphraseFromFile(file: string): string {
   return nonEmpty(withoutLineEnd(displayText(readSecretFile('reading passphrase file', file))), file)
 }
 
-async function keyFileName(context: Context): Promise<string | undefined> {
+async function keyFileName(context: Context): Promise<Given | undefined> {
   const { globals, env } = context
   if (globals.passwordFile !== undefined || globals.passwordCommand !== undefined) {
     if (globals.keyFile === undefined) return undefined
     throw new BackupError('usage', 'two credentials are given', '--key-file and a passphrase')
   }
-  return (
-    globals.keyFile ??
-    set(env['HOLDFAST_KEY_FILE']) ??
-    (hasPassphraseVariable(context) ? undefined : (await context.config()).keyFile)
-  )
+  if (globals.keyFile !== undefined) return { value: globals.keyFile, source: '--key-file' }
+  const variable = set(env['HOLDFAST_KEY_FILE'])
+  if (variable !== undefined) return { value: variable, source: 'HOLDFAST_KEY_FILE' }
+  if (hasPassphraseVariable(context)) return undefined
+  const { keyFile, file } = await context.config()
+  return keyFile === undefined ? undefined : { value: keyFile, source: `key-file in ${file}` }
 }
 
 /** The passphrase from the command line, the environment or the configuration; undefined when none of them has one. */
-async function givenPassphrase(context: Context): Promise<string | undefined> {
+async function givenPassphrase(context: Context): Promise<Given | undefined> {
   const { globals, env } = context
   if (globals.passwordFile !== undefined && globals.passwordCommand !== undefined) {
     throw new BackupError('usage', 'two passphrases are given', '--password-file and --password-command')
   }
-  if (globals.passwordFile !== undefined) return passphraseFromFile(globals.passwordFile)
-  if (globals.passwordCommand !== undefined) return passphraseFromCommand(globals.passwordCommand)
+  if (globals.passwordFile !== undefined) return fromFile(globals.passwordFile, '--password-file')
+  if (globals.passwordCommand !== undefined) return fromCommand(globals.passwordCommand, '--password-command')
   const variables = PASSPHRASE_VARIABLES.filter((name) => set(env[name]) !== undefined)
   if (variables.length > 1) {
     throw new BackupError('usage', 'more than one passphrase is given', variables.join(' and '), {
       hint: 'keep one of them',
     })
   }
-  switch (variables[0]) {
-    case 'HOLDFAST_PASSWORD':
-      return env['HOLDFAST_PASSWORD']!
-    case 'HOLDFAST_PASSWORD_FILE':
-      return passphraseFromFile(env['HOLDFAST_PASSWORD_FILE']!)
-    case 'HOLDFAST_PASSWORD_COMMAND':
-      return passphraseFromCommand(env['HOLDFAST_PASSWORD_COMMAND']!)
+  const [variable] = variables
+  if (variable !== undefined) {
+    const value = env[variable]!
+    if (variable === 'HOLDFAST_PASSWORD_FILE') return fromFile(value, variable)
+    if (variable === 'HOLDFAST_PASSWORD_COMMAND') return fromCommand(value, variable)
+    return { value, source: variable }
   }
-  const config = await context.config()
-  if (config.passwordFile !== undefined) return passphraseFromFile(config.passwordFile)
-  return config.passwordCommand === undefined ? undefined : passphraseFromCommand(config.passwordCommand)
+  const { passwordFile, passwordCommand, file } = await context.config()
+  if (passwordFile !== undefined) return fromFile(passwordFile, `password-file in ${file}`)
+  return passwordCommand === undefined ? undefined : fromCommand(passwordCommand, `password-command in ${file}`)
+}
+
+function fromFile(file: string, source: string): Given {
+  return { value: passphraseFromFile(file), source: `${source} (${file})` }
+}
+
+async function fromCommand(command: string | readonly string[], source: string): Promise<Given> {
+  return { value: await passphraseFromCommand(command), source }
 }
 
 const PASSPHRASE_VARIABLES = ['HOLDFAST_PASSWORD', 'HOLDFAST_PASSWORD_FILE', 'HOLDFAST_PASSWORD_COMMAND'] as const

@@ -113,6 +113,36 @@ test('a passphrase comes from a file or a command, by environment, flag or confi
   assert.equal(run(['snapshots', '--config', 'none'], none).status, 2)
 })
 
+test('a wrong passphrase or key file is told with who gave it', (t) => {
+  const { run, home } = shell(t)
+  assert.equal(run(['init']).status, 0)
+  assert.equal(run(['--repo', 'other', 'init', '--new-key-file', 'wrong.key']).status, 0)
+  writeFileSync(join(home, 'wrong'), 'wrong\n')
+  writeFileSync(join(home, 'command.toml'), 'password-command = "echo wrong"\n')
+  writeFileSync(join(home, 'file.toml'), 'password-file = "wrong"\n')
+  writeFileSync(join(home, 'key.toml'), 'key-file = "wrong.key"\n')
+  const none = { HOLDFAST_PASSWORD: undefined }
+  const cases: [string, string[], Record<string, string | undefined>][] = [
+    ['the passphrase from HOLDFAST_PASSWORD', [], { HOLDFAST_PASSWORD: 'wrong' }],
+    ['the passphrase from HOLDFAST_PASSWORD_FILE (wrong)', [], { ...none, HOLDFAST_PASSWORD_FILE: 'wrong' }],
+    ['the passphrase from HOLDFAST_PASSWORD_COMMAND', [], { ...none, HOLDFAST_PASSWORD_COMMAND: 'echo wrong' }],
+    ['the passphrase from --password-file (wrong)', ['--password-file', 'wrong'], {}],
+    ['the passphrase from --password-command', ['--password-command', 'echo wrong'], {}],
+    ['the passphrase from password-command in command.toml', ['--config', 'command.toml'], none],
+    [`the passphrase from password-file in file.toml (${join(home, 'wrong')})`, ['--config', 'file.toml'], none],
+    ['the key file from HOLDFAST_KEY_FILE (wrong.key)', [], { HOLDFAST_KEY_FILE: 'wrong.key' }],
+    ['the key file from --key-file (wrong.key)', ['--key-file', 'wrong.key'], {}],
+    [`the key file from key-file in key.toml (${join(home, 'wrong.key')})`, ['--config', 'key.toml'], none],
+  ]
+  for (const [at, [who, flags, env]] of cases.entries()) {
+    const { status, stderr } = run([...flags, ...(at % 2 === 0 ? ['snapshots'] : ['key', 'list'])], env)
+    assert.equal(status, 5, stderr)
+    const [first, second] = stderr.split('\n')
+    assert(first!.startsWith(`holdfast: opening with ${who}: `), first)
+    assert.match(second!, /^ {2}because the (?:passphrase|key file) opens no key slot \(\d tried\): /)
+  }
+})
+
 test('a password command that fails, two passphrases at once and an empty one are refused', (t) => {
   const { run, home } = shell(t)
   assert.equal(run(['init']).status, 0)
