@@ -5,15 +5,15 @@ import { resolve } from 'node:path'
 import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { runBackup, type BackupResult } from '../ops/backup/backup.ts'
-import { fileSystemSource } from '../ops/backup/file-system-source.ts'
+import { FileSystemSource } from '../ops/backup/file-system-source.ts'
 import { compareWithParent, type ChangeOptions } from '../source/change-detection.ts'
-import { SourceRules } from '../source/rules.ts'
+import type { Store } from '../store/store.ts'
 import { backupRules } from './backup-rules.ts'
 import { printBackup } from './backup-view.ts'
 import type { BackupFlags } from './commands/backup.ts'
 import type { Config, SourceSet } from './config.ts'
 import type { Context } from './context.ts'
-import { withRepositoryForBackup } from './creation.ts'
+import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { stoppable } from './signals.ts'
@@ -29,13 +29,19 @@ export async function runBackupCommand(
   const set = chosenSet(config, flags.set, paths)
   const sources = absolutePaths(set?.paths ?? paths)
   const rules = backupRules(set === undefined ? [config] : [config, set], flags)
-  return withRepositoryForBackup(context, async (repository, place) => {
-    const changes = changeOptions(flags)
-    const source = fileSystemSource({
-      sources: sources.map((path) => ({ path: bytesOfText(path), rules: new SourceRules(rules) })),
-      avoid: identityOf(repository.store.location),
-      compare: (entry, stat, _path, since) => compareWithParent(entry, stat, since, changes),
+  const changes = changeOptions(flags)
+  let source: FileSystemSource
+  const prepare = (store: Store): BackupPreparation => {
+    source = new FileSystemSource({
+      sources: sources.map((path) => ({ path: bytesOfText(path), rules })),
+      avoid: identityOf(store.location),
+      compare: (entry, stat, since) => compareWithParent(entry, stat, since, changes),
+      tellExcluded: context.globals.verbose,
+      clock: context.clock,
     })
+    return { begin: () => source.begin(), end: () => source.close() }
+  }
+  return withRepositoryForBackup(context, prepare, async (repository, place) => {
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const description = flags.description ?? set?.description
     const result = await stoppable(context, kept, (signal) =>

@@ -39,21 +39,37 @@ export interface BackupRepository {
   readonly created: boolean
 }
 
+/** What a backup does while the repository is opened. */
+export interface BackupPreparation {
+  /** Called when the credential is at hand. */
+  begin(): void
+  /** Called when all is over, whether well or not. */
+  end(): Promise<void>
+}
+
 /**
  * Opens the repository to write to it. The one in the user's data folder is made when it is not there; one that was named
  * is not: a disk that is not mounted must not be taken for an empty one.
  */
 export async function withRepositoryForBackup<T>(
   context: Context,
+  prepare: (store: Store) => BackupPreparation,
   work: (repository: Repository, place: BackupRepository) => Promise<T>,
 ): Promise<T> {
   const { location, isDefault } = await repositoryLocation(context)
   const store = await openStoreAt(context, location, isDefault)
   try {
     const created = isDefault && (await isEmpty(store))
-    const repository = created ? await createDefault(context, store) : await openWith(context, store)
-    warnOf(context, repository.problems)
-    return await work(repository, { location: store.location, created })
+    const preparation = prepare(store)
+    try {
+      const repository = created
+        ? await createDefault(context, store)
+        : await openWith(context, store, () => preparation.begin())
+      warnOf(context, repository.problems)
+      return await work(repository, { location: store.location, created })
+    } finally {
+      await preparation.end()
+    }
   } finally {
     await store.close()
   }

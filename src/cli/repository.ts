@@ -31,13 +31,17 @@ export async function withOpenRepository<T>(
   })
 }
 
-/** Opens with the credential that is given or asked for. */
-export async function openWith(context: Context, store: Store): Promise<Repository> {
+/**
+ * Opens with the credential that is given or asked for. `meanwhile` is called once that is at hand: making a key of it takes
+ * a while, and needs one processor.
+ */
+export async function openWith(context: Context, store: Store, meanwhile?: () => void): Promise<Repository> {
   const [{ openRepository }, { initHashing }] = await Promise.all([
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
   ])
   const found = await findCredential(context, store.location)
+  meanwhile?.()
   await initHashing()
   return opening(found, store.location, () => openRepository(store, found.credential))
 }

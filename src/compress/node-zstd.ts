@@ -19,10 +19,11 @@ export const nodeZstd: Zstd = {
       chunkSize: Math.max(64, into.byteLength),
       maxOutputLength: Math.max(1, into.byteLength),
     })
-    if (plain.byteLength > into.byteLength) throw new RangeError('the content is longer than it says')
+    const { byteLength } = plain
+    if (byteLength > into.byteLength) throw new RangeError('the content is longer than it says')
     into.set(plain)
     releaseMemory(plain)
-    return plain.byteLength
+    return byteLength
   },
 }
 

@@ -11,9 +11,11 @@
 //
 // So a native hasher is made once for each key and then reset, and its digest is taken as hex: `digestBuffer` costs 1.8
 // microseconds more, because it makes an external buffer.
+import { createRequire } from 'node:module'
 import { assert } from '../base/assert.ts'
 import { asBuffer, equalBytes, toHex, utf8 } from '../base/bytes.ts'
 import type { Blake3Hasher } from '@napi-rs/blake-hash'
+import type * as HashWasm from 'hash-wasm'
 import type { IHasher } from 'hash-wasm'
 
 export const HASH_SIZE = 32
@@ -131,7 +133,9 @@ let plainNative: Blake3Hasher | null = null
 let wasm: Wasm | undefined
 
 async function load(): Promise<void> {
-  const { createBLAKE3 } = await import('hash-wasm')
+  // The whole package is thirteen times as large, and each thread would parse and keep it.
+  const blake3 = createRequire(import.meta.url)('hash-wasm/dist/blake3.umd.min.js') as typeof HashWasm
+  const { createBLAKE3 } = blake3
   wasm = { plain: await createBLAKE3(256), keyed: await createBLAKE3(256, wasmKey) }
   try {
     native = (await import('@napi-rs/blake-hash')).Blake3Hasher

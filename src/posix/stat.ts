@@ -31,7 +31,8 @@ import { libc } from './libc.ts'
 import { isLong, withinReach } from './long-paths.ts'
 import { pathOf } from './node-paths.ts'
 
-export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'char' | 'block'
+export const FILE_KINDS = ['file', 'directory', 'symlink', 'fifo', 'socket', 'char', 'block'] as const
+export type FileKind = (typeof FILE_KINDS)[number]
 
 export interface DeviceNumber {
   readonly major: number

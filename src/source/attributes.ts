@@ -41,24 +41,23 @@ export interface EntryPlace {
 /** The fields of an entry that follow from its stat. Without content, target, subtree, attributes. */
 export function entryOfStat(name: Uint8Array, stat: FileStat, linkGroupOf: LinkGroupOf): Entry {
   const { kind, mode, uid, gid, mtime, ctime, btime, ino } = stat
-  const [user, group] = [userName(uid), groupName(gid)]
-  return {
-    name,
-    kind,
-    mode,
-    uid,
-    gid,
-    ...(user !== undefined && { user }),
-    ...(group !== undefined && { group }),
-    mtime,
-    ctime,
-    ...(btime !== undefined && { btime }),
-    ino,
-    ...((kind === 'file' || kind === 'symlink') && { size: stat.size }),
-    ...(stat.nlink > 1 && kind !== 'directory' && { links: stat.nlink, linkGroup: linkGroup(stat, linkGroupOf) }),
-    ...((kind === 'char' || kind === 'block') && { device: stat.rdev }),
+  // Assigned one by one: a hundred thousand are made in a second, and each spread would make an object more.
+  const entry: Mutable<Entry> = { name, kind, mode, uid, gid, mtime, ctime, ino }
+  const user = userName(uid)
+  if (user !== undefined) entry.user = user
+  const group = groupName(gid)
+  if (group !== undefined) entry.group = group
+  if (btime !== undefined) entry.btime = btime
+  if (kind === 'file' || kind === 'symlink') entry.size = stat.size
+  if (stat.nlink > 1 && kind !== 'directory') {
+    entry.links = stat.nlink
+    entry.linkGroup = linkGroup(stat, linkGroupOf)
   }
+  if (kind === 'char' || kind === 'block') entry.device = stat.rdev
+  return entry
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** Extended attributes and flags of an open file or directory. Never throws. */
 export function readOpenAttributes(fd: number): FileAttributes {
@@ -104,6 +103,31 @@ export function describeEntry(
   if (attributes.flags !== undefined) entry = { ...entry, flags: attributes.flags }
   return { entry: trouble.length === 0 ? entry : { ...entry, trouble }, attributes, reasons }
 }
+
+/** What an entry that no worker reads brings along. */
+export interface OtherExtras {
+  /** Why something is missing, for people: one for each trouble. */
+  readonly reasons?: readonly string[]
+  readonly target?: Uint8Array
+  readonly xattrs?: readonly RawXattr[]
+  readonly flags?: number
+  readonly trouble?: readonly number[]
+}
+
+/** What there is to know of an entry besides its stat and its content. Never throws. */
+export function readExtras(place: EntryPlace, stat: FileStat): OtherExtras {
+  const { entry, attributes, reasons } = describeEntry(place, stat, noGroup)
+  return {
+    reasons,
+    ...(entry.target !== undefined && { target: entry.target }),
+    ...(entry.trouble !== undefined && { trouble: entry.trouble }),
+    ...(entry.flags !== undefined && { flags: entry.flags }),
+    ...(attributes.xattrs !== undefined && { xattrs: attributes.xattrs }),
+  }
+}
+
+/** Groups of hard links are named where entries are made. */
+const noGroup = () => new Uint8Array(8)
 
 function gather(target: XattrTarget, readFlags: () => number): FileAttributes {
   let reason: string | undefined

@@ -6,16 +6,16 @@ import { textOfBytes } from './path-text.ts'
 export class GlobPattern {
   /** As it was written, for messages. */
   readonly source: string
+  /** What is compiled: without `!`, trailing spaces and escapes. */
+  readonly pattern: string
   readonly negated: boolean
   readonly #directoriesOnly: boolean
   readonly #anchored: boolean
   readonly #glob: Glob
-  /** How many paths it has matched; a pattern of the command line that never matches is worth a warning. */
-  hits = 0
-
   /** `pattern` without `!`, trailing spaces and escapes resolved by `parseLine`. */
   constructor(source: string, pattern: string, negated: boolean) {
     this.source = source
+    this.pattern = pattern
     this.negated = negated
     this.#directoriesOnly = pattern.endsWith('/')
     const body = this.#directoriesOnly ? pattern.slice(0, -1) : pattern
@@ -26,9 +26,7 @@ export class GlobPattern {
   /** `path` from `base` on is relative to the pattern's folder; its last name begins at `nameStart`. */
   matches(path: string, base: number, nameStart: number, isDirectory: boolean): boolean {
     if (this.#directoriesOnly && !isDirectory) return false
-    const matched = matchesGlob(this.#glob, path, this.#anchored ? base : nameStart)
-    if (matched) this.hits++
-    return matched
+    return matchesGlob(this.#glob, path, this.#anchored ? base : nameStart)
   }
 }
 

@@ -4,20 +4,36 @@
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../posix/constants.ts'
 import { closeFd, openAt } from '../posix/open.ts'
 import { type FileStat, statAt } from '../posix/stat.ts'
+import { type OtherExtras, readExtras } from './attributes.ts'
+import { TROUBLE } from './problems.ts'
 
 const SLASH = 0x2f
 
 /** The entry at `path`, which is one of the sources or below one. Throws the system's error; ENOTDIR at a symlink. */
 export function lookAgain(path: Uint8Array, sources: readonly Uint8Array[]): FileStat {
+  return again(path, sources, (dirFd, name) => statAt(dirFd, name))
+}
+
+/** Its attributes. Never throws: what cannot be read is in `trouble`. */
+export function extrasAgain(path: Uint8Array, stat: FileStat, sources: readonly Uint8Array[]): OtherExtras {
+  try {
+    return again(path, sources, (dirFd, name) => readExtras({ dirFd, name }, stat))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return { trouble: [TROUBLE.attributes], reasons: [`attributes cannot be read: ${reason}`] }
+  }
+}
+
+function again<T>(path: Uint8Array, sources: readonly Uint8Array[], look: (dirFd: number, name: Uint8Array) => T): T {
   const start = sources.reduce((longest, source) => Math.max(longest, lengthAbove(source, path)), 0)
-  if (start === 0 || start >= path.length) return statAt(AT_FDCWD, path)
+  if (start === 0 || start >= path.length) return look(AT_FDCWD, path)
   let dirFd = openFolder(AT_FDCWD, path.subarray(0, start))
   try {
     let at = start
     for (;;) {
       while (path[at] === SLASH) at++
       const end = path.indexOf(SLASH, at)
-      if (end < 0) return statAt(dirFd, path.subarray(at))
+      if (end < 0) return look(dirFd, path.subarray(at))
       const next = openFolder(dirFd, path.subarray(at, end))
       closeFd(dirFd)
       dirFd = next

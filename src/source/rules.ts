@@ -9,7 +9,7 @@
 //   markers        contents of folders in which a given name exists
 //   size           regular files above a limit
 //   file system    what is mounted below the source
-import { GlobList, type GlobPattern, parseGlobFile } from './glob-list.ts'
+import { GlobList, GlobPattern, parseGlobFile } from './glob-list.ts'
 import { decidingRule, type PathFilterRule } from './path-filter.ts'
 
 export interface RuleOptions {
@@ -23,6 +23,21 @@ export interface RuleOptions {
   /** Regular files of more bytes are left out. */
   readonly fileSizeMax?: number
   readonly oneFileSystem?: boolean
+}
+
+/** Rules as they pass between threads: classes do not survive the way. */
+export type RuleMessage = Omit<RuleOptions, 'globs'> & {
+  readonly globs: readonly { readonly source: string; readonly pattern: string; readonly negated: boolean }[]
+}
+
+export function rulesToMessage(options: RuleOptions): RuleMessage {
+  const globs = (options.globs ?? []).map(({ source, pattern, negated }) => ({ source, pattern, negated }))
+  return { ...options, globs }
+}
+
+export function rulesFromMessage(message: RuleMessage): RuleOptions {
+  const globs = message.globs.map(({ source, pattern, negated }) => new GlobPattern(source, pattern, negated))
+  return { ...message, globs }
 }
 
 /** Why something is left out, for `--verbose` and the count at the end. */
@@ -78,11 +93,6 @@ export class SourceRules {
       if (pattern !== undefined) return pattern.negated ? undefined : 'ignore file'
     }
     return undefined
-  }
-
-  /** Patterns of options that have matched nothing so far: likely mistakes, worth a warning at the end. */
-  unmatched(): readonly string[] {
-    return this.#globs.patterns.filter((pattern) => pattern.hits === 0).map((pattern) => pattern.source)
   }
 }
 

@@ -8,41 +8,31 @@ import { type FileStat, statFd } from '../posix/stat.ts'
 import { codeOfError } from '../posix/errors.ts'
 import { effectiveUid } from '../posix/users.ts'
 import { textOfKey } from './path-text.ts'
+import { WalkPlace } from './walk-place.ts'
 
 /** Directories kept open above the one being walked; a process may have 1,024 files open by default. */
 export const OPEN_MAX = 64
-/** Bytes of a path that are kept with a directory; longer ones are put together when they are asked for. */
-const KEPT_PATH_MAX = 4096
-/** One in so many of the longer ones is kept too: 8 MiB at the greatest depth, and no path is put together from many. */
-const KEPT_PATH_LEVELS = 256
 
-export class WalkedDirectory {
-  /** Null for the top, which holds the sources and is no directory of the file system. */
-  readonly parent: WalkedDirectory | null
-  /** Raw bytes; of a source, its whole path. */
-  readonly name: Uint8Array
-  /** Sources have 1, the top has 0. */
-  readonly depth: number
+export class WalkedDirectory extends WalkPlace {
+  override readonly parent: WalkedDirectory | null
+  /** The name with one character for each byte (posix/directory.ts). */
+  readonly key: string
   /** Path below the source for rules: '' for the source itself, then `/a/b` (path-text.ts). */
   readonly rulePath: string
   /** As it is now that it is open; where it could not be opened, as it was when its name was looked at. */
   readonly stat: FileStat | undefined
-  /** Bytes of the path, without making it. */
-  readonly pathLength: number
   #fd: number
-  #path: Uint8Array | undefined
 
   private constructor(parent: WalkedDirectory | null, name: Uint8Array, key: string, stat?: FileStat, fd = NOT_OPEN) {
+    super(parent, name)
     this.parent = parent
-    this.name = name
-    this.depth = parent === null ? 0 : parent.depth + 1
+    this.key = key
     this.rulePath = this.depth < 2 ? '' : `${parent!.rulePath}/${textOfKey(key)}`
     this.stat = stat
-    this.pathLength = parent === null || parent.parent === null ? name.length : parent.pathLength + 1 + name.length
     this.#fd = fd
   }
 
-  static top(): WalkedDirectory {
+  static override top(): WalkedDirectory {
     return new WalkedDirectory(null, new Uint8Array(0), '', undefined, AT_FDCWD)
   }
 
@@ -72,19 +62,6 @@ export class WalkedDirectory {
 
   get isOpen(): boolean {
     return this.#fd !== NOT_OPEN
-  }
-
-  /** Path of the directory, or of `name` in it; raw bytes. */
-  path(name?: Uint8Array): Uint8Array {
-    const own = this.#path ?? this.#makePath()
-    if (name === undefined) return own
-    if (this.parent === null) return name
-    const slash = own.at(-1) === SLASH ? 0 : 1
-    const path = new Uint8Array(own.length + slash + name.length)
-    path.set(own)
-    if (slash === 1) path[own.length] = SLASH
-    path.set(name, own.length + slash)
-    return path
   }
 
   /** Path of an entry for rules, relative to its source. */
@@ -128,32 +105,6 @@ export class WalkedDirectory {
     closeFd(fd)
     return false
   }
-
-  #makePath(): Uint8Array {
-    const path = this.depth < 2 ? this.name : joinPath(...this.#wayFromKept())
-    if (path.length <= KEPT_PATH_MAX || this.depth % KEPT_PATH_LEVELS === 0) this.#path = path
-    return path
-  }
-
-  /** Path of the nearest directory above whose path is there, and the names from there on down to this one. */
-  #wayFromKept(): [kept: Uint8Array, names: Uint8Array[]] {
-    const names = [this.name]
-    let above = this.parent!
-    for (; above.#path === undefined && above.depth > 1; above = above.parent!) names.push(above.name)
-    return [above.#path ?? above.name, names.toReversed()]
-  }
-}
-
-function joinPath(start: Uint8Array, names: readonly Uint8Array[]): Uint8Array {
-  let end = start.at(-1) === SLASH ? start.length - 1 : start.length // a source may be `/` itself
-  const path = new Uint8Array(names.reduce((length, name) => length + 1 + name.length, end))
-  path.set(start.subarray(0, end))
-  for (const name of names) {
-    path[end] = SLASH
-    path.set(name, end + 1)
-    end += 1 + name.length
-  }
-  return path
 }
 
 /** A directory is no longer where it was while the walk was below it. */
@@ -162,7 +113,6 @@ export class MovedError extends Error {
 }
 
 const NOT_OPEN = -1
-const SLASH = 0x2f
 const DOTDOT = Uint8Array.of(0x2e, 0x2e)
 
 /** Reading a directory should not change its access time; only its owner and root may ask for that. */

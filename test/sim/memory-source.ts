@@ -2,9 +2,10 @@
 import type { Rng } from '../../src/base/random.ts'
 import type { FileReader, OpenFile } from '../../src/ops/backup/file-reader.ts'
 import type { BackupReport } from '../../src/ops/backup/report.ts'
-import type { OtherExtras, Scan } from '../../src/ops/backup/scan.ts'
+import type { Scan } from '../../src/ops/backup/scan.ts'
 import type { BackupSource } from '../../src/ops/backup/source.ts'
 import type { FileStat } from '../../src/posix/stat.ts'
+import type { OtherExtras } from '../../src/source/attributes.ts'
 import { compareWithParent } from '../../src/source/change-detection.ts'
 import { chance, randomBelow } from '../../src/store/faults.ts'
 import { disturbFile } from './source-changes.ts'
@@ -50,10 +51,10 @@ export class MemorySource implements BackupSource, FileReader {
 
   async walk(scan: Scan, _report: BackupReport, check: () => void): Promise<void> {
     const path = this.paths[0]!
-    await this.#enter(scan, path, path, this.#opts.tree.root, check)
+    await this.#enter(scan, this.#opts.path, path, this.#opts.tree.root, check)
   }
 
-  compare: BackupSource['compare'] = (entry, stat, _path, since) => compareWithParent(entry, stat, since)
+  compare: BackupSource['compare'] = (entry, stat, since) => compareWithParent(entry, stat, since)
 
   restat(path: Uint8Array): FileStat {
     return statOf(this.#find(path).inode)
@@ -87,18 +88,19 @@ export class MemorySource implements BackupSource, FileReader {
     }
   }
 
-  async #enter(scan: Scan, name: Uint8Array, path: Uint8Array, node: TreeNode, check: () => void): Promise<void> {
+  async #enter(scan: Scan, name: string, path: Uint8Array, node: TreeNode, check: () => void): Promise<void> {
     check()
     await this.#opts.pause()
-    await scan.enter(name, path, statOf(node.inode), () => extrasOf(node))
+    const found = { name: latin1(name), key: name, path, stat: statOf(node.inode) }
+    await scan.enter(found, () => extrasOf(node))
     // As a walker does: names and states of a directory first, then one after the other.
     const listed = sortedChildren(node.children!).map(([key, child]) => ({ key, child, stat: statOf(child.inode) }))
     for (const { key, child, stat } of listed) {
-      const childName = latin1(key)
       const childPath = latin1(`${Buffer.from(path).toString('latin1')}/${key}`)
-      if (stat.kind === 'directory') await this.#enter(scan, childName, childPath, child, check)
-      else if (stat.kind === 'file') await scan.file(childName, key, childPath, stat, () => extrasOf(child))
-      else await scan.other(childName, childPath, stat, () => extrasOf(child))
+      const inside = { name: latin1(key), key, path: childPath, stat }
+      if (stat.kind === 'directory') await this.#enter(scan, key, childPath, child, check)
+      else if (stat.kind === 'file') await scan.file(inside, () => extrasOf(child))
+      else await scan.other(inside, () => extrasOf(child))
     }
     scan.leave(true)
   }

@@ -6,7 +6,7 @@ import { DEFAULT_PARAMS } from '../../src/chunker/params.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
-import { fileSystemSource } from '../../src/ops/backup/file-system-source.ts'
+import { FileSystemSource } from '../../src/ops/backup/file-system-source.ts'
 import { posixFileReader } from '../../src/ops/backup/posix-file-reader.ts'
 import type { OperationEvent } from '../../src/ops/events.ts'
 import type { RestoreOptions, RestoreResult } from '../../src/ops/restore/options.ts'
@@ -41,7 +41,7 @@ export async function backedUp(source: string, opts: { readonly packSize?: numbe
   const again = async (folder: string) => {
     const { body } = await runBackup({
       repo: await openRepository(store, credential),
-      source: fileSystemSource({ sources: [{ path: utf8(folder) }], compare: () => 'changed' }),
+      source: new FileSystemSource({ sources: [{ path: utf8(folder) }], compare: () => 'changed' }),
       state,
       clock: systemClock,
       random: secureRandom,

@@ -5,7 +5,7 @@ import { bytesOfText, textOfBytes } from '../../src/cli/native-text.ts'
 import { runBackup, type BackupResult } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
 import type { FileReader } from '../../src/ops/backup/file-reader.ts'
-import { fileSystemSource } from '../../src/ops/backup/file-system-source.ts'
+import { FileSystemSource } from '../../src/ops/backup/file-system-source.ts'
 import { posixFileReader } from '../../src/ops/backup/posix-file-reader.ts'
 import { compareWithParent } from '../../src/source/change-detection.ts'
 import { memoryState, type LocalState } from '../../src/repo/local-state.ts'
@@ -37,9 +37,9 @@ export async function backUp(
   const reader = opts.reader ?? posixFileReader
   const result = await runBackup({
     repo,
-    source: fileSystemSource({
+    source: new FileSystemSource({
       sources: sources.map((path) => ({ path: bytesOfText(path) })),
-      compare: (entry, stat, _path, since) => compareWithParent(entry, stat, since),
+      compare: (entry, stat, since) => compareWithParent(entry, stat, since),
     }),
     state: opts.state ?? memoryState(),
     clock: systemClock,

@@ -1,7 +1,9 @@
 // A source whose files do what a test tells them to: change while they are read, fail, claim sizes they do not have.
 // What is not told is as it is with ordinary files.
 import type { FileReader, OpenFile } from '../../src/ops/backup/file-reader.ts'
-import type { OtherExtras, Scan } from '../../src/ops/backup/scan.ts'
+import type { Found } from '../../src/ops/backup/pending-file.ts'
+import type { Scan } from '../../src/ops/backup/scan.ts'
+import type { OtherExtras } from '../../src/source/attributes.ts'
 import type { BackupSource } from '../../src/ops/backup/source.ts'
 import type { FileStat } from '../../src/posix/stat.ts'
 import type { FileAttributes, RawXattr } from '../../src/source/attributes.ts'
@@ -64,10 +66,10 @@ export class ScriptedSource implements BackupSource, FileReader {
   }
 
   async walk(scan: Scan, _report: unknown, check: () => void): Promise<void> {
-    await this.#enter(scan, this.paths[0]!, '/source', this.#tree, check)
+    await this.#enter(scan, '/source', '/source', this.#tree, check)
   }
 
-  compare: BackupSource['compare'] = (entry, stat, _path, since) => compareWithParent(entry, stat, since, this.#changes)
+  compare: BackupSource['compare'] = (entry, stat, since) => compareWithParent(entry, stat, since, this.#changes)
 
   open(path: Uint8Array): OpenFile {
     this.opened.push(text(path))
@@ -100,23 +102,22 @@ export class ScriptedSource implements BackupSource, FileReader {
     return found
   }
 
-  async #enter(scan: Scan, name: Uint8Array, path: string, folder: ScriptedFolder, check: () => void): Promise<void> {
+  async #enter(scan: Scan, key: string, path: string, folder: ScriptedFolder, check: () => void): Promise<void> {
     check()
-    await scan.enter(name, Buffer.from(path), fileStat({ kind: 'directory', mode: 0o755, ino: inoOf(path) }), noExtras)
-    for (const key of Object.keys(folder).sort()) {
-      const what = folder[key]!
-      const below = `${path}/${key}`
-      const childName = Buffer.from(key)
+    const stat = fileStat({ kind: 'directory', mode: 0o755, ino: inoOf(path) })
+    await scan.enter(foundAt(path, stat, key), noExtras)
+    for (const child of Object.keys(folder).sort()) {
+      const what = folder[child]!
+      const below = `${path}/${child}`
       if (typeof what === 'string') {
-        const stat = fileStat({ kind: 'symlink', mode: 0o777, ino: inoOf(below) })
-        await scan.other(childName, Buffer.from(below), stat, () => ({ target: Buffer.from(what) }))
+        const link = fileStat({ kind: 'symlink', mode: 0o777, ino: inoOf(below) })
+        await scan.other(foundAt(below, link), () => ({ target: Buffer.from(what) }))
       } else if (what instanceof Uint8Array || what.content instanceof Uint8Array) {
         const file = (what instanceof Uint8Array ? { content: what } : what) as ScriptedFile
-        const stat = this.plant(below, file)
         const extras = (): OtherExtras => (file.xattrs === undefined ? {} : { xattrs: file.xattrs })
-        await scan.file(childName, key, Buffer.from(below), stat, extras)
+        await scan.file(foundAt(below, this.plant(below, file)), extras)
       } else {
-        await this.#enter(scan, childName, below, what as ScriptedFolder, check)
+        await this.#enter(scan, child, below, what as ScriptedFolder, check)
       }
     }
     scan.leave(true)
@@ -124,6 +125,11 @@ export class ScriptedSource implements BackupSource, FileReader {
 }
 
 const noExtras = (): OtherExtras => ({})
+
+/** What a walk tells of an entry; its name is the last of the path unless given. */
+export function foundAt(path: string, stat: FileStat, name: string = path.slice(path.lastIndexOf('/') + 1)): Found {
+  return { name: Buffer.from(name), key: Buffer.from(name).toString('latin1'), path: Buffer.from(path), stat }
+}
 
 /** Any number that stays the same for a path. */
 function inoOf(path: string): bigint {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MemoryRepository } from '../../../test/support/memory-repository.ts'
-import { fileStat, ScriptedSource } from '../../../test/support/scripted-source.ts'
+import { fileStat, foundAt, ScriptedSource } from '../../../test/support/scripted-source.ts'
 import { systemClock } from '../../base/clock.ts'
 import { seededRng } from '../../base/random.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
@@ -85,7 +85,7 @@ class FolderSource extends ScriptedSource {
 
   override async walk(scan: Scan): Promise<void> {
     const xattrs = [{ name: utf8('user.a'), value: utf8(this.#value) }]
-    await scan.enter(utf8('/source'), utf8('/source'), this.#stat, () => ({ xattrs }))
+    await scan.enter(foundAt('/source', this.#stat, '/source'), () => ({ xattrs }))
     scan.leave(true)
   }
 }

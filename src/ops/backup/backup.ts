@@ -89,12 +89,11 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   const { repo, clock, random, host, tool, state } = opts
   checkFeatures(repo.description, 'write', repo.store.location)
   const began = clock.monotonic()
-  const started = timespecFromMs(clock.now())
+  const started = timespecFromMs(opts.source.begin?.() ?? clock.now())
   const writer = await writerIdentity(repo, { state, clock, random, host })
   const secrets = newSessionSecrets(random)
   repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
   repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
-  // Started before the repository is read: threads take about as long to come up.
   const executor = (opts.makeExecutor ?? defaultExecutor)(workerSetup(opts, secrets))
   try {
     const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
@@ -207,7 +206,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
       keys: repo.blobKeys,
       parent: parentTree,
       chunkMax: repo.description.chunker.max,
-      compare: (entry, stat, path) => source.compare(entry, stat, path, parent!.body.started),
+      compare: (entry, stat) => source.compare(entry, stat, parent!.body.started),
       restat: (path) => source.restat(path),
       parentStarted: parent?.body.started,
       report,

@@ -11,49 +11,45 @@ import type { Pipeline } from './pipeline.ts'
 const FILES_MAX = 256
 const BYTES_MAX = 4 * 1024 * 1024
 
-export type FileDone = (outcome: FileOutcome, extra: FileExtra | undefined) => void
+export interface BatchedFile {
+  readonly path: Uint8Array
+  readonly stat: FileStat
+}
 
-export class FileBatcher {
+export class FileBatcher<F extends BatchedFile> {
   readonly #pipeline: Pipeline
-  #paths: Uint8Array[] = []
-  #stats: FileStat[] = []
-  #done: FileDone[] = []
+  readonly #done: (file: F, outcome: FileOutcome, extra: FileExtra | undefined) => void
+  #files: F[] = []
   #bytes = 0
 
-  constructor(pipeline: Pipeline) {
+  /** `done` is called for each file when it has been read. */
+  constructor(pipeline: Pipeline, done: (file: F, outcome: FileOutcome, extra: FileExtra | undefined) => void) {
     this.#pipeline = pipeline
+    this.#done = done
   }
 
-  /** Adds a file; `done` is called when it has been read. True if the batch is full: then call `flush`. */
-  add(path: Uint8Array, stat: FileStat, done: FileDone): boolean {
-    this.#paths.push(path)
-    this.#stats.push(stat)
-    this.#done.push(done)
-    this.#bytes += stat.size
-    return this.#paths.length >= FILES_MAX || this.#bytes >= BYTES_MAX
+  /** Adds a file. True if the batch is full: then call `flush`. */
+  add(file: F): boolean {
+    this.#files.push(file)
+    this.#bytes += file.stat.size
+    return this.#files.length >= FILES_MAX || this.#bytes >= BYTES_MAX
   }
 
   /** Hands the batch to the workers; resolves when there is room for the next. */
   async flush(): Promise<void> {
-    if (this.#paths.length === 0) return
-    const done = this.#done
-    const pathEnds = new Uint32Array(this.#paths.length)
-    let end = 0
-    for (const [i, path] of this.#paths.entries()) pathEnds[i] = end += path.byteLength
-    const job = {
-      kind: 'files' as const,
-      paths: concatBytes(this.#paths),
-      pathEnds,
-      identities: packIdentities(this.#stats),
-    }
-    this.#paths = []
-    this.#stats = []
-    this.#done = []
+    const batch = this.#files
+    if (batch.length === 0) return
+    this.#files = []
     this.#bytes = 0
-    this.#pipeline.start(job, ({ files }) => {
+    const paths = batch.map(({ path }) => path)
+    const pathEnds = new Uint32Array(batch.length)
+    let end = 0
+    for (const [i, path] of paths.entries()) pathEnds[i] = end += path.byteLength
+    const identities = packIdentities(batch)
+    this.#pipeline.start({ kind: 'files', paths: concatBytes(paths), pathEnds, identities }, ({ files }) => {
       const columns = new FileColumnsReader(files!)
       const extras = new Map(files!.extras.map((extra) => [extra.index, extra]))
-      for (const [i, tell] of done.entries()) tell(columns.next(), extras.get(i))
+      for (const [i, file] of batch.entries()) this.#done(file, columns.next(), extras.get(i))
     })
     await this.#pipeline.room()
   }

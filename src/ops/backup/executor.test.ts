@@ -58,7 +58,7 @@ function filesJob(paths: readonly string[]): FilesJob {
     kind: 'files',
     paths: Buffer.concat(bytes),
     pathEnds: Uint32Array.from(bytes, (path) => (end += path.length)),
-    identities: packIdentities(stats),
+    identities: packIdentities(stats.map((stat) => ({ stat }))),
   }
 }
 

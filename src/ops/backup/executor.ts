@@ -69,7 +69,7 @@ interface Thread {
   readonly exited: Promise<void>
 }
 
-/** `threads` worker threads with a copy of `setup` each. */
+/** `threads` worker threads with a copy of `setup` each. They come up with the first job: a run in which nothing has changed has none. */
 export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
   const waiting = new Map<number, Waiting>()
   let nextId = 0
@@ -79,7 +79,14 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
     for (const { reject } of waiting.values()) reject(failure)
     waiting.clear()
   }
-  const pool = Array.from({ length: threads }, () => startThread(setup, waiting, failAll))
+  let pool: readonly Thread[] = []
+  let { index } = setup
+  const started = () => {
+    if (pool.length === 0) {
+      pool = Array.from({ length: threads }, () => startThread({ ...setup, index }, waiting, failAll))
+    }
+    return pool
+  }
   const send = (thread: Thread, job: Job): Promise<JobResult> => {
     if (failure !== undefined) return Promise.reject(failure)
     const id = nextId++
@@ -93,11 +100,12 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
     width: threads * QUEUE_PER_THREAD,
     run: (job) =>
       send(
-        pool.reduce((a, b) => (b.queued < a.queued ? b : a)),
+        started().reduce((a, b) => (b.queued < a.queued ? b : a)),
         job,
       ),
     flush: () => Promise.all(pool.map((thread) => send(thread, FLUSH))),
     indexGrew(handle) {
+      index = handle
       for (const { worker } of pool) worker.postMessage({ kind: 'index', handle } satisfies ToThread)
     },
     async close() {
@@ -115,7 +123,7 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
 function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll: (error: Error) => void): Thread {
   const worker = new Worker(new URL('worker-thread.ts', import.meta.url), {
     workerData: setup,
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    resourceLimits: { maxYoungGenerationSizeMb: 6 },
   })
   let settleReady: () => void = () => {}
   const ready = new Promise<void>((resolve) => {

@@ -5,72 +5,141 @@ import type { Clock } from '../../base/clock.ts'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import { lookAgain } from '../../source/look-again.ts'
-import { TreeWalker } from '../../source/walk.ts'
+import { extrasAgain, lookAgain } from '../../source/look-again.ts'
 import type { SourceProblem } from '../../source/problems.ts'
-import type { WalkedDirectory } from '../../source/walked-directory.ts'
-import type { WalkedEntry, WalkSource } from '../../source/walk-options.ts'
-import { describeEntry } from '../../source/attributes.ts'
-import type { EntryPlace } from '../../source/attributes.ts'
+import { SourceRules } from '../../source/rules.ts'
+import type { RuleOptions } from '../../source/rules.ts'
+import { ThreadedWalk } from '../../source/threaded-walk.ts'
+import { OP, WalkColumnsReader } from '../../source/walk-columns.ts'
+import { WalkPlace } from '../../source/walk-place.ts'
+import { TreeWalker } from '../../source/walk.ts'
 import type { BackupReport } from './report.ts'
-import type { OtherExtras, Scan } from './scan.ts'
+import type { Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
 
 type Measure = NonNullable<BackupSource['measure']>
 
-/** The walk lets other work of its thread run after this many milliseconds. */
+/** The count beside the walk lets other work of its thread run after this many milliseconds. */
 const STRETCH_MS = 4
 
 export interface FileSystemSourceOptions {
-  readonly sources: readonly WalkSource[]
+  readonly sources: readonly { readonly path: Uint8Array; readonly rules?: RuleOptions }[]
   /** The repository's own folder, which is not backed up into itself. */
   readonly avoid?: readonly { readonly dev: bigint; readonly ino: bigint }[]
   readonly compare: BackupSource['compare']
-  /** For the length of a stretch; the system's unless given. */
+  /** Whether each path that rules leave out is told. */
+  readonly tellExcluded?: boolean
   readonly clock?: Clock
 }
 
-export function fileSystemSource(opts: FileSystemSourceOptions): BackupSource {
-  const paths = opts.sources.map(({ path }) => path)
-  return {
-    paths,
-    walk: (scan, report, check) => walk(opts, scan, report, check),
-    measure: (signal) => measure(opts, signal),
-    compare: opts.compare,
-    restat: (path) => lookAgain(path, paths),
-  }
-}
+export class FileSystemSource implements BackupSource {
+  readonly #opts: FileSystemSourceOptions
+  readonly #clock: Clock
+  readonly paths: readonly Uint8Array[]
+  readonly compare: BackupSource['compare']
+  #begun: { readonly walk: ThreadedWalk; readonly at: number } | undefined
 
-async function walk(opts: FileSystemSourceOptions, scan: Scan, report: BackupReport, check: () => void): Promise<void> {
-  const { clock = systemClock } = opts
-  const walker = new TreeWalker({
-    sources: opts.sources,
-    report: (problem) => reportProblem(problem, report),
-    ...(opts.avoid !== undefined && { avoid: opts.avoid }),
-    excluded: (directory, name) => report.excluded(directory, name),
-  })
-  try {
-    let stretchEnd = clock.monotonic() + STRETCH_MS
-    for (let step = walker.next(); step !== null; step = walker.next()) {
-      if (step.kind === 'enter') await enter(scan, step.directory)
-      else if (step.kind === 'entries') await takeEntries(scan, step.directory, step.entries)
-      else if (step.kind === 'leave' && step.directory.depth > 0) scan.leave(step.complete)
-      if (clock.monotonic() < stretchEnd) continue
-      check()
-      await setImmediate()
-      stretchEnd = clock.monotonic() + STRETCH_MS
+  constructor(opts: FileSystemSourceOptions) {
+    this.#opts = opts
+    this.#clock = opts.clock ?? systemClock
+    this.paths = opts.sources.map(({ path }) => path)
+    this.compare = opts.compare
+  }
+
+  begin(): number {
+    this.#begun ??= { at: this.#clock.now(), walk: this.#startWalk() }
+    return this.#begun.at
+  }
+
+  async walk(scan: Scan, report: BackupReport, check: () => void): Promise<void> {
+    this.begin()
+    const { walk } = this.#begun!
+    this.#begun = undefined
+    try {
+      let above = WalkPlace.top()
+      for (let columns = await walk.next(); columns !== null; columns = await walk.next()) {
+        above = await this.#take(new WalkColumnsReader(columns), above, scan, report)
+        check()
+        await setImmediate()
+      }
+    } finally {
+      await walk.close()
     }
-  } finally {
-    walker.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#begun?.walk.close()
+    this.#begun = undefined
+  }
+
+  restat(path: Uint8Array): FileStat {
+    return lookAgain(path, this.paths)
+  }
+
+  measure(signal: AbortSignal): ReturnType<Measure> {
+    return measure(this.#opts, this.#clock, signal)
+  }
+
+  #startWalk(): ThreadedWalk {
+    const { sources, avoid = [], tellExcluded = false } = this.#opts
+    return new ThreadedWalk({
+      sources: sources.map(({ path, rules = {} }) => ({ path, rules })),
+      avoid,
+      tellExcluded,
+    })
+  }
+
+  /** Hands the steps of a stretch on; `above` is the directory the walk is in, and becomes the one it is in afterwards. */
+  async #take(steps: WalkColumnsReader, above: WalkPlace, scan: Scan, report: BackupReport): Promise<WalkPlace> {
+    let here = above
+    for (let op = steps.next(); op !== undefined; op = steps.next()) {
+      // Awaited only where there is something to wait for: most files of most backups have not changed.
+      let wait: Promise<void> | undefined
+      switch (op) {
+        case OP.file: {
+          const found = steps.found(here)
+          wait = scan.file(found, () => extrasAgain(found.path, found.stat, this.paths))
+          break
+        }
+        case OP.enter: {
+          const found = steps.found(here)
+          const extras = steps.extras()
+          here = new WalkPlace(here, found.name)
+          wait = scan.enter(found, () => extras)
+          break
+        }
+        case OP.other: {
+          const extras = steps.extras()
+          wait = scan.other(steps.found(here), () => extras)
+          break
+        }
+        case OP.problem:
+          reportProblem(steps.problem(), report)
+          break
+        case OP.excluded:
+          report.excluded(steps.excluded())
+          break
+        default:
+          here = here.parent!
+          scan.leave(op === OP.leave)
+      }
+      if (wait !== undefined) await wait
+    }
+    return here
   }
 }
 
 /** The same walk without anything but counting: problems and what is left out are told by the real one. */
 async function measure(
-  { sources, avoid, clock = systemClock }: FileSystemSourceOptions,
+  { sources, avoid }: FileSystemSourceOptions,
+  clock: Clock,
   signal: AbortSignal,
 ): ReturnType<Measure> {
-  const walker = new TreeWalker({ sources, report: () => {}, ...(avoid !== undefined && { avoid }) })
+  const walker = new TreeWalker({
+    sources: sources.map(({ path, rules }) => ({ path, rules: new SourceRules(rules) })),
+    report: () => {},
+    ...(avoid !== undefined && { avoid }),
+  })
   let files = 0
   let bytes = 0
   try {
@@ -95,41 +164,6 @@ async function measure(
     walker.close()
   }
 }
-
-async function enter(scan: Scan, directory: WalkedDirectory): Promise<void> {
-  if (directory.depth === 0) return
-  const { parent, name } = directory
-  await scan.enter(name, directory.path(), directory.stat!, () =>
-    extrasOf({ dirFd: parent!.fd, name, ...(directory.isOpen && { fd: directory.fd }) }, directory.stat!),
-  )
-}
-
-async function takeEntries(scan: Scan, directory: WalkedDirectory, entries: readonly WalkedEntry[]): Promise<void> {
-  for (const { name, key, stat } of entries) {
-    if (stat.kind === 'directory') continue // entered in the next step
-    const path = directory.path(name)
-    // Awaited only where there is something to wait for: most files of most backups have not changed.
-    const wait =
-      stat.kind === 'file'
-        ? scan.file(name, key, path, stat, () => extrasOf({ dirFd: directory.fd, name }, stat))
-        : scan.other(name, path, stat, () => extrasOf({ dirFd: directory.fd, name }, stat))
-    if (wait !== undefined) await wait
-  }
-}
-
-function extrasOf(place: EntryPlace, stat: FileStat): OtherExtras {
-  const { entry, attributes, reasons } = describeEntry(place, stat, noGroup)
-  return {
-    reasons,
-    ...(entry.target !== undefined && { target: entry.target }),
-    ...(entry.trouble !== undefined && { trouble: entry.trouble }),
-    ...(entry.flags !== undefined && { flags: entry.flags }),
-    ...(attributes.xattrs !== undefined && { xattrs: attributes.xattrs }),
-  }
-}
-
-/** The scan names hard link groups itself. */
-const noGroup = () => new Uint8Array(8)
 
 function reportProblem({ path, code, errno, text }: SourceProblem, report: BackupReport): void {
   const kind: ErrorCode = errno === undefined ? 'io' : codeOf({ code: errno })

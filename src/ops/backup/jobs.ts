@@ -1,5 +1,6 @@
 // What the main thread asks of the workers and what they answer. Everything here passes between threads: plain values and
 // typed arrays. Tens of thousands of files pass in a second, so files travel as columns, not as objects.
+import { packWide, unpackWide } from '../../base/wide-numbers.ts'
 import type { Timespec } from '../../base/time.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { Extent } from '../../format/extent.ts'
@@ -143,19 +144,18 @@ export interface JobStats {
   readonly newBytes: number
 }
 
-export function packIdentities(identities: readonly FileIdentity[]): Float64Array {
-  const packed = new Float64Array(identities.length * IDENTITY_WIDTH)
+export function packIdentities(files: readonly { readonly stat: FileIdentity }[]): Float64Array {
+  const packed = new Float64Array(files.length * IDENTITY_WIDTH)
   let at = 0
-  for (const { size, mtime, ctime, ino, dev } of identities) {
-    packed[at++] = size
-    packed[at++] = mtime.sec
-    packed[at++] = mtime.nsec
-    packed[at++] = ctime.sec
-    packed[at++] = ctime.nsec
-    packed[at++] = Number(ino & 0xffff_ffffn)
-    packed[at++] = Number(ino >> 32n)
-    packed[at++] = Number(dev & 0xffff_ffffn)
-    packed[at++] = Number(dev >> 32n)
+  for (const { stat } of files) {
+    packed[at] = stat.size
+    packed[at + 1] = stat.mtime.sec
+    packed[at + 2] = stat.mtime.nsec
+    packed[at + 3] = stat.ctime.sec
+    packed[at + 4] = stat.ctime.nsec
+    packWide(stat.ino, packed, at + 5)
+    packWide(stat.dev, packed, at + 7)
+    at += IDENTITY_WIDTH
   }
   return packed
 }
@@ -166,13 +166,9 @@ export function unpackIdentity(packed: Float64Array, index: number): FileIdentit
     size: packed[at]!,
     mtime: { sec: packed[at + 1]!, nsec: packed[at + 2]! },
     ctime: { sec: packed[at + 3]!, nsec: packed[at + 4]! },
-    ino: wide(packed[at + 5]!, packed[at + 6]!),
-    dev: wide(packed[at + 7]!, packed[at + 8]!),
+    ino: unpackWide(packed, at + 5),
+    dev: unpackWide(packed, at + 7),
   }
-}
-
-function wide(low: number, high: number): bigint {
-  return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low)
 }
 
 export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {

@@ -1,5 +1,4 @@
 // The tree of the snapshot before, read beside the walk: what is in it and still usable need not be read again.
-import { asBuffer } from '../../base/bytes.ts'
 import { checkListPlace, decodeContentList } from '../../format/content-list.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
@@ -9,15 +8,55 @@ import type { InnerNode, TreeChild } from '../../format/tree-node.ts'
 import type { BlobType } from '../../repo/blob-keys.ts'
 import type { Repository } from '../../repo/repository.ts'
 
-/** One directory of the parent snapshot. */
-export interface ParentDirectory {
-  readonly entries: ReadonlyMap<string, Entry>
+/** One directory of the parent snapshot. A walk asks for names in the order they have here, so a lookup is one step. */
+export class ParentDirectory {
   readonly subtree: Subtree
+  /** In byte order of names. */
+  readonly #entries: readonly Entry[]
+  #next = 0
+
+  constructor(subtree: Subtree, entries: readonly Entry[]) {
+    this.subtree = subtree
+    this.#entries = entries
+  }
+
+  /** Number of entries. */
+  get size(): number {
+    return this.#entries.length
+  }
+
+  /** The entry of a name, which has one character for each byte. */
+  find(key: string): Entry | undefined {
+    const entries = this.#entries
+    const expected = entries[this.#next]
+    if (expected !== undefined && compareWithKey(expected.name, key) === 0) {
+      this.#next++
+      return expected
+    }
+    let [low, high] = [0, entries.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const order = compareWithKey(entries[middle]!.name, key)
+      if (order === 0) {
+        this.#next = middle + 1
+        return entries[middle]
+      }
+      if (order < 0) low = middle + 1
+      else high = middle
+    }
+    this.#next = low
+    return undefined
+  }
 }
 
-/** Names as keys: one character for each byte. */
-export function nameKey(name: Uint8Array): string {
-  return asBuffer(name).toString('latin1')
+/** Orders a name and a key of one character for each byte. */
+function compareWithKey(name: Uint8Array, key: string): number {
+  const shorter = Math.min(name.length, key.length)
+  for (let i = 0; i < shorter; i++) {
+    const order = name[i]! - key.charCodeAt(i)
+    if (order !== 0) return order
+  }
+  return name.length - key.length
 }
 
 export class ParentTree {
@@ -30,9 +69,9 @@ export class ParentTree {
 
   /** A directory of the parent; undefined when a node of it is no longer usable, so that nothing of it is taken over. */
   async directory(subtree: Subtree, root = false): Promise<ParentDirectory | undefined> {
-    const entries = new Map<string, Entry>()
+    const entries: Entry[] = []
     if (!(await this.#collect(subtree.ref, root, entries, new NodeOrder()))) return undefined
-    return { entries, subtree }
+    return new ParentDirectory(subtree, entries)
   }
 
   /** True if every blob that an entry refers to is there to be referenced again. */
@@ -80,7 +119,7 @@ export class ParentTree {
   async #collect(
     ref: Uint8Array,
     root: boolean,
-    into: Map<string, Entry>,
+    into: Entry[],
     order: NodeOrder,
     above?: { readonly parent: InnerNode; readonly child: TreeChild },
   ): Promise<boolean> {
@@ -88,7 +127,7 @@ export class ParentTree {
     const node = await this.#repo.readNode(ref, root)
     order.enter(endsOf(node), nodeName(ref), above?.parent, above?.child)
     if (isLeaf(node)) {
-      for (const entry of node.entries) into.set(nameKey(entry.name), entry)
+      for (const entry of node.entries) into.push(entry)
       return true
     }
     for (const child of node.children) {

@@ -3,9 +3,9 @@ import type { Clock } from '../../base/clock.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { SnapshotStats, SnapshotTrouble } from '../../format/snapshot.ts'
 import { SNAPSHOT_SIZE_MAX, TROUBLE_TEXT_MAX, TROUBLES_LISTED_MAX } from '../../format/snapshot.ts'
-import type { EventSink, FileAction } from '../events.ts'
+import type { EventSink } from '../events.ts'
 import type { PipelineTotals } from './pipeline.ts'
-import type { ScanReport } from './scan.ts'
+import type { ScanReport, Told } from './scan.ts'
 
 /** Progress is told this often at most, in milliseconds. */
 const PROGRESS_INTERVAL_MS = 100
@@ -49,30 +49,31 @@ export class BackupReport implements ScanReport {
     this.#expected ??= expected
   }
 
-  file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void {
+  file(what: 'new' | 'changed' | 'unchanged', file: Told, size: number): void {
     const counts = this.#counts
     counts.files++
     counts.bytes += size
     if (what === 'new') counts.newFiles++
     else if (what === 'changed') counts.changedFiles++
     else counts.unchangedFiles++
-    this.#tell(what, path, size)
+    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action: what, path: file.path, size })
+    this.#progress(file)
   }
 
   /** So many bytes more of a file that takes long are done; negative once `file` tells of it. */
   reading(path: Uint8Array, bytes: number): void {
     this.#reading += bytes
-    if (bytes > 0) this.#progress(path)
+    if (bytes > 0) this.#progress({ path })
   }
 
-  other(kind: 'directory' | 'other', path: Uint8Array): void {
+  other(kind: 'directory' | 'other', entry: Told): void {
     if (kind === 'directory') this.#counts.directories++
     else this.#counts.others++
-    this.#progress(path)
+    this.#progress(entry)
   }
 
-  excluded(directory: { path(name?: Uint8Array): Uint8Array }, name: Uint8Array): void {
-    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action: 'excluded', path: directory.path(name) })
+  excluded(path: Uint8Array): void {
+    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action: 'excluded', path })
   }
 
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void {
@@ -115,12 +116,7 @@ export class BackupReport implements ScanReport {
     }
   }
 
-  #tell(action: FileAction, path: Uint8Array, size?: number): void {
-    if (this.#opts.fileEvents) this.#opts.onEvent({ type: 'file', action, path, size })
-    this.#progress(path)
-  }
-
-  #progress(current: Uint8Array): void {
+  #progress(current: Told): void {
     const now = this.#opts.clock.monotonic()
     if (now - this.#lastProgress < PROGRESS_INTERVAL_MS) return
     this.#lastProgress = now
@@ -134,7 +130,7 @@ export class BackupReport implements ScanReport {
       phase: 'backing up',
       filesDone: files,
       bytesDone: bytes,
-      current,
+      current: current.path,
       ...(known && { filesTotal: expected.files, bytesTotal: expected.bytes }),
     })
   }

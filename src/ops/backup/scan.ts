@@ -15,7 +15,7 @@ import type { TreeBuilder } from '../../repo/tree-builder.ts'
 import { FileBatcher } from './batch.ts'
 import { isRacy } from '../../source/change-detection.ts'
 import type { Verdict } from '../../source/change-detection.ts'
-import type { RawXattr } from '../../source/attributes.ts'
+import type { OtherExtras } from '../../source/attributes.ts'
 import { heldStill, REREAD_BYTES_MAX, REREADS_MAX } from '../../source/stable-read.ts'
 import { describes, makeEntry, sameContent } from './entries.ts'
 import type { EntryExtras } from './entries.ts'
@@ -23,22 +23,15 @@ import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.
 import type { FileOutcome } from './file-columns.ts'
 import type { FileExtra, SegmentJob } from './jobs.ts'
 import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
-import { nameKey } from './parent-tree.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
+import { PendingFile, type Found } from './pending-file.ts'
 import type { Pipeline } from './pipeline.ts'
 import { DirectoryFrame, Turns } from './tree-assembly.ts'
 import type { EntrySlot } from './tree-assembly.ts'
 import { TROUBLE_TEXTS } from './trouble-texts.ts'
 
-/** What an entry that is no regular file brings along. */
-export interface OtherExtras {
-  /** Why something is missing, for people: one for each trouble. */
-  readonly reasons?: readonly string[]
-  readonly target?: Uint8Array
-  readonly xattrs?: readonly RawXattr[]
-  readonly flags?: number
-  readonly trouble?: readonly number[]
-}
+/** What is told of, by its path: made only when somebody wants to know. */
+export type Told = Pick<Found, 'path'>
 
 export interface ScanOptions {
   readonly pipeline: Pipeline
@@ -49,7 +42,7 @@ export interface ScanOptions {
   readonly parentStarted: Timespec | undefined
   readonly chunkMax: number
   /** Whether a file is as it was when the entry was made. */
-  readonly compare: (entry: Entry, stat: FileStat, path: Uint8Array) => Verdict
+  readonly compare: (entry: Entry, stat: FileStat) => Verdict
   /** Looks at a file again. */
   readonly restat: (path: Uint8Array) => FileStat
   readonly report: ScanReport
@@ -57,10 +50,10 @@ export interface ScanOptions {
 
 /** Told what becomes of each file; counts, collects troubles, shows progress. */
 export interface ScanReport {
-  file(what: 'new' | 'changed' | 'unchanged', path: Uint8Array, size: number): void
+  file(what: 'new' | 'changed' | 'unchanged', file: Told, size: number): void
   /** So many bytes more of a file that takes long are done; negative once `file` tells of it. */
   reading(path: Uint8Array, bytes: number): void
-  other(kind: 'directory' | 'other', path: Uint8Array): void
+  other(kind: 'directory' | 'other', entry: Told): void
   trouble(path: Uint8Array, trouble: number, code: ErrorCode, message: string): void
   vanished(path: Uint8Array): void
   /** The content is another one and nothing the file system says has changed. */
@@ -73,9 +66,7 @@ const SEGMENTS_PER_JOB = 2
 const HUGE_FILES_MAX = 2
 
 interface OpenDirectory {
-  readonly name: Uint8Array
-  readonly path: Uint8Array
-  readonly stat: FileStat
+  readonly found: Found
   /** Undefined when its own attributes are as they were. */
   readonly extras: OtherExtras | undefined
   readonly frame: DirectoryFrame
@@ -88,7 +79,7 @@ interface OpenDirectory {
 
 export class Scan {
   readonly #opts: ScanOptions
-  readonly #batcher: FileBatcher
+  readonly #batcher: FileBatcher<PendingFile>
   readonly #root: DirectoryFrame
   readonly #rootDone: Promise<Subtree>
   readonly #rootParent: ParentDirectory | undefined
@@ -101,7 +92,7 @@ export class Scan {
   /** `rootParent` is the topmost directory of the parent snapshot, whose entries are the sources. */
   constructor(opts: ScanOptions, rootParent: ParentDirectory | undefined) {
     this.#opts = opts
-    this.#batcher = new FileBatcher(opts.pipeline)
+    this.#batcher = new FileBatcher(opts.pipeline, (...done) => this.#fileRead(...done))
     this.#segmentsAhead = SEGMENTS_PER_JOB * opts.pipeline.width
     this.#largeFiles = new Gate(HUGE_FILES_MAX * this.#segmentsAhead)
     this.#rootParent = rootParent
@@ -114,18 +105,16 @@ export class Scan {
   }
 
   /** The walk goes into a directory. */
-  async enter(name: Uint8Array, path: Uint8Array, stat: FileStat, readExtras: () => OtherExtras): Promise<void> {
+  async enter(found: Found, readExtras: () => OtherExtras): Promise<void> {
     // Directories that are complete become jobs too, also where no file is read.
     await this.#opts.pipeline.keepUp()
     const { frame, parent } = this.#here
-    const before = parent?.entries.get(nameKey(name))
+    const before = parent?.find(found.key)
     const slot = frame.reserve()
     const inParent = before?.subtree !== undefined ? await this.#opts.parent?.directory(before.subtree) : undefined
     const own: OpenDirectory = {
-      name,
-      path,
-      stat,
-      extras: (await this.#asBefore(before, stat)) ? undefined : readExtras(),
+      found,
+      extras: (await this.#asBefore(before, found.stat)) ? undefined : readExtras(),
       slot,
       parent: inParent,
       before,
@@ -148,42 +137,25 @@ export class Scan {
     directory.frame.close()
   }
 
-  /**
-   * A regular file; `key` is its name with one character for each byte. The walk goes on when what is returned is done.
-   * `readExtras` is called at once or not at all.
-   */
-  file(
-    name: Uint8Array,
-    key: string,
-    path: Uint8Array,
-    stat: FileStat,
-    readExtras: () => OtherExtras,
-  ): Promise<void> | undefined {
+  /** A regular file. The walk goes on when what is returned is done. `readExtras` is called at once or not at all. */
+  file(file: Found, readExtras: () => OtherExtras): Promise<void> | undefined {
     const { frame, parent } = this.#here
-    const before = parent?.entries.get(key)
-    const file = { name, path, stat }
-    if (before?.content === undefined) return this.#read(frame, { ...file, what: 'new' })
-    const verdict = this.#opts.compare(before, stat, path)
-    if (verdict === 'changed') return this.#read(frame, { ...file, what: 'changed' })
-    if (verdict === 'verify') return this.#read(frame, { ...file, what: 'unchanged', before })
+    const before = parent?.find(file.key)
+    if (before?.content === undefined) return this.#read(frame, file, 'new')
+    const verdict = this.#opts.compare(before, file.stat)
+    if (verdict === 'changed') return this.#read(frame, file, 'changed')
+    if (verdict === 'verify') return this.#read(frame, file, 'unchanged', before)
     const usable = this.#opts.parent!.usable(before)
     const extras = verdict === 'same' ? undefined : readExtras()
     if (usable === true) return this.#keep(frame, file, before, extras)
-    if (usable === false) return this.#read(frame, { ...file, what: 'unchanged' })
-    return usable.then((yes) =>
-      yes ? this.#keep(frame, file, before, extras) : this.#read(frame, { ...file, what: 'unchanged' }),
-    )
+    if (usable === false) return this.#read(frame, file, 'unchanged')
+    return usable.then((yes) => (yes ? this.#keep(frame, file, before, extras) : this.#read(frame, file, 'unchanged')))
   }
 
   /** Takes content over from the parent snapshot; `extras` are attributes that were read anew. */
-  #keep(
-    frame: DirectoryFrame,
-    file: FoundFile,
-    before: Entry,
-    extras: OtherExtras | undefined,
-  ): Promise<void> | undefined {
-    const { name, path, stat } = file
-    this.#opts.report.file('unchanged', path, stat.size)
+  #keep(frame: DirectoryFrame, file: Found, before: Entry, extras: OtherExtras | undefined): Promise<void> | undefined {
+    const { stat } = file
+    this.#opts.report.file('unchanged', file, stat.size)
     if (extras === undefined && describes(before, stat, this.#opts.keys.split)) {
       frame.add(before, true)
       return undefined
@@ -193,28 +165,30 @@ export class Scan {
     const { split } = this.#opts.keys
     if (extras === undefined) {
       const { xattrs, flags } = before
-      frame.add(makeEntry(name, stat, { content, xattrs, flags }, split))
+      frame.add(makeEntry(file.name, stat, { content, xattrs, flags }, split))
       return undefined
     }
     const slot = frame.reserve()
-    return this.#withExtras(path, extras, (kept) => slot.settle(makeEntry(name, stat, { ...kept, content }, split)))
+    return this.#withExtras(file.path, extras, (kept) => {
+      slot.settle(makeEntry(file.name, stat, { ...kept, content }, split))
+    })
   }
 
-  #read(frame: DirectoryFrame, found: Omit<PendingFile, 'slot'>): Promise<void> | undefined {
-    const file = { ...found, slot: frame.reserve() }
-    if (file.stat.size > LARGE_FROM) return this.#startLargeFile(file)
-    const full = this.#batcher.add(file.path, file.stat, (outcome, extra) => this.#fileRead(file, outcome, extra))
-    return full ? this.#batcher.flush() : undefined
+  #read(frame: DirectoryFrame, found: Found, what: PendingFile['what'], before?: Entry): Promise<void> | undefined {
+    const file = new PendingFile(found, frame.reserve(), what, before)
+    if (file.stat.size > LARGE_FROM) return this.#startLargeFile(file, file.stat)
+    return this.#batcher.add(file) ? this.#batcher.flush() : undefined
   }
 
   /** A symlink, fifo, socket or device. */
-  async other(name: Uint8Array, path: Uint8Array, stat: FileStat, readExtras: () => OtherExtras): Promise<void> {
+  async other(found: Found, readExtras: () => OtherExtras): Promise<void> {
     const { frame, parent } = this.#here
-    this.#opts.report.other('other', path)
-    const before = parent?.entries.get(nameKey(name))
+    const { stat } = found
+    this.#opts.report.other('other', found)
+    const before = parent?.find(found.key)
     if (before !== undefined && (await this.#asBefore(before, stat))) return frame.add(before, true)
-    await this.#withExtras(path, readExtras(), (kept) => {
-      frame.add(makeEntry(name, stat, kept, this.#opts.keys.split))
+    await this.#withExtras(found.path, readExtras(), (kept) => {
+      frame.add(makeEntry(found.name, stat, kept, this.#opts.keys.split))
     })
   }
 
@@ -240,21 +214,22 @@ export class Scan {
   }
 
   #fileRead(file: PendingFile, outcome: FileOutcome, extra: FileExtra | undefined): void {
-    const { name, path, slot } = file
+    const { slot } = file
     const { report, keys, builder } = this.#opts
     const stat = extra?.stat ?? file.stat
     if (outcome.status === 'vanished') {
-      report.vanished(path)
+      report.vanished(file.path)
       return slot.settle(undefined)
     }
-    if (outcome.status === 'grew') return this.#opts.pipeline.track(this.#startLargeFile({ ...file, stat }))
+    if (outcome.status === 'grew') return this.#opts.pipeline.track(this.#startLargeFile(file, stat))
     if (outcome.status === 'failed') {
-      report.trouble(path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
-      return slot.settle(makeEntry(name, stat, { trouble: [TROUBLE.content] }, keys.split))
+      report.trouble(file.path, TROUBLE.content, (extra?.error?.code ?? 'io') as ErrorCode, extra?.error?.message ?? '')
+      return slot.settle(makeEntry(file.name, stat, { trouble: [TROUBLE.content] }, keys.split))
     }
     // Another file than the walk saw: right if it has taken that one's place. A folder on the way may have become a
     // symlink instead, and then what was read is not what belongs here.
-    if (!isSameFile(stat, file.stat)) {
+    if (stat !== file.stat && !isSameFile(stat, file.stat)) {
+      const { path } = file
       try {
         if (!isSameFile(stat, this.#opts.restat(path)))
           throw new BackupError('io', 'was replaced while it was read', displayText(path))
@@ -274,17 +249,17 @@ export class Scan {
   }
 
   /** Resolves when there is room for more. */
-  async #startLargeFile(file: PendingFile): Promise<void> {
-    const segments = Math.min(this.#segmentsAhead, Math.ceil(file.stat.size / SEGMENT_SIZE))
+  async #startLargeFile(file: PendingFile, stat: FileStat): Promise<void> {
+    const segments = Math.min(this.#segmentsAhead, Math.ceil(stat.size / SEGMENT_SIZE))
     await this.#largeFiles.enter(segments)
-    this.#opts.pipeline.track(this.#largeFile(file).finally(() => this.#largeFiles.leave(segments)))
+    this.#opts.pipeline.track(this.#largeFile(file, stat).finally(() => this.#largeFiles.leave(segments)))
     await this.#opts.pipeline.room()
   }
 
-  async #largeFile(file: PendingFile): Promise<void> {
+  async #largeFile(file: PendingFile, seen: FileStat): Promise<void> {
     const { path } = file
     const { builder } = this.#opts
-    let { stat } = file
+    let stat = seen
     for (let attempt = 0; ; attempt++) {
       if (!Number.isSafeInteger(stat.size)) {
         const error = { code: 'limit', message: 'claims to have more than 2^53-1 bytes' }
@@ -331,27 +306,29 @@ export class Scan {
   }
 
   #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {
-    const { name, path, slot, what, before } = file
+    const { slot, what, before } = file
     const damaged = before?.content !== undefined && !sameContent(before.content, content)
-    if (damaged) this.#opts.report.silentChange(path)
-    this.#opts.report.file(damaged ? 'changed' : what, path, stat.size)
+    if (damaged) this.#opts.report.silentChange(file.path)
+    this.#opts.report.file(damaged ? 'changed' : what, file, stat.size)
     const { xattrs, flags, trouble = [], attributesReason } = extra ?? {}
-    const reasons = trouble.map((code) => (code === TROUBLE.attributes ? attributesReason : undefined))
-    this.#reportTroubles(path, trouble, reasons)
-    slot.settle(makeEntry(name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
+    if (trouble.length > 0) {
+      const reasons = trouble.map((code) => (code === TROUBLE.attributes ? attributesReason : undefined))
+      this.#reportTroubles(file.path, trouble, reasons)
+    }
+    slot.settle(makeEntry(file.name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
   }
 
   #complete(directory: OpenDirectory, subtree: Subtree): void {
-    const { name, path, stat, extras, slot, before } = directory
-    this.#opts.report.other('directory', path)
+    const { found, extras, slot, before } = directory
+    this.#opts.report.other('directory', found)
     if (extras === undefined && before !== undefined) {
       const same = directory.complete && before.subtree !== undefined && equalBytes(before.subtree.ref, subtree.ref)
       if (same) return slot.settle(before, true)
       return slot.settle({ ...before, subtree, ...(!directory.complete && { trouble: [TROUBLE.listing] }) })
     }
-    const stored = this.#withExtras(path, extras ?? {}, (kept) => {
+    const stored = this.#withExtras(found.path, extras ?? {}, (kept) => {
       const trouble = [...kept.trouble, ...(directory.complete ? [] : [TROUBLE.listing])]
-      slot.settle({ ...makeEntry(name, stat, { ...kept, trouble }, this.#opts.keys.split), subtree })
+      slot.settle({ ...makeEntry(found.name, found.stat, { ...kept, trouble }, this.#opts.keys.split), subtree })
     })
     if (stored !== undefined) this.#opts.pipeline.track(stored)
   }
@@ -385,16 +362,3 @@ function isSameFile(a: FileStat, b: FileStat): boolean {
 }
 
 type KeptExtras = EntryExtras & { readonly trouble: readonly number[] }
-
-interface FoundFile {
-  readonly name: Uint8Array
-  readonly path: Uint8Array
-  readonly stat: FileStat
-}
-
-interface PendingFile extends FoundFile {
-  readonly slot: EntrySlot
-  readonly what: 'new' | 'changed' | 'unchanged'
-  /** What it should still be, when it is only read to be compared. */
-  readonly before?: Entry
-}

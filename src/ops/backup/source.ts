@@ -9,6 +9,11 @@ import type { Scan } from './scan.ts'
 export interface BackupSource {
   /** Absolute paths of the sources. */
   readonly paths: readonly Uint8Array[]
+  /**
+   * Begins to look around while the caller prepares what `walk` needs; `walk` goes on with it. Returns when it began, in
+   * milliseconds since 1970: what is seen is no older.
+   */
+  begin?(): number
   /** Walks everything in order of name; calls `check` often: it throws when the backup is to stop. */
   walk(scan: Scan, report: BackupReport, check: () => void): Promise<void>
   /**
@@ -17,7 +22,9 @@ export interface BackupSource {
    */
   measure?(signal: AbortSignal): Promise<{ readonly files: number; readonly bytes: number } | undefined>
   /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
-  compare(entry: Entry, stat: FileStat, path: Uint8Array, since: Timespec): Verdict
+  compare(entry: Entry, stat: FileStat, since: Timespec): Verdict
+  /** Ends what `begin` began where no `walk` came after it. */
+  close?(): Promise<void>
   /** Looks at a path again, on the way that the walk took: never through a symlink. */
   restat(path: Uint8Array): FileStat
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MemoryRepository } from '../../../test/support/memory-repository.ts'
-import { fileStat, ScriptedSource } from '../../../test/support/scripted-source.ts'
+import { fileStat, foundAt, ScriptedSource } from '../../../test/support/scripted-source.ts'
 import type { Entry, Subtree } from '../../format/entry-model.ts'
 import type { TreeBuilder } from '../../repo/tree-builder.ts'
+import { ParentDirectory } from './parent-tree.ts'
 import { DirectoryFrame, Turns } from './tree-assembly.ts'
 
 const entry = (name: string): Entry => ({
@@ -16,7 +17,7 @@ const entry = (name: string): Entry => ({
   ino: 1n,
 })
 
-function frameOf(opts: { root?: boolean; parent?: { entries: Map<string, Entry>; subtree: Subtree } } = {}) {
+function frameOf(opts: { root?: boolean; parent?: ParentDirectory } = {}) {
   const built: string[][] = []
   const done: Subtree[] = []
   const subtree = { ref: new Uint8Array(32).fill(1), entries: 0, bytes: 0 }
@@ -54,13 +55,8 @@ test('an entry that vanished is left out, and none is settled twice', () => {
 })
 
 test('a directory in which all is the parent’s is not built again', () => {
-  const parent = {
-    entries: new Map([
-      ['a', entry('a')],
-      ['b', entry('b')],
-    ]),
-    subtree: { ref: new Uint8Array(32).fill(2), entries: 2, bytes: 0 },
-  }
+  const subtree = { ref: new Uint8Array(32).fill(2), entries: 2, bytes: 0 }
+  const parent = new ParentDirectory(subtree, [entry('a'), entry('b')])
   const same = frameOf({ parent })
   same.frame.add(entry('a'), true)
   const b = same.frame.reserve()
@@ -104,11 +100,12 @@ class DeepSource extends ScriptedSource {
   }
 
   override async walk(...[scan]: Parameters<ScriptedSource['walk']>): Promise<void> {
-    const path = Buffer.from('/source')
     const folder = fileStat({ kind: 'directory' })
-    for (let i = 0; i < this.#depth; i++) await scan.enter(i === 0 ? path : Buffer.from('d'), path, folder, () => ({}))
+    for (let i = 0; i < this.#depth; i++) {
+      await scan.enter(foundAt('/source', folder, i === 0 ? '/source' : 'd'), () => ({}))
+    }
     const stat = this.plant('/source/file', { content: Buffer.alloc(1000, 'x') })
-    await scan.file(Buffer.from('file'), 'file', Buffer.from('/source/file'), stat, () => ({}))
+    await scan.file(foundAt('/source/file', stat), () => ({}))
     for (let i = 0; i < this.#depth; i++) scan.leave(true)
   }
 }

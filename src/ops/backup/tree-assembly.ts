@@ -45,6 +45,23 @@ export interface FrameOptions {
   readonly parent?: ParentDirectory | undefined
 }
 
+class Slot implements EntrySlot {
+  readonly #frame: DirectoryFrame
+  readonly #index: number
+  #settled = false
+
+  constructor(frame: DirectoryFrame, index: number) {
+    this.#frame = frame
+    this.#index = index
+  }
+
+  settle(entry: Entry | undefined, taken = false): void {
+    assert(!this.#settled, 'an entry is settled once')
+    this.#settled = true
+    this.#frame.settle(this.#index, entry, taken)
+  }
+}
+
 export class DirectoryFrame {
   readonly #opts: FrameOptions
   readonly #entries: (Entry | undefined)[] = []
@@ -64,18 +81,15 @@ export class DirectoryFrame {
 
   /** Keeps the place of an entry whose content is still to come. */
   reserve(): EntrySlot {
-    const at = this.#entries.push(undefined) - 1
     this.#waiting++
-    let settled = false
-    return {
-      settle: (entry, taken = false) => {
-        assert(!settled, 'an entry is settled once')
-        settled = true
-        this.#entries[at] = entry
-        if (taken) this.#taken++
-        this.#release()
-      },
-    }
+    return new Slot(this, this.#entries.push(undefined) - 1)
+  }
+
+  /** Fills the place that was reserved at `index`. */
+  settle(index: number, entry: Entry | undefined, taken: boolean): void {
+    this.#entries[index] = entry
+    if (taken) this.#taken++
+    this.#release()
   }
 
   /** The walk has left the directory: nothing more is added. */
@@ -91,7 +105,7 @@ export class DirectoryFrame {
   #complete(): void {
     const { builder, done, root = false, parent } = this.#opts
     const entries = this.#entries.filter((entry) => entry !== undefined)
-    const nothingNew = parent !== undefined && this.#taken === entries.length && this.#taken === parent.entries.size
+    const nothingNew = parent !== undefined && this.#taken === entries.length && this.#taken === parent.size
     if (nothingNew) return done(parent.subtree)
     if (root) entries.sort((a, b) => compareBytes(a.name, b.name))
     done(builder.directory(entries, root))
