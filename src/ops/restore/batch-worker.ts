@@ -4,7 +4,7 @@ import { equalBytes, releaseMemory } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
-import { decodeBlock } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly } from '../../repo/block-codec.ts'
 import { writeAt } from '../../posix/read.ts'
 import { fileRow, PIECE_WIDTH, SEGMENT_WIDTH } from './batch.ts'
 import type { Batch, BatchResult, FileFailure, FileRow, SealedSource, WriterSetup } from './batch.ts'
@@ -51,7 +51,6 @@ export class BatchWorker {
     this.#writer.forgetDirectories()
     this.#writeFiles(batch, plain, damage, failures, tally)
     writePieces(batch, plain, damage, failures)
-    if ('sealed' in source) releaseMemory(plain)
     return {
       failures,
       warnings: tally
@@ -67,7 +66,7 @@ export class BatchWorker {
   #open({ sid, secret, suite, type, sealed, codec, plainLength, pack }: SealedSource): Uint8Array {
     let sealer = this.#sealers.get(sid)
     if (sealer === undefined) this.#sealers.set(sid, (sealer = new Sealer(secret, this.#setup.repoId, suite)))
-    return decodeBlock(sealer, type, sealed, codec, plainLength, pack)
+    return decodeBlockBriefly(sealer, type, sealed, codec, plainLength, pack)
   }
 
   #findDamage({ blobs, refs }: SealedSource, plain: Uint8Array): Damage {
