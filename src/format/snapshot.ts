@@ -76,12 +76,19 @@ export function snapshotNameOf(bytes: Uint8Array): string {
   return snapshotName(wid, seq, hash(bytes))
 }
 
-/** The part in the clear, with its suite. Needs no key and proves nothing. */
-export function readSnapshotHead(bytes: Uint8Array, subject: string): SnapshotHead & { readonly suite: Suite } {
+/** The part in the clear, with its suite. Needs no key and proves nothing; `corrupt` where it names another `repoId`. */
+export function readSnapshotHead(
+  bytes: Uint8Array,
+  subject: string,
+  repoId?: Uint8Array,
+): SnapshotHead & { readonly suite: Suite } {
   const suite = checkHeader(bytes, OBJECT_TYPES.snapshot, subject)
   const corrupt = (why: string) => new BackupError('corrupt', `snapshot ${why}`, subject)
   if (bytes.length < HEAD_END + SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > SNAPSHOT_SIZE_MAX) {
     throw corrupt(`has ${bytes.length} bytes`)
+  }
+  if (repoId !== undefined && !equalBytes(bytes.subarray(HEADER_SIZE, 24), repoId)) {
+    throw corrupt('belongs to another repository')
   }
   const seq = readU64(bytes, 40)
   if (seq < 1 || seq > SEQ_MAX) throw corrupt('has a sequence number out of range')
@@ -104,11 +111,8 @@ export function verifySnapshot(
   { publicKey, repoId }: { readonly publicKey: Uint8Array; readonly repoId: Uint8Array },
 ): SnapshotHead & { readonly suite: Suite } {
   checkSignedObject(OBJECT_TYPES.snapshot, bytes, subject, publicKey)
-  const head = readSnapshotHead(bytes, subject)
+  const head = readSnapshotHead(bytes, subject, repoId)
   checkWriterId(head.wid, publicKey, subject)
-  if (!equalBytes(head.repoId, repoId)) {
-    throw new BackupError('corrupt', 'snapshot belongs to another repository', subject)
-  }
   return head
 }
 

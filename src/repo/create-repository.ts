@@ -9,7 +9,7 @@ import type { ChunkerSizes } from '../format/repo-description.ts'
 import { descriptionName } from '../format/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Credential, PassphraseCost } from './credentials.ts'
-import { addSlot } from './keyring.ts'
+import { putSlot } from './keyring.ts'
 import { newBundle } from './new-bundle.ts'
 import { Repository } from './repository.ts'
 
@@ -49,7 +49,8 @@ export async function createRepository(store: Store, opts: CreateOptions): Promi
     compat: 0,
   }
   // The credential comes first: a repository without one could not be opened, a slot without a repository is ignored.
-  await addSlot(store, bundle, credential, {
+  // So is what is left of a run that died in between, also where it was for the same key file.
+  await putSlot(store, bundle, credential, {
     created,
     random,
     suite: description.suite,

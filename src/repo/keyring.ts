@@ -157,7 +157,7 @@ export async function changePassphrase(
 }
 
 /** Puts a slot, reads it back and opens it, with the key computed afresh: a slip of memory would lock the owner out. */
-async function putSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
+export async function putSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
   const { name, bytes } = await createSlot(bundle, credential, details)
   await doing('writing the key slot', name, () => store.put(name, [bytes]))
   await doing('reading the key slot back', name, async () => {

@@ -10,7 +10,7 @@ import { decodeDeletionPlan } from '../format/deletion-plan.ts'
 import type { DeletionPlan } from '../format/deletion-plan.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { packName, parseObjectName, planName, PREFIXES } from '../format/names.ts'
+import { packName, parseObjectName, planName, PREFIXES, SEQ_MAX, snapshotPrefix } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { OBJECT_TYPES } from '../format/object-header.ts'
@@ -155,13 +155,17 @@ export class Repository {
     return condemned
   }
 
-  /** The writer's newest snapshot, by its name alone. */
+  /** The writer's newest snapshot, by its name alone; `limit` when no number is left for another one. */
   async headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
     let head: { seq: number; hash: Uint8Array } | undefined
-    for await (const { name } of listAll(this.store, `${PREFIXES.snapshots}${toHex(wid)}/`)) {
+    for await (const { name } of listAll(this.store, snapshotPrefix(wid))) {
       const parsed = parseObjectName(name)
-      if (parsed?.kind === 'snapshot' && parsed.seq >= (head?.seq ?? 0))
-        head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
+      if (parsed?.kind !== 'snapshot' || parsed.seq < (head?.seq ?? 0)) continue
+      head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
+      if (parsed.seq < SEQ_MAX) continue
+      throw new BackupError('limit', 'this writer’s snapshot has the last number that there is', name, {
+        hint: 'run `holdfast check`: if it is damaged, remove it',
+      })
     }
     return head
   }

@@ -2,7 +2,7 @@
 import { fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { timespecToMs } from '../base/time.ts'
-import { decodeSnapshot, readSnapshotHead } from '../format/snapshot.ts'
+import { decodeSnapshot, readSnapshotHead, verifySnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody, WriterHead } from '../format/snapshot.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
@@ -109,14 +109,22 @@ export class SnapshotCatalog {
       : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
   }
 
-  /** The newest snapshot of every writer but one, by name alone. */
+  /** The newest sound snapshot of every writer but one: a name alone is no proof that there ever was such a snapshot. */
   async heads(except: Uint8Array): Promise<WriterHead[]> {
-    const own = toHex(except)
-    const newest = new Map<string, ListedSnapshot>()
-    for (const listed of await this.list()) {
-      if (listed.wid !== own && listed.seq > (newest.get(listed.wid)?.seq ?? 0)) newest.set(listed.wid, listed)
+    const { store, writers, id: repoId } = this.#repo
+    const heads = new Map([[toHex(except), undefined as WriterHead | undefined]])
+    for (const { objectName, wid: hex, seq, id } of (await this.list()).toSorted((a, b) => b.seq - a.seq)) {
+      if (heads.has(hex)) continue
+      const wid = fromHex(hex)!
+      try {
+        const publicKey = await writers.publicKey(wid)
+        const head = verifySnapshot(await getNamedByHash(store, objectName), objectName, { publicKey, repoId })
+        if (head.seq === seq) heads.set(hex, { wid, seq, hash: fromHex(id)! })
+      } catch (error) {
+        if (!(error instanceof BackupError) || error.code === 'unreachable') throw error
+      }
     }
-    return [...newest.values()].map(({ wid, seq, id }) => ({ wid: fromHex(wid)!, seq, hash: fromHex(id)! }))
+    return [...heads.values()].filter((head) => head !== undefined)
   }
 
   /** Without `onProblem` the first damaged one throws. */
@@ -157,8 +165,9 @@ export class SnapshotCatalog {
     const { objectName, id, wid, seq, storedSize, receivedMs } = listed
     return doing('reading a snapshot', objectName, async () => {
       const bytes = await getNamedByHash(this.#repo.store, objectName)
+      // Before its writer is asked for: a snapshot of another repository has a writer nobody knows here, which says less.
+      const head = readSnapshotHead(bytes, objectName, this.#repo.id)
       const publicKey = await this.#repo.writers.publicKey(fromHex(wid)!)
-      const head = readSnapshotHead(bytes, objectName)
       const sealer = await this.#repo.sessionKeys.sealer(head.sid, 'meta')
       const { head: clear, body } = decodeSnapshot(bytes, objectName, { repoId: this.#repo.id, publicKey, sealer })
       if (clear.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)

@@ -3,7 +3,7 @@
 // sealed. Losing it costs nothing but a new entry in writers/.
 import { toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { BackupError, doing } from '../base/errors.ts'
+import { BackupError, codeOf, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { newSigningSeed, SIGNING_SEED_SIZE, signingKeyFromSeed } from '../crypto/signing.ts'
@@ -47,7 +47,7 @@ async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Arr
   const kept = await state.read(name)
   if (kept !== null) {
     const seed = openKept(kept, sealer.open.bind(sealer), name)
-    // The store may be an older copy that has not heard of this writer.
+    // The store may be an older copy that has not heard of this writer, or have lost its certificate.
     if (seed !== undefined && (await isEnrolled(repo, seed))) return seed
   }
   const seed = newSigningSeed(random)
@@ -71,9 +71,15 @@ function openKept(
   }
 }
 
+/** Without a sound certificate nobody could verify what this writer signs: a damaged one is as good as none. */
 async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> {
-  const wid = writerIdOf(signingKeyFromSeed(seed).publicKey)
-  return (await repo.store.stat(writerName(wid))) !== null
+  try {
+    await repo.writers.certificate(writerIdOf(signingKeyFromSeed(seed).publicKey))
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'corrupt') return false
+    throw error
+  }
 }
 
 async function enrol(repo: Repository, seed: Uint8Array, opts: IdentityOptions): Promise<void> {

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { equalBytes } from '../../src/base/bytes.ts'
 import { seededRng } from '../../src/base/random.ts'
-import { BackupError } from '../../src/base/errors.ts'
 import { hash } from '../../src/crypto/hash.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { decodeIndexSegment, encodeIndexSegment } from '../../src/format/index-segment.ts'
@@ -12,7 +11,7 @@ import { indexName, parseObjectName, writerName } from '../../src/format/names.t
 import { OBJECT_TYPES } from '../../src/format/object-header.ts'
 import { readSignerId, writerIdOf } from '../../src/format/signed-object.ts'
 import { encodeWriterCertificate } from '../../src/format/writer-cert.ts'
-import { checked, damagedObjects, readEverything, scrubbed, story } from './observation.ts'
+import { checked, damagedObjects, readEverything, scrubbed } from './observation.ts'
 import { seededBytes, SmallRepository } from './small-repository.ts'
 import { Laboratory } from './trial.ts'
 
@@ -202,26 +201,4 @@ test('an old index segment that comes back is no harm: the packs it names that a
   const { damages } = await checked(await made.open())
   const packs = damages.filter(({ object }) => parseObjectName(object)?.kind === 'pack')
   assert.ok(packs.length > 0 && packs.every(({ code }) => code === 'not-found'))
-})
-
-test('a store whose listing fails says so and is never taken for an empty one', async () => {
-  for (const prefix of ['format/', 'keys/', 'index/', 'snap/', 'sess/', 'gc/', '']) {
-    const store = await lab.storeWith({})
-    const list = store.list.bind(store)
-    store.list = async (asked, cursor) => {
-      if (!asked.startsWith(prefix)) return list(asked, cursor)
-      throw new BackupError('unreachable', 'the listing broke off', `list ${asked}`)
-    }
-    const outcome = async (): Promise<void> => {
-      const repo = await lab.made.open(store)
-      await repo.loadIndex()
-      await repo.snapshots()
-      await repo.condemnedPacks()
-    }
-    await assert.rejects(outcome(), (error) => story(error).includes('the listing broke off'))
-    // Which sessions there are is nothing that a backup asks.
-    if (prefix !== 'sess/')
-      await assert.rejects(lab.made.backup({ a: new Uint8Array(1) }, store), { code: 'unreachable' }, prefix)
-    if (prefix === '') await assert.rejects(scrubbed(store), { code: 'unreachable' })
-  }
 })

@@ -1,5 +1,6 @@
 // A repository of a few hundred kilobytes with one object of every kind and files of every kind of content, made by real
 // backups. The same seed makes the same objects, except for what is encapsulated to key pairs, whose lengths are the same.
+import { toHex } from '../../src/base/bytes.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { seededRng } from '../../src/base/random.ts'
 import type { SecureRandom } from '../../src/base/random.ts'
@@ -31,24 +32,25 @@ export class SmallRepository {
   readonly state: LocalState = memoryState()
   readonly store = new MemoryStore()
 
-  private constructor(seed: number) {
+  private constructor(seed: number, secret?: Uint8Array) {
     this.random = seededBytes(seed)
     this.clock = steppingClock()
-    this.credential = { kind: 'key-file', secret: this.random(32) }
+    const own = this.random(32)
+    this.credential = { kind: 'key-file', secret: secret ?? own }
   }
 
-  /** With two snapshots of one machine. */
-  static async create(seed = 1): Promise<SmallRepository> {
-    const made = await SmallRepository.empty(seed)
+  /** With two snapshots of one machine; `secret` of the key file that opens it, its own unless given. */
+  static async create(seed = 1, secret?: Uint8Array): Promise<SmallRepository> {
+    const made = await SmallRepository.empty(seed, secret)
     const first = firstTree(seededBytes(seed + 1000))
     await made.backup(first)
     await made.backup(secondTree(first, seededBytes(seed + 2000)))
     return made
   }
 
-  static async empty(seed = 1): Promise<SmallRepository> {
+  static async empty(seed = 1, secret?: Uint8Array): Promise<SmallRepository> {
     await initHashing()
-    const made = new SmallRepository(seed)
+    const made = new SmallRepository(seed, secret)
     const { store, credential, clock, random } = made
     await createRepository(store, {
       credential,
@@ -82,6 +84,14 @@ export class SmallRepository {
     return openRepository(store, this.credential)
   }
 
+  /** What the machine that wrote it keeps, to back up into other stores without changing it. */
+  async copyOfState(): Promise<LocalState> {
+    const name = `${toHex((await this.open()).id)}.writer`
+    const copy = memoryState()
+    await copy.write(name, (await this.state.read(name))!)
+    return copy
+  }
+
   async objects(): Promise<Map<string, Uint8Array>> {
     const objects = new Map<string, Uint8Array>()
     for await (const { name } of listAll(this.store, '')) objects.set(name, await this.store.get(name))
@@ -101,7 +111,7 @@ export function seededBytes(seed: number): SecureRandom {
   return (length) => Uint8Array.from({ length }, () => Math.floor(rng() * 256))
 }
 
-function firstTree(noise: SecureRandom): ScriptedFolder {
+export function firstTree(noise: SecureRandom): ScriptedFolder {
   return {
     'all alike': new Uint8Array(40 * KIB).fill(0x61),
     'in a list': noise(180 * KIB),

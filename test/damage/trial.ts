@@ -32,8 +32,8 @@ export class Laboratory {
     this.#roots = roots
   }
 
-  static async create(seed?: number): Promise<Laboratory> {
-    const made = await SmallRepository.create(seed)
+  static async create(seed?: number, secret?: Uint8Array): Promise<Laboratory> {
+    const made = await SmallRepository.create(seed, secret)
     const repo = await made.open()
     const whole = await readEverything(repo)
     const roots = new Map((await repo.snapshots()).map(({ objectName, body }) => [objectName, body.root]))

@@ -122,7 +122,7 @@ export class ObjectVerifier {
     bytes: Uint8Array,
     { repoId }: PublicFacts,
   ): Verified {
-    const claimed = readSnapshotHead(bytes, name)
+    const claimed = readSnapshotHead(bytes, name, repoId)
     const publicKey = this.#publicKey(claimed.wid, name, true)
     const head = verifySnapshot(bytes, name, { publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
