@@ -5,19 +5,21 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { pretendNoLibc } from '../../src/posix/libc.ts'
 import type { MetadataClasses } from '../../src/ops/restore/options.ts'
-import { requireCommand, requireLinux, requireRoot } from '../support/requirements.ts'
-import { scene, small } from '../support/restore-scene.ts'
+import { missing, requireCommand, requireLinux, requireRoot } from '../support/requirements.ts'
+import { scene, small, type Scene } from '../support/restore-scene.ts'
 import { restored, troublesOf } from '../support/restoring.ts'
-import { system } from '../support/system.ts'
+import { system, trySystem } from '../support/system.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 const TOOLS = ['getfattr', 'getfacl', 'setfacl', 'lsattr', 'chattr']
 const CLASSES: readonly (keyof MetadataClasses)[] = ['owner', 'mode', 'times', 'xattrs', 'acls', 'flags']
@@ -109,6 +111,113 @@ test('a user who is not root gets everything but owners, with one warning', asyn
     process.seteuid!(0)
   }
 })
+
+/** Runs `step` with what takes locks away and gives them; in the end nothing in the scene is locked. */
+async function withLocks(
+  t: TestContext,
+  fill: (source: string) => void,
+  step: (scene: Scene, chattr: (flag: string, path: string) => void) => Promise<void>,
+): Promise<void> {
+  if (!requireRoot(t) || !requireCommand(t, 'chattr') || !requireCommand(t, 'lsattr')) return
+  const probe = tempFolder(t, 'locks')
+  if (!trySystem(probe, 'chattr', '+i', '.')) return void missing(t, 'a file system with flags')
+  system(probe, 'chattr', '-i', '.')
+  let place = ''
+  try {
+    const made = await scene(t, (source) => {
+      place = join(source, '..')
+      fill(source)
+    })
+    await step(made, (flag, path) => void system('/', 'chattr', flag, path))
+  } finally {
+    trySystem('/', 'chattr', '-R', '-ia', place) // symlinks have no flags
+  }
+}
+
+const lockOf = (path: string) => system('/', 'lsattr', '-d', path).split(' ')[0]!.replaceAll(/[^ia]/g, '')
+const changedAt = (path: string) => statSync(path, { bigint: true }).ctimeNs
+
+test('a folder that is immutable or append only is opened up only when something is put into it', (t) =>
+  withLocks(
+    t,
+    (source) => {
+      for (const flag of ['i', 'a']) {
+        mkdirSync(join(source, flag, 'sub'), { recursive: true })
+        writeFileSync(join(source, flag, 'file'), 'in a locked folder')
+        writeFileSync(join(source, flag, 'sub', 'file'), 'in a folder below')
+        system(source, 'chattr', `+${flag}`, flag)
+      }
+    },
+    async ({ repo, root, source, target }, chattr) => {
+      const restoreAll = async () => {
+        const result = await restored({ repo, root }, source, target)
+        assert.deepEqual([troublesOf(result), result.warnings], [[], []])
+      }
+      await restoreAll()
+      for (const flag of ['i', 'a']) {
+        const folder = join(target, flag)
+        assert.equal(lockOf(folder), flag)
+        const before = changedAt(folder)
+        await restoreAll()
+        assert.equal(changedAt(folder), before, 'nothing had to be done')
+        writeFileSync(join(folder, 'sub', 'file'), 'changed')
+        await restoreAll()
+        assert.equal(changedAt(folder), before, 'what had to be done was below it')
+        assert.equal(readFileSync(join(folder, 'sub', 'file'), 'utf8'), 'in a folder below')
+
+        chattr(`-${flag}`, folder)
+        rmSync(join(folder, 'file'))
+        chattr(`+${flag}`, folder)
+        await restoreAll()
+        assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'in a locked folder')
+        assert.equal(lockOf(folder), flag)
+        assert.equal(statSync(folder).mtimeMs, statSync(join(source, flag)).mtimeMs)
+      }
+    },
+  ))
+
+test('what is immutable gets other attributes that differ, and stays immutable', (t) =>
+  withLocks(
+    t,
+    (source) => {
+      mkdirSync(join(source, 'folder'))
+      writeFileSync(join(source, 'file'), 'content')
+      for (const name of ['file', 'folder']) system(source, 'chattr', '+i', name)
+    },
+    async ({ repo, root, source, target }, chattr) => {
+      await restored({ repo, root }, source, target)
+      for (const name of ['file', 'folder']) {
+        const path = join(target, name)
+        chattr('-i', path)
+        chmodSync(path, 0o700)
+        system('/', 'chown', '1234', path)
+        if (name === 'folder') utimesSync(path, 1, 1)
+        chattr('+i', path)
+      }
+      const result = await restored({ repo, root }, source, target)
+      assert.deepEqual([troublesOf(result), result.warnings], [[], []])
+      assert.deepEqual([result.counts.attributes, result.counts.replaced], [2, 0])
+      for (const name of ['file', 'folder']) {
+        const [there, original] = [target, source].map((folder) => statSync(join(folder, name)))
+        assert.deepEqual([there!.mode, there!.uid, there!.mtimeMs], [original!.mode, original!.uid, original!.mtimeMs])
+        assert.equal(lockOf(join(target, name)), 'i')
+      }
+    },
+  ))
+
+test('an immutable folder above what is restored is immutable afterwards', (t) =>
+  withLocks(t, small, async ({ repo, root, source, target }, chattr) => {
+    const above = join(target, source, '..')
+    mkdirSync(above, { recursive: true })
+    chattr('+i', above)
+    const result = await restored({ repo, root }, '', target)
+    assert.deepEqual(troublesOf(result), [])
+    assert.equal(readFileSync(join(target, source, 'a.txt'), 'utf8'), 'a')
+    assert.equal(lockOf(above), 'i')
+    const before = changedAt(above)
+    await restored({ repo, root }, '', target)
+    assert.equal(changedAt(above), before)
+  }))
 
 test('files made in a directory with a default ACL do not inherit it', async (t) => {
   if (!requireRoot(t) || !requireCommand(t, 'setfacl')) return

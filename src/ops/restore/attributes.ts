@@ -60,7 +60,7 @@ export function applyAttributes(
   classes: MetadataClasses,
   warn: Warn,
 ): boolean {
-  let changed = !found.fresh && classes.flags && unlockFlags(place, wanted)
+  let changed = !found.fresh && classes.flags && unlockFlags(place, kind, wanted, found, classes)
   const owner = giveOwner(place, wanted, found, classes, warn)
   changed = owner.changed || changed
   const xattrs = giveXattrs(place, wanted, found, classes, warn)
@@ -90,13 +90,24 @@ export function attributesDiffer(
   found: FileStat,
   classes: MetadataClasses,
 ): boolean {
-  if (classes.owner && (found.uid !== wanted.uid || found.gid !== wanted.gid)) return true
-  if (classes.mode && kind !== 'symlink' && found.mode !== wanted.mode) return true
-  if (classes.times && !sameFileTime(found.mtime, wanted.mtime)) return true
-  if ((classes.xattrs || classes.acls) && xattrsDiffer(place, wanted.xattrs, classes)) return true
+  if (othersDiffer(place, kind, wanted, found, classes)) return true
   if (!classes.flags || (kind !== 'file' && kind !== 'directory')) return false
   if (wanted.flags === 0 && (Number(found.attributes) & LOCKS) === 0) return false
   return flagsOf(place) !== (wanted.flags & FLAGS_KEPT)
+}
+
+/** The same for all attributes but flags. */
+function othersDiffer(
+  place: Place,
+  kind: EntryKind,
+  wanted: Attributes,
+  found: Omit<FoundAttributes, 'fresh'>,
+  classes: MetadataClasses,
+): boolean {
+  if (classes.owner && (found.uid !== wanted.uid || found.gid !== wanted.gid)) return true
+  if (classes.mode && kind !== 'symlink' && found.mode !== wanted.mode) return true
+  if (classes.times && (found.mtime === undefined || !sameFileTime(found.mtime, wanted.mtime))) return true
+  return (classes.xattrs || classes.acls) && xattrsDiffer(place, wanted.xattrs, classes)
 }
 
 /** STATX_ATTR_IMMUTABLE and STATX_ATTR_APPEND are the same bits. */
@@ -224,11 +235,19 @@ function removeOthers(place: Place, wanted: readonly PlainXattr[], classes: Meta
   return changed
 }
 
-/** Takes immutable and append only away, so that the rest can be changed; true if there was anything to take. */
-function unlockFlags(place: Place, wanted: Attributes): boolean {
+/** Takes immutable and append only away where anything is to be changed; true if they were taken. */
+function unlockFlags(
+  place: Place,
+  kind: EntryKind,
+  wanted: Attributes,
+  found: FoundAttributes,
+  classes: MetadataClasses,
+): boolean {
   if (!('fd' in place)) return false
   const flags = attemptFlags(place.fd)
-  if (flags === null || (flags & LOCKS) === 0 || (flags & FLAGS_KEPT) === wanted.flags) return false
+  if (flags === null || (flags & LOCKS) === 0) return false
+  const stays = (flags & FLAGS_KEPT) === (wanted.flags & FLAGS_KEPT)
+  if (stays && !othersDiffer(place, kind, wanted, found, classes)) return false
   return attempt(undefined, 'flags', () => setFlags(place.fd, flags & ~LOCKS))
 }
 

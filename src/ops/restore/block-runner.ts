@@ -137,7 +137,7 @@ export class BlockRunner implements WorkSink {
       const { directory } = task
       if (directory !== last) {
         try {
-          dirFd = directories.acquire(directory)
+          dirFd = directories.acquireToChange(directory)
         } catch (cause) {
           const error = wrap('opening a directory', displayText(directory.path), cause)
           files.delete(task)

@@ -24,7 +24,7 @@ const LOCKS = FLAG_IMMUTABLE | FLAG_APPEND
 
 export class DirectoryMaker {
   readonly #ctx: RestoreContext
-  /** Directories that were there and are open to work in, with what is to be taken back should the restore end early. */
+  /** Directories that were there and are open to work in, with what they get back when that is over. */
   readonly #openedUp = new Map<
     DirectoryNode,
     { readonly mode: number | undefined; readonly flags: number | undefined }
@@ -58,7 +58,7 @@ export class DirectoryMaker {
     if (there === undefined) return this.#make(node, WORKING_MODE)
     if (there.stat.kind === 'directory') return this.#enter(node, there.stat)
     this.#ctx.report.counts.replaced++
-    if (!this.#ctx.dryRun) this.#inParent(node, (fd) => unlinkAt(fd, node.name, false))
+    if (!this.#ctx.dryRun) this.#ctx.directories.changing(node.parent!, (fd) => unlinkAt(fd, node.name, false))
     this.#make(node, WORKING_MODE)
   }
 
@@ -112,6 +112,7 @@ export class DirectoryMaker {
           })
         }
         if (!classes.mode || wanted === undefined) this.#giveUsualMode(node, fd, found.mode)
+        if (wanted === undefined) this.#lockAgain(node, fd)
       } finally {
         directories.release(node)
       }
@@ -129,6 +130,12 @@ export class DirectoryMaker {
     if (usual !== undefined && usual !== found) chmodFd(fd, usual)
   }
 
+  /** A folder above what is restored keeps its flags. */
+  #lockAgain(node: DirectoryNode, fd: number): void {
+    const flags = this.#openedUp.get(node)?.flags
+    if (flags !== undefined) setFlags(fd, flags)
+  }
+
   #make(node: DirectoryNode, mode: number): void {
     const { report, dryRun, directories, classes } = this.#ctx
     const parent = node.parent!
@@ -138,7 +145,7 @@ export class DirectoryMaker {
       node.missing = true
       return
     }
-    const fd = this.#inParent(node, (parentFd) => {
+    const fd = directories.changing(parent, (parentFd) => {
       mkdirAt(parentFd, node.name, mode)
       return openAt(parentFd, node.name, OPEN_DIRECTORY_FLAGS)
     })
@@ -152,7 +159,7 @@ export class DirectoryMaker {
   #enter(node: DirectoryNode, stat: FileStat): void {
     const { directories, dryRun, classes } = this.#ctx
     const closed = (stat.mode & WORKING_MODE) !== WORKING_MODE && effectiveUid() !== 0
-    const fd = this.#inParent(node, (parentFd) => {
+    const fd = directories.using(node.parent!, (parentFd) => {
       if (closed && !dryRun) {
         node.formerMode = stat.mode
         chmodNamed(parentFd, node.name, stat.mode | WORKING_MODE)
@@ -169,10 +176,10 @@ export class DirectoryMaker {
       node.inherits = getXattrQuietly(fd) !== null
       node.existing = this.#namesIn(node)
       this.#compare(node, fd, stat)
-      const locked = !dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0
-      const flags = locked ? unlock(fd) : undefined
       const mode = node.formerMode
-      if (mode !== undefined || flags !== undefined) this.#openedUp.set(node, { mode, flags })
+      if (mode !== undefined) this.#openedUp.set(node, { mode, flags: undefined })
+      const locked = !dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0
+      if (locked) node.unlock = (writable) => this.#openedUp.set(node, { mode, flags: unlock(writable) })
     } finally {
       directories.release(node)
     }
@@ -192,16 +199,6 @@ export class DirectoryMaker {
       () => directories.acquire(node),
       () => directories.release(node),
     )
-  }
-
-  #inParent<T>(node: DirectoryNode, step: (parentFd: number) => T): T {
-    const { directories } = this.#ctx
-    const parentFd = directories.acquire(node.parent!)
-    try {
-      return step(parentFd)
-    } finally {
-      directories.release(node.parent!)
-    }
   }
 }
 

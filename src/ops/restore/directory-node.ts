@@ -39,6 +39,8 @@ export class DirectoryNode {
   inherits = false
   /** Something could not be listed or read: nothing in it is deleted. */
   incomplete = false
+  /** Takes away what keeps names from being put into it or taken from it (chattr); undefined when nothing does. */
+  unlock: ((fd: number) => void) | undefined
   /** Mode that it had before it was opened up to be worked in. */
   formerMode: number | undefined
   /** Inode and device once it was opened. */
@@ -92,6 +94,35 @@ export class OpenDirectories {
     const open = this.#open.get(node)!
     if (open.users++ === 0) this.#idle.delete(node)
     return open.fd
+  }
+
+  /** As `acquire`, to put names into it or take them from it: what keeps them is taken away, once. */
+  acquireToChange(node: DirectoryNode): number {
+    const fd = this.acquire(node)
+    const { unlock } = node
+    node.unlock = undefined
+    unlock?.(fd)
+    return fd
+  }
+
+  /** Runs `step` with a directory's descriptor. */
+  using<T>(node: DirectoryNode, step: (fd: number) => T): T {
+    const fd = this.acquire(node)
+    try {
+      return step(fd)
+    } finally {
+      this.release(node)
+    }
+  }
+
+  /** The same for a step that puts names into the directory or takes them from it. */
+  changing<T>(node: DirectoryNode, step: (fd: number) => T): T {
+    const fd = this.acquireToChange(node)
+    try {
+      return step(fd)
+    } finally {
+      this.release(node)
+    }
   }
 
   release(node: DirectoryNode): void {

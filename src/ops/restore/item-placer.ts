@@ -115,14 +115,14 @@ export class ItemPlacer {
   /** The content is right. */
   async #keep(item: Item, wanted: Attributes): Promise<void> {
     const { entry, directory, name, existing, group } = item
-    const { classes, dryRun, links, report, verifying } = this.#ctx
+    const { classes, directories, dryRun, links, report, verifying } = this.#ctx
     const { stat } = existing!
     if (!links.mayKeep(stat)) {
       links.sameInode(stat)
       return this.#make(item, wanted, true)
     }
     if (group !== undefined) group.kept = stat
-    const differs = this.#inDirectory(directory, (dirFd) => {
+    const differs = directories.using(directory, (dirFd) => {
       return attributesDiffer({ dirFd, name }, entry.kind, wanted, stat, classes)
     })
     // A change would show under the other names too, and they may lie outside of the target.
@@ -143,10 +143,10 @@ export class ItemPlacer {
 
   #change(item: Item, wanted: Attributes, stat: FileStat): void {
     const { entry, directory, name } = item
-    const { classes, report } = this.#ctx
+    const { classes, directories, report } = this.#ctx
     const found = { ...stat, fresh: false }
     const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
-    this.#inDirectory(directory, (dirFd) => {
+    directories.using(directory, (dirFd) => {
       const fd = entry.kind === 'file' ? openQuietly(dirFd, name) : undefined
       try {
         applyAttributes(fd === undefined ? { dirFd, name } : { fd }, entry.kind, wanted, found, classes, warn)
@@ -205,10 +205,10 @@ export class ItemPlacer {
       }
       return plan.add(file)
     }
-    const { classes } = this.#ctx
+    const { classes, directories } = this.#ctx
     const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
     try {
-      this.#inDirectory(directory, (dirFd) => {
+      directories.changing(directory, (dirFd) => {
         const place = { dirFd, name, temporary: replace ? temporaryName(nextId()) : undefined }
         makeObject(place, entry, wanted, classes, warn)
       })
@@ -260,12 +260,9 @@ export class ItemPlacer {
       if (!dryRun) {
         const temporary = replace ? temporaryName(nextId()) : undefined
         const { first } = group
-        const firstFd = directories.acquire(first.directory)
-        try {
-          this.#inDirectory(directory, (dirFd) => linkInto(firstFd, first.name, dirFd, name, temporary))
-        } finally {
-          directories.release(first.directory)
-        }
+        directories.using(first.directory, (firstFd) => {
+          directories.changing(directory, (dirFd) => linkInto(firstFd, first.name, dirFd, name, temporary))
+        })
       }
       report.counts.hardLinks++
       report.item('restored', () => item.path, item.entry.size)
@@ -281,13 +278,15 @@ export class ItemPlacer {
   /** Makes room where a directory is in the place of something else. */
   #clearDirectory(item: Item): void {
     const { directory, name } = item
-    const { deleteOthers, dryRun, guard, report } = this.#ctx
+    const { deleteOthers, directories, dryRun, guard, report } = this.#ctx
     if (deleteOthers) {
-      if (!dryRun) report.counts.deleted += this.#inDirectory(directory, (fd) => removeTree(fd, name, item.path, guard))
+      if (!dryRun) {
+        report.counts.deleted += directories.changing(directory, (fd) => removeTree(fd, name, item.path, guard))
+      }
       return
     }
     try {
-      if (!dryRun) this.#inDirectory(directory, (fd) => unlinkAt(fd, name, true))
+      if (!dryRun) directories.changing(directory, (fd) => unlinkAt(fd, name, true))
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOTEMPTY' && errnoOf(cause) !== 'EEXIST') throw cause
       throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(item.path), {
@@ -300,7 +299,7 @@ export class ItemPlacer {
   #unlock({ directory, name, entry }: Item, stat: FileStat): void {
     const locks = FLAG_IMMUTABLE | FLAG_APPEND
     if ((Number(stat.attributes) & locks) === 0 || !this.#ctx.classes.flags || entry.kind !== 'file') return
-    const fd = this.#inDirectory(directory, (dirFd) => openQuietly(dirFd, name))
+    const fd = this.#ctx.directories.using(directory, (dirFd) => openQuietly(dirFd, name))
     if (fd === undefined) return
     try {
       setFlags(fd, (getFlags(fd) ?? 0) & ~locks)
@@ -342,16 +341,6 @@ export class ItemPlacer {
 
   #settle({ group }: Item, state: 'done' | 'failed'): void {
     if (group !== undefined) this.#ctx.links.settle(group, state)
-  }
-
-  #inDirectory<T>(directory: DirectoryNode, step: (dirFd: number) => T): T {
-    const { directories } = this.#ctx
-    const dirFd = directories.acquire(directory)
-    try {
-      return step(dirFd)
-    } finally {
-      directories.release(directory)
-    }
   }
 }
 

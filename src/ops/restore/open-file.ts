@@ -48,7 +48,7 @@ export class OpenFile {
     if (this.#fd !== undefined || this.failed) return this.#fd
     const { task } = this
     try {
-      const dirFd = this.#ctx.directories.acquire(task.directory)
+      const dirFd = this.#ctx.directories.acquireToChange(task.directory)
       try {
         this.#fd = openAt(dirFd, temporaryName(task.id), CREATE_FLAGS, 0o600)
       } catch (cause) {

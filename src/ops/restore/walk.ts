@@ -189,7 +189,7 @@ export class TreeWalk {
         const there = lookAt(dirFd, name)
         if (there === undefined) continue
         if (filter !== undefined && filter(path, there.stat.kind === 'directory') !== 'take') continue
-        report.counts.deleted += dryRun ? 1 : removeTree(dirFd, name, path, guard)
+        report.counts.deleted += dryRun ? 1 : directories.changing(node, (fd) => removeTree(fd, name, path, guard))
         report.item('removed', () => path)
       } catch (cause) {
         this.#expected(cause)
