@@ -46,7 +46,7 @@ export function decodeBlock(
   plainLength: number,
   subject: string,
 ): Uint8Array {
-  return decode(sealer, type, sealed, codec, plainLength, subject, uninitialised)
+  return decode(sealer, type, sealed, codec, plainLength, subject)
 }
 
 /**
@@ -61,22 +61,23 @@ export function decodeBlockBriefly(
   plainLength: number,
   subject: string,
 ): Uint8Array {
-  if (lent !== undefined) releaseMemory(lent)
-  lent = undefined
-  const plain = decode(sealer, type, sealed, codec, plainLength, subject, (length) => {
-    if (length > KEPT_MAX) return uninitialised(length)
-    if (kept.byteLength < length) kept = uninitialised(length)
-    return kept.subarray(0, length)
-  })
-  if (plain.buffer !== kept.buffer) lent = plain
-  return plain
+  return decode(sealer, type, sealed, codec, plainLength, subject, KEPT)
 }
 
-/** Bytes of plaintext that a thread keeps memory for: bundles are all shorter, single blobs may be longer. */
+/** Memory that a thread keeps for blocks up to a size: bundles are all shorter, single blobs may be longer. */
+class KeptMemory {
+  #bytes = uninitialised(0)
+
+  room(length: number): Uint8Array {
+    if (length > KEPT_MAX) return uninitialised(length)
+    if (this.#bytes.length < length)
+      this.#bytes = uninitialised(Math.min(KEPT_MAX, Math.max(length, 2 * this.#bytes.length)))
+    return this.#bytes.subarray(0, length)
+  }
+}
+
 const KEPT_MAX = 4 * 1024 * 1024
-let kept = uninitialised(0)
-/** What the last call returned, if that is not `kept`. */
-let lent: Uint8Array | undefined
+const KEPT = { packed: new KeptMemory(), plain: new KeptMemory() }
 
 function decode(
   sealer: Sealer,
@@ -85,26 +86,27 @@ function decode(
   codec: number,
   plainLength: number,
   subject: string,
-  room: (length: number) => Uint8Array,
+  kept?: typeof KEPT,
 ): Uint8Array {
   if (plainLength > BLOCK_PLAIN_MAX)
     throw new BackupError('limit', `block claims ${plainLength} bytes, more than ${BLOCK_PLAIN_MAX}`, subject)
   const packed = sealer.open(type, blockContext(codec, plainLength), sealed, subject, {
     checkSalt: false,
+    ...(kept !== undefined && { into: kept.packed.room(sealed.byteLength) }),
   })
   if (codec === CODEC_STORED) {
     if (packed.byteLength !== plainLength) throw wrongLength(packed.byteLength, plainLength, subject)
     return packed
   }
   if (codec !== CODEC_ZSTD) throw new BackupError('unsupported', `block has unknown codec ${codec}`, subject)
-  const plain = room(plainLength)
+  const plain = kept === undefined ? uninitialised(plainLength) : kept.plain.room(plainLength)
   let length: number
   try {
     length = zstd().decompress(packed, plain)
   } catch (cause) {
     throw new BackupError('corrupt', 'block does not decompress', subject, { cause })
   }
-  releaseMemory(packed)
+  if (kept === undefined) releaseMemory(packed)
   if (length !== plainLength) throw wrongLength(length, plainLength, subject)
   return plain
 }

@@ -8,7 +8,7 @@ import type { FileExtra, FileIdentity, JobResult, SegmentJob, SegmentResult } fr
 /** Files above this size are cut in segments. */
 export const LARGE_FROM = 16 * 1024 * 1024
 /** Bytes of a segment. */
-export const SEGMENT_SIZE = 64 * 1024 * 1024
+export const SEGMENT_SIZE = 32 * 1024 * 1024
 /** Largest-chunk lengths that are cut before a segment: within them two cuts meet nearly always. */
 const WARM_UP_CHUNKS = 2
 
