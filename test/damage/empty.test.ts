@@ -77,7 +77,7 @@ for (const { name, backup, followed = false } of STRAYS) {
     assert.deepEqual(damagedObjects(check), [name])
     assert.ok(check.damages.every(({ affected }) => affected.length === 0))
     await assertWhole(store, name)
-    const outcome = lab.made.backup(firstTree(seededBytes(SEED + 5000)), store, await lab.made.copyOfState())
+    const outcome = lab.made.backup(firstTree(seededBytes(SEED + 5000)), store, lab.made.copyOfState())
     if (backup !== undefined) {
       await assert.rejects(outcome, (error) => error instanceof BackupError && story(error).startsWith(backup))
       await assert.rejects(outcome, (error) => story(error).includes(name))
@@ -93,7 +93,7 @@ for (const kind of ['writer', 'index', 'snapshot', 'session', 'session-end']) {
   test(`when all objects of the kind ${kind} are empty, a backup makes a snapshot that can be restored`, async () => {
     const store = await lab.storeWith(Object.fromEntries(lab.names(kind).map((name) => [name, EMPTY])))
     const before = new Set((await (await lab.made.open(store)).catalog.list()).map(({ id }) => id))
-    await lab.made.backup(firstTree(seededBytes(SEED + 1000)), store, await lab.made.copyOfState())
+    await lab.made.backup(firstTree(seededBytes(SEED + 1000)), store, lab.made.copyOfState())
     const repo = await lab.made.open(store)
     const reading = await readEverything(repo)
     const made = (await repo.catalog.list()).filter(({ id }) => !before.has(id))

@@ -89,7 +89,7 @@ for (const { whose, other } of OTHERS) {
       const changes = of(other)
       const store = await own.storeWith(changes)
       // What the other one has stored is new here.
-      await own.made.backup(firstTree(seededBytes(SEED + 1700)), store, await own.made.copyOfState())
+      await own.made.backup(firstTree(seededBytes(SEED + 1700)), store, own.made.copyOfState())
       for (const name of Object.keys(changes)) await store.delete(name)
       const repo = await own.made.open(store)
       const heads = (await repo.snapshots()).flatMap(({ body }) => body.heads.map(({ wid }) => toHex(wid)))
@@ -140,8 +140,8 @@ test('two whole repositories of one key file in one store: one is opened, and wh
 
 test('two copies of one repository that were both written to and put together again: both are read, and check says so', async () => {
   const [one, two] = [await own.storeWith({}), await own.storeWith({})]
-  await own.made.backup({ here: new Uint8Array(3000).fill(1) }, one, await own.made.copyOfState())
-  await own.made.backup({ there: new Uint8Array(3000).fill(2) }, two, await own.made.copyOfState())
+  await own.made.backup({ here: new Uint8Array(3000).fill(1) }, one, own.made.copyOfState())
+  await own.made.backup({ there: new Uint8Array(3000).fill(2) }, two, own.made.copyOfState())
   for await (const { name } of listAll(two, '')) await one.put(name, [await two.get(name)])
   const reading = await readEverything(await own.made.open(one))
   const paths = [...reading.values()].flatMap((found) => {

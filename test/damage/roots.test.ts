@@ -126,7 +126,7 @@ async function assertUsable(store: MemoryStore, ...broken: readonly string[]): P
   assert.deepEqual(await readEverything(repo), lab.whole)
   assert.deepEqual(damagedObjects(await checked(repo)), [...broken].sort())
   assert.deepEqual(await scrubbed(store), [...broken].sort())
-  await lab.made.backup({ a: new Uint8Array(2000).fill(3) }, store, await lab.made.copyOfState())
+  await lab.made.backup({ a: new Uint8Array(2000).fill(3) }, store, lab.made.copyOfState())
   assert.equal((await (await lab.made.open(store)).snapshots()).length, 3)
 }
 

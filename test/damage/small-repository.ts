@@ -1,6 +1,5 @@
 // A repository of a few hundred kilobytes with one object of every kind and files of every kind of content, made by real
 // backups. The same seed makes the same objects, except for what is encapsulated to key pairs, whose lengths are the same.
-import { toHex } from '../../src/base/bytes.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { seededRng } from '../../src/base/random.ts'
 import type { SecureRandom } from '../../src/base/random.ts'
@@ -9,13 +8,13 @@ import { runBackup } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
-import { memoryState } from '../../src/repo/local-state.ts'
 import type { LocalState } from '../../src/repo/local-state.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { copyOfState, simState } from '../sim/local-state.ts'
 import { ScriptedSource } from '../support/scripted-source.ts'
 import type { ScriptedFolder } from '../support/scripted-source.ts'
 
@@ -29,7 +28,7 @@ export class SmallRepository {
   readonly random: SecureRandom
   readonly clock: Clock
   /** The machine that wrote it. */
-  readonly state: LocalState = memoryState()
+  readonly state: LocalState = simState()
   readonly store = new MemoryStore()
 
   private constructor(seed: number, secret?: Uint8Array) {
@@ -85,11 +84,8 @@ export class SmallRepository {
   }
 
   /** What the machine that wrote it keeps, to back up into other stores without changing it. */
-  async copyOfState(): Promise<LocalState> {
-    const name = `${toHex((await this.open()).id)}.writer`
-    const copy = memoryState()
-    await copy.write(name, (await this.state.read(name))!)
-    return copy
+  copyOfState(): LocalState {
+    return copyOfState(this.state)
   }
 
   async objects(): Promise<Map<string, Uint8Array>> {

@@ -8,14 +8,14 @@ import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import type { RunOptions } from './backup-world.ts'
 import { forEachSeed } from './seeds.ts'
-import { changeTree, SMALL_TREE } from './source-changes.ts'
+import { changeTree } from './source-changes.ts'
 import { Hasty, Impatient, Late, Tidying, Trusting } from './weak-stores.ts'
 
 const FILE = 'sim/backup-crash'
 
 test('power loss at every step of a backup leaves each listed snapshot restorable', async () => {
   await forEachSeed(FILE, 4, async (seed) => {
-    const world = await newWorld(seed)
+    const world = await BackupWorld.withSmallTree(seed)
     await dieAtEveryStep(world, { workers: 1 + (seed % 3) })
   })
 })
@@ -25,10 +25,10 @@ test('power loss after some writes of a backup of any tree leaves each listed sn
     const world = await BackupWorld.withClients(seed, 'ant')
     const client = world.clients[0]!
     for (let round = 0; round < 4; round++) {
-      await world.backup(client, { crashAfter: Math.floor(world.sim.rng() * 40), workers: 2 })
+      await world.backup(client, { crashAfter: Math.floor(world.rng() * 40), workers: 2 })
       await world.verify()
-      changeTree(client.tree, world.sim.rng)
-      await world.sim.sleep(world.sim.rng() * 5000)
+      changeTree(client.tree, world.rng)
+      await world.sleep(world.rng() * 5000)
     }
     await world.backupWell(client)
     await world.verify()
@@ -38,14 +38,18 @@ test('power loss after some writes of a backup of any tree leaves each listed sn
 
 test('what a store that is not atomic leaves of a backup at a crash stands in the way of none', async () => {
   await forEachSeed(FILE, 3, async (seed) => {
-    await dieAtEveryStep(await newWorld(seed), { faults: { ...NO_FAULTS, torn: true } }, { torn: true })
+    await dieAtEveryStep(
+      await BackupWorld.withSmallTree(seed),
+      { faults: { ...NO_FAULTS, torn: true } },
+      { torn: true },
+    )
   })
 })
 
 test('a machine with bad memory stores nothing that it cannot read back', async () => {
   let noticed = 0
   await forEachSeed(FILE, 10, async (seed) => {
-    const world = await newWorld(seed)
+    const world = await BackupWorld.withSmallTree(seed)
     const { outcome } = await world.backup(world.clients[0]!, { badMemory: 0.2, workers: 2 })
     if (outcome.kind === 'failed') {
       assert.equal(outcome.error.code, 'corrupt')
@@ -103,7 +107,7 @@ const MISTAKES: readonly {
 for (const { what, wrap, rule, losesData } of MISTAKES) {
   test(`a backup that ${what} is found out by the order of its requests`, async () => {
     const broken = await firstError(40, async (seed) => {
-      const world = await newWorld(seed)
+      const world = await BackupWorld.withSmallTree(seed)
       await world.backupWell(world.clients[0]!, { wrap })
       await world.checkOrder()
     })
@@ -113,21 +117,11 @@ for (const { what, wrap, rule, losesData } of MISTAKES) {
   if (!losesData) continue
   test(`a backup that ${what} is found out by power loss`, async () => {
     const broken = await firstError(6, async (seed) => {
-      await dieAtEveryStep(await newWorld(seed), { wrap }, { order: false })
+      await dieAtEveryStep(await BackupWorld.withSmallTree(seed), { wrap }, { order: false })
     })
     assert.ok(broken instanceof BackupError, `what a snapshot needs is missing: ${broken}`)
     assert.match(broken.code, /^(?:corrupt|not-found)$/)
   })
-}
-
-/** A repository with one client; with even seeds it has a snapshot, which the next backup is compared with. */
-async function newWorld(seed: number): Promise<BackupWorld> {
-  const world = await BackupWorld.create(seed)
-  const client = world.addClient('ant', SMALL_TREE)
-  if (seed % 2 === 1) return world
-  await world.backupWell(client)
-  changeTree(client.tree, world.sim.rng)
-  return world
 }
 
 async function dieAtEveryStep(

@@ -121,7 +121,7 @@ interface Mistakes {
 /** Two clients back up time and again, some of them with long pauses, while a pruner works. */
 async function backupsBesidePruner(seed: number, { wrap, pruner = {} }: Mistakes = {}): Promise<Run[]> {
   const world = await BackupWorld.create(seed)
-  const { rng, clock } = world.sim
+  const { rng, clock } = world
   for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
   if (chance(rng, 0.5)) world.cloneTrees()
   for (const client of world.clients) await world.backupWell(client)
@@ -165,15 +165,15 @@ async function condemnedWorld(seed: number): Promise<BackupWorld> {
   await world.backupWell(client)
   // Some nodes of the second snapshot are in packs of the first.
   client.tree.link(client.tree.root, 'new', client.tree.newNode('directory'))
-  await world.sim.clock.sleep(5000)
+  await world.clock.sleep(5000)
   await world.backupWell(client)
   const packs: string[] = []
   for (const prefix of [PREFIXES.data, PREFIXES.meta]) {
-    for await (const { name } of listAll(world.sim.objects, prefix)) packs.push(name)
+    for await (const { name } of listAll(world.objects, prefix)) packs.push(name)
   }
   const pruner = await SimPruner.open(world, { patienceMs: 0, forget: 0 })
   // Even seeds: all of them.
-  const condemned = seed % 2 === 0 ? packs : packs.filter(() => chance(world.sim.rng, 0.5))
+  const condemned = seed % 2 === 0 ? packs : packs.filter(() => chance(world.rng, 0.5))
   await world.finish(pruner.condemn(condemned))
   return world
 }
@@ -183,7 +183,7 @@ async function verifyWithoutCondemned(world: BackupWorld): Promise<void> {
   const repo = await world.openForReading()
   for (const { id, objectName } of (await repo.snapshots()).slice(0, -1)) {
     world.forgotten.add(id)
-    await world.sim.objects.delete(objectName)
+    await world.objects.delete(objectName)
   }
   const reader = await world.openForReading()
   reader.useIndex(await reader.readIndex(await reader.condemnedPacks()))
@@ -192,7 +192,7 @@ async function verifyWithoutCondemned(world: BackupWorld): Promise<void> {
 
 /** As a pruner does that takes every session for dead. */
 async function fenceAll(world: BackupWorld): Promise<void> {
-  const { objects } = world.sim
+  const { objects } = world
   for await (const { name } of listAll(objects, PREFIXES.sessions)) {
     if (parseObjectName(name)?.kind === 'session') await objects.delete(name)
   }

@@ -9,13 +9,12 @@ import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import { Accompanied, Passing } from './passing-store.ts'
 import { forEachSeed } from './seeds.ts'
-import { changeTree, SMALL_TREE } from './source-changes.ts'
 
 const FILE = 'sim/backup-stop'
 
 test('a backup that is stopped at any step leaves nothing that the next one does not find', () =>
   forEachSeed(FILE, 2, async (seed) => {
-    const world = await newWorld(seed)
+    const world = await BackupWorld.withSmallTree(seed)
     for (let step = 0, stopped = true; stopped; step++) {
       const branch = await world.fork(step)
       const client = branch.clients[0]!
@@ -38,7 +37,7 @@ test('a backup that is stopped at any step leaves nothing that the next one does
 
 test('two backups at once on one machine make one chain of snapshots', () =>
   forEachSeed(FILE, 6, async (seed) => {
-    const world = await newWorld(seed)
+    const world = await BackupWorld.withSmallTree(seed)
     const client = world.clients[0]!
     const faults = { ...NO_FAULTS, delayMsMax: 1 + seed * 20 }
     const runs = await world.backupAll([
@@ -56,7 +55,7 @@ test('two backups at once on one machine make one chain of snapshots', () =>
   }))
 
 test('a backup whose store never answers is found to hang', async () => {
-  const world = await newWorld(1)
+  const world = await BackupWorld.withSmallTree(1)
   class Silent extends Passing {
     override put(name: string, parts: readonly Uint8Array[]): ReturnType<Store['put']> {
       return name.startsWith(PREFIXES.index) ? new Promise(() => {}) : super.put(name, parts)
@@ -70,13 +69,13 @@ test('a backup whose store never answers is found to hang', async () => {
 
 test('a run repeats with its seed, request by request', async () => {
   const trace = async (seed: number) => {
-    const world = await newWorld(seed)
-    const opts = { faults: swarmFaults(world.sim.rng), workers: 3, retries: true, disturb: 0.1 }
+    const world = await BackupWorld.withSmallTree(seed)
+    const opts = { faults: swarmFaults(world.rng), workers: 3, retries: true, disturb: 0.1 }
     const { outcome } = await world.backup(world.clients[0]!, opts)
-    const requests = world.sim.log.operations.map(({ kind, name, began, ended, outcome: end }) => {
+    const requests = world.log.operations.map(({ kind, name, began, ended, outcome: end }) => {
       return [kind, name, began, ended, end]
     })
-    return JSON.stringify([requests, outcome.kind, world.sim.clock.now()])
+    return JSON.stringify([requests, outcome.kind, world.clock.now()])
   }
   const traces = new Set<string>()
   for (let seed = 1; seed <= 5; seed++) {
@@ -87,20 +86,11 @@ test('a run repeats with its seed, request by request', async () => {
   assert.equal(traces.size, 5)
 })
 
-async function newWorld(seed: number): Promise<BackupWorld> {
-  const world = await BackupWorld.create(seed)
-  const client = world.addClient('ant', SMALL_TREE)
-  if (seed % 2 === 1) return world
-  await world.backupWell(client)
-  changeTree(client.tree, world.sim.rng)
-  return world
-}
-
 async function everyPackIsIndexed(world: BackupWorld): Promise<void> {
   const repo = await world.openForReading()
   await repo.loadIndex()
   for (const prefix of [PREFIXES.data, PREFIXES.meta]) {
-    for await (const { name } of listAll(world.sim.objects, prefix)) {
+    for await (const { name } of listAll(world.objects, prefix)) {
       if (!repo.index.hasPack(name)) throw new BackupError('corrupt', 'no index names this pack', name)
     }
   }

@@ -28,7 +28,7 @@ test('a backup to a bad store saves what it says or fails and says at what', asy
 })
 
 function backupAll(world: BackupWorld, clients: readonly Client[]): ReturnType<BackupWorld['backupAll']> {
-  return world.backupAll(clients.map((client) => ({ client, opts: someOptions(world.sim.rng, clients.length === 1) })))
+  return world.backupAll(clients.map((client) => ({ client, opts: someOptions(world.rng, clients.length === 1) })))
 }
 
 /** Each kind of trouble in some runs only. */
@@ -49,7 +49,7 @@ function someOptions(rng: Rng, alone: boolean): RunOptions {
 
 /** Trees change, hours pass or none, and somebody sets a clock. */
 async function passTime(world: BackupWorld): Promise<void> {
-  const { rng, clock } = world.sim
+  const { rng, clock } = world
   for (const { tree } of world.clients) if (chance(rng, 0.8)) changeTree(tree, rng)
   await clock.sleep(chance(rng, 0.3) ? rng() * 10 : rng() * 10_000)
   if (chance(rng, 0.1)) clock.jump((rng() - 0.5) * 100_000_000)
@@ -58,10 +58,10 @@ async function passTime(world: BackupWorld): Promise<void> {
 /** Without faults every client's backup succeeds, and the next one has nothing left to store. */
 async function comesToAGoodEnd(world: BackupWorld): Promise<void> {
   for (const client of world.clients) {
-    await world.sim.clock.sleep(10_000)
+    await world.clock.sleep(10_000)
     await world.backupWell(client)
     const { actor } = await world.backupWell(client, { workers: 2 })
-    const stored = world.sim.log.operations.filter((o) => o.actor === actor && /^(?:data|meta|index)\//.test(o.name))
+    const stored = world.log.operations.filter((o) => o.actor === actor && /^(?:data|meta|index)\//.test(o.name))
     assert.equal(stored.find(({ kind }) => kind === 'put')?.name, undefined, 'everything was stored already')
   }
   await world.verify()

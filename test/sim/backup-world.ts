@@ -1,5 +1,5 @@
-// A world in which backups run: one store that fails by seed, clients with trees of their own, and virtual time. It knows
-// what each run was to save, so it can tell for every snapshot whether it holds just that.
+// A simulated world (world.ts) in which backups run: a repository, and clients with trees of their own. It knows what each
+// run was to save, so it can tell for every snapshot whether it holds just that.
 import { assert } from '../../src/base/assert.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { seededRng } from '../../src/base/random.ts'
@@ -14,7 +14,7 @@ import type { Repository } from '../../src/repo/repository.ts'
 import type { SnapshotInfo } from '../../src/repo/snapshot-catalog.ts'
 import { isCrash } from '../../src/store/faulty-store.ts'
 import type { FaultyStore } from '../../src/store/faulty-store.ts'
-import { chance, NO_FAULTS } from '../../src/store/faults.ts'
+import { chance } from '../../src/store/faults.ts'
 import type { Faults } from '../../src/store/faults.ts'
 import { RetryingStore } from '../../src/store/retrying-store.ts'
 import { listAll } from '../../src/store/store.ts'
@@ -25,7 +25,7 @@ import type { SourceTroubles } from './memory-source.ts'
 import { SUCCESS } from './ordering-oracle.ts'
 import { checkSnapshot } from './snapshot-check.ts'
 import { simExecutor } from './sim-executor.ts'
-import { plantTree, someTraits } from './source-changes.ts'
+import { changeTree, plantTree, SMALL_TREE, someTraits } from './source-changes.ts'
 import type { TreeTraits } from './source-changes.ts'
 import { SourceTree } from './source-tree.ts'
 import type { Inode, TreeImage, TreeNode } from './source-tree.ts'
@@ -84,18 +84,17 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-export class BackupWorld {
-  readonly sim: SimWorld
+export class BackupWorld extends SimWorld {
   readonly runs: Run[] = []
   readonly clients: Client[] = []
   /** Ids of snapshots that somebody has removed on purpose. */
   readonly forgotten = new Set<string>()
-  readonly #secret: Uint8Array
+  readonly #credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
   readonly #segments = new Map<string, Uint8Array>()
 
-  private constructor(sim: SimWorld, secret: Uint8Array) {
-    this.sim = sim
-    this.#secret = secret
+  private constructor(seed: number, secret?: Uint8Array) {
+    super(seed)
+    this.#credential = { kind: 'key-file', secret: secret ?? this.secureRandom(32) }
   }
 
   /** A new repository in a sound store, and clients with trees of all kinds. */
@@ -112,40 +111,47 @@ export class BackupWorld {
   /** A new repository in a sound store; `crowded` if a client has a directory of many names. */
   static async create(seed: number, { crowded = false }: { readonly crowded?: boolean } = {}): Promise<BackupWorld> {
     await initHashing()
-    const sim = new SimWorld(seed)
-    const { clock, secureRandom: random } = sim
-    const world = new BackupWorld(sim, random(32))
-    const credential = { kind: 'key-file' as const, secret: world.#secret }
+    const world = new BackupWorld(seed)
+    const { clock, secureRandom: random } = world
     const packSize = crowded ? PACK_SIZE_CROWDED : PACK_SIZE
-    await createRepository(sim.objects, { credential, clock, random, chunker: CHUNKER, packSize })
+    await createRepository(world.objects, { credential: world.#credential, clock, random, chunker: CHUNKER, packSize })
+    return world
+  }
+
+  /** With one client that has a small tree; with even seeds it has a snapshot, which its next backup is compared with. */
+  static async withSmallTree(seed: number): Promise<BackupWorld> {
+    const world = await BackupWorld.create(seed)
+    const client = world.addClient('ant', SMALL_TREE)
+    if (seed % 2 === 1) return world
+    await world.backupWell(client)
+    changeTree(client.tree, world.rng)
     return world
   }
 
   /** The same world at this moment, to go on in another way: its chances come from another seed. Its log is empty. */
   async fork(salt: number): Promise<BackupWorld> {
-    const sim = new SimWorld(this.sim.seed * 10_007 + salt)
-    sim.clock.jump(this.sim.clock.now() - sim.clock.now())
-    const { objects } = this.sim
-    for await (const { name } of listAll(objects, '')) await sim.objects.put(name, [await objects.get(name)])
-    const world = new BackupWorld(sim, this.#secret)
+    const world = new BackupWorld(this.seed * 10_007 + salt, this.#credential.secret)
+    world.clock.jump(this.clock.now() - world.clock.now())
+    for await (const { name } of listAll(this.objects, ''))
+      await world.objects.put(name, [await this.objects.get(name)])
     world.runs.push(...this.runs)
     for (const id of this.forgotten) world.forgotten.add(id)
     for (const { name, tree, state } of this.clients) {
-      world.clients.push({ name, tree: tree.fork(sim.clock), state: copyOfState(state) })
+      world.clients.push({ name, tree: tree.fork(world.clock), state: copyOfState(state) })
     }
     return world
   }
 
   addClient(name: string, traits: TreeTraits): Client {
-    const client = { name, tree: new SourceTree(this.sim.clock), state: simState() }
-    plantTree(client.tree, this.sim.rng, traits)
+    const client = { name, tree: new SourceTree(this.clock), state: simState() }
+    plantTree(client.tree, this.rng, traits)
     this.clients.push(client)
     return client
   }
 
   /** Gives every client a tree that begins as the first one's. */
   cloneTrees(): void {
-    for (const client of this.clients.slice(1)) client.tree = this.clients[0]!.tree.fork(this.sim.clock)
+    for (const client of this.clients.slice(1)) client.tree = this.clients[0]!.tree.fork(this.clock)
   }
 
   /** Runs a backup to its end, whatever that is; throws when it is one that no backup may have. */
@@ -172,14 +178,13 @@ export class BackupWorld {
 
   /** Begins a run; `finish` sees it through. */
   async start(client: Client, run: Run, opts: RunOptions): Promise<void> {
-    const { store, recorded } = this.sim.process(run.actor)
-    store.faults = opts.faults ?? NO_FAULTS
+    const { store, recorded } = this.process(run.actor, opts.faults)
     if (opts.crashAfter !== undefined) store.crashAfter(opts.crashAfter)
-    if (opts.killAfterMs !== undefined) void this.sim.sleep(opts.killAfterMs).then(() => store.crash())
+    if (opts.killAfterMs !== undefined) void this.sleep(opts.killAfterMs).then(() => store.crash())
     try {
       const result = await this.#runBackup(client, run, recorded, opts)
       assert(!store.crashed, `${run.actor} reports success after its process died`)
-      this.sim.log.mark(run.actor, SUCCESS)
+      this.log.mark(run.actor, SUCCESS)
       run.outcome = { kind: 'success', result }
     } catch (error) {
       run.outcome = outcomeOf(error, store, run)
@@ -196,7 +201,7 @@ export class BackupWorld {
       settled = true
     }
     work.then(note, note)
-    for (let idle = 0; !settled; idle = this.sim.clock.sleepers > 0 ? 0 : idle + 1) {
+    for (let idle = 0; !settled; idle = this.clock.sleepers > 0 ? 0 : idle + 1) {
       assert(idle < IDLE_ROUNDS_MAX, 'the backup waits for something that never happens')
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -204,8 +209,8 @@ export class BackupWorld {
   }
 
   /** Opens the repository as a new process does that sees what is really there. */
-  openForReading(store: Store = this.sim.objects): Promise<Repository> {
-    return openRepository(store, { kind: 'key-file', secret: this.#secret })
+  openForReading(store: Store = this.objects): Promise<Repository> {
+    return openRepository(store, this.#credential)
   }
 
   /**
@@ -245,7 +250,7 @@ export class BackupWorld {
           ({ outcome }) => outcome.kind === 'success' && outcome.result.snapshot.id === listed.id,
         )
         assert(run === undefined, `${run?.actor} reported success, and its snapshot is damaged: ${error}`)
-        await this.sim.objects.delete(listed.objectName)
+        await this.objects.delete(listed.objectName)
       }
     }
   }
@@ -258,13 +263,11 @@ export class BackupWorld {
 
   /** Every run kept the rules on order. */
   async checkOrder(): Promise<void> {
-    const { log } = this.sim
-    await checkWriterOrder({ log, segments: this.#segments, repo: await this.openForReading() })
+    await checkWriterOrder({ log: this.log, segments: this.#segments, repo: await this.openForReading() })
   }
 
   async #runBackup(client: Client, run: Run, recorded: Store, opts: RunOptions): Promise<BackupResult> {
-    const { rng, clock, secureRandom } = this.sim
-    const sleep = (ms: number) => clock.sleep(ms)
+    const { rng, clock, secureRandom, sleep } = this
     const kept = new SegmentKeeper(recorded, this.#segments)
     let store = opts.wrap?.(kept) ?? kept
     if (opts.retries === true) store = new RetryingStore(store, { clock, sleep, rng })

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
 import { seededRng } from '../../src/base/random.ts'
 import { CrashError, isCrash } from '../../src/store/faulty-store.ts'
-import { swarmFaults } from '../../src/store/faults.ts'
+import { NO_FAULTS, swarmFaults } from '../../src/store/faults.ts'
 import { forEachSeed } from './seeds.ts'
 import { toyBackup } from './toy-writer.ts'
-import { MAIN, rethrowUnlessCrash, SimWorld } from './world.ts'
+import { digestOf, MAIN, rethrowUnlessCrash, SimWorld } from './world.ts'
 
 const FILE = 'faulty-store.test.ts'
 const NAME = 'data/ab/01'
@@ -14,10 +14,11 @@ const BYTES = Buffer.from('0123456789')
 
 test('a run repeats with its seed, event by event, and other seeds give other runs', async () => {
   const trace = async (seed: number) => {
-    const world = new SimWorld(seed, { faults: 'swarm' })
+    const world = new SimWorld(seed)
+    const faults = swarmFaults(seededRng(seed))
     await Promise.all(
       ['one', 'two', 'six'].map((actor) => {
-        const store = world.process(actor).recorded
+        const store = world.process(actor, faults).recorded
         return toyBackup(store, { log: world.log, actor, rng: world.rng }).catch((error: unknown) => {
           assert.ok(
             error instanceof BackupError || (error instanceof Error && error.message === 'fenced'),
@@ -40,14 +41,14 @@ test('a run repeats with its seed, event by event, and other seeds give other ru
 test('after a crash every request of the process ends in the crash, and none has an effect', () =>
   forEachSeed(FILE, 20, async (seed) => {
     const world = new SimWorld(seed)
-    await world.store.put('keys/01', [BYTES])
-    const dead = world.store
+    const { store: dead } = world.process()
+    await dead.put('keys/01', [BYTES])
     const underWay = [dead.put(NAME, [BYTES]), dead.delete('keys/01'), dead.list('')].map((request) =>
       assert.rejects(request, CrashError),
     )
     dead.crash()
     await Promise.all(underWay)
-    await world.restart()
+    await dead.settle()
     const before = await names(world)
     for (const request of [
       () => dead.put('sess/aa', [BYTES]),
@@ -61,7 +62,7 @@ test('after a crash every request of the process ends in the crash, and none has
     }
     assert.deepEqual(await names(world), before)
     assert.deepEqual(
-      (await world.store.list('')).objects.map((object) => object.name),
+      (await world.process().store.list('')).objects.map((object) => object.name),
       before,
     )
   }))
@@ -70,18 +71,18 @@ test('a crash at each step keeps all that was acknowledged; the rest is kept, lo
   const fates = new Set<string>()
   for (let seed = 1; seed <= 50; seed++) {
     for (let step = 0, finished = false; !finished; step++) {
-      const world = new SimWorld(seed, { faults: { torn: seed % 2 === 0 } })
-      world.store.crashAfterWrites(step)
-      const store = world.connection()
-      finished = await toyBackup(store, { log: world.log, actor: MAIN, rng: world.rng }).then(
+      const world = new SimWorld(seed)
+      const { store, recorded } = world.process(MAIN, { torn: seed % 2 === 0 })
+      store.crashAfterWrites(step)
+      finished = await toyBackup(recorded, { log: world.log, actor: MAIN, rng: world.rng }).then(
         () => true,
         rethrowUnlessCrash,
       )
-      await world.restart()
+      await store.settle()
       for (const { kind, name, outcome, digest } of world.log.operations) {
         if (kind !== 'put') continue
         const kept = (await world.objects.stat(name)) === null ? undefined : await world.objects.get(name)
-        const whole = kept !== undefined && world.digest([kept]) === digest
+        const whole = kept !== undefined && digestOf([kept]) === digest
         if (outcome === 'ok') assert.ok(whole, `${name} was acknowledged`)
         else fates.add(kept === undefined ? 'lost' : whole ? 'kept' : 'torn')
         assert.ok(seed % 2 === 0 || kept === undefined || whole, `${name} is torn and must not be`)
@@ -95,12 +96,13 @@ test('a put that failed after its effect is not safe until a later one is acknow
   const there = { atRisk: 0, safe: 0 }
   for (let seed = 1; seed <= 30; seed++) {
     for (const acknowledge of [false, true]) {
-      const world = new SimWorld(seed, { faults: { failAfter: 1 } })
-      await assert.rejects(world.store.put(NAME, [BYTES]), BackupError)
+      const world = new SimWorld(seed)
+      const { store } = world.process(MAIN, { failAfter: 1 })
+      await assert.rejects(store.put(NAME, [BYTES]), BackupError)
       assert.deepEqual(await names(world), [NAME], 'it had its effect')
-      world.faultsOff()
-      if (acknowledge) assert.deepEqual(await world.store.put(NAME, [BYTES]), { created: false })
-      await world.restart()
+      store.faults = NO_FAULTS
+      if (acknowledge) assert.deepEqual(await store.put(NAME, [BYTES]), { created: false })
+      await store.settle()
       there[acknowledge ? 'safe' : 'atRisk'] += (await names(world)).length
     }
   }
@@ -111,10 +113,11 @@ test('a put that failed after its effect is not safe until a later one is acknow
 test('a crash does not undo what another process was told is safe', () =>
   forEachSeed(FILE, 20, async (seed) => {
     const world = new SimWorld(seed)
+    const { store } = world.process()
     const other = world.process('other')
-    await Promise.all([world.store.put(NAME, [BYTES]).catch(rethrowUnlessCrash), other.store.put(NAME, [BYTES])])
-    world.store.crash()
-    await world.restart()
+    await Promise.all([store.put(NAME, [BYTES]).catch(rethrowUnlessCrash), other.store.put(NAME, [BYTES])])
+    store.crash()
+    await store.settle()
     assert.deepEqual(await names(world), [NAME])
   }))
 
@@ -122,15 +125,16 @@ test('a delete that was not acknowledged may come back', async () => {
   const left = new Set<number>()
   for (let seed = 1; seed <= 30; seed++) {
     const world = new SimWorld(seed)
-    await world.store.put(NAME, [BYTES])
-    const deleting = world.store.delete(NAME).catch(rethrowUnlessCrash)
+    const { store } = world.process()
+    await store.put(NAME, [BYTES])
+    const deleting = store.delete(NAME).catch(rethrowUnlessCrash)
     await world.sleep((seed % 3) * 5)
-    world.store.crash()
+    store.crash()
     await deleting
-    await world.restart()
+    await store.settle()
     const now = await names(world)
     left.add(now.length)
-    if (now.length > 0) assert.deepEqual(Buffer.from(await world.store.get(NAME)), BYTES)
+    if (now.length > 0) assert.deepEqual(Buffer.from(await world.process().store.get(NAME)), BYTES)
   }
   assert.deepEqual(
     [...left].sort((a, b) => a - b),
@@ -142,9 +146,10 @@ test('a disk that lies may lose what was acknowledged; an honest one never does'
   const lost = { lying: 0, honest: 0 }
   for (let seed = 1; seed <= 30; seed++) {
     for (const kind of ['lying', 'honest'] as const) {
-      const world = new SimWorld(seed, { faults: { lying: kind === 'lying' } })
-      await world.store.put(NAME, [BYTES])
-      await world.restart()
+      const world = new SimWorld(seed)
+      const { store } = world.process(MAIN, { lying: kind === 'lying' })
+      await store.put(NAME, [BYTES])
+      await store.settle()
       lost[kind] += 1 - (await names(world)).length
     }
   }
@@ -156,14 +161,14 @@ test('a list may lag behind puts and deletes by so many requests, and catches up
   let late = 0
   let ghosts = 0
   for (let seed = 1; seed <= 30; seed++) {
-    const world = new SimWorld(seed, { faults: { listLag: 6 } })
-    const list = async () => (await world.store.list('data/')).objects.length
-    await world.store.put(NAME, [BYTES])
-    assert.ok((await world.store.stat(NAME)) !== null, 'only lists lag')
+    const { store } = new SimWorld(seed).process(MAIN, { listLag: 6 })
+    const list = async () => (await store.list('data/')).objects.length
+    await store.put(NAME, [BYTES])
+    assert.ok((await store.stat(NAME)) !== null, 'only lists lag')
     if ((await list()) === 0) late++
     for (let n = 0; n < 6; n++) await list()
     assert.equal(await list(), 1)
-    await world.store.delete(NAME)
+    await store.delete(NAME)
     if ((await list()) === 1) ghosts++
     for (let n = 0; n < 6; n++) await list()
     assert.equal(await list(), 0)
@@ -173,15 +178,16 @@ test('a list may lag behind puts and deletes by so many requests, and catches up
 
 test('reads that go wrong flip one bit or end early, and a range is never short', () =>
   forEachSeed(FILE, 20, async (seed) => {
-    const world = new SimWorld(seed, { faults: { flipBit: 1 } })
+    const world = new SimWorld(seed)
+    const { store } = world.process(MAIN, { flipBit: 1 })
     await world.objects.put(NAME, [BYTES])
-    const flipped = await world.store.get(NAME, { offset: 2, length: 6 })
+    const flipped = await store.get(NAME, { offset: 2, length: 6 })
     const bits = flipped.reduce((sum, byte, n) => sum + ones(byte ^ BYTES[n + 2]!), 0)
     assert.equal(bits, 1)
-    world.store.faults = { ...world.faults, flipBit: 0, truncate: 1 }
-    assert.ok((await world.store.get(NAME)).byteLength < BYTES.length)
+    store.faults = { ...NO_FAULTS, truncate: 1 }
+    assert.ok((await store.get(NAME)).byteLength < BYTES.length)
     await assert.rejects(
-      world.store.get(NAME, { offset: 2, length: 6 }),
+      store.get(NAME, { offset: 2, length: 6 }),
       (error) => error instanceof BackupError && error.code === 'corrupt',
     )
     assert.deepEqual(Buffer.from(await world.objects.get(NAME)), BYTES, 'only the answer was wrong')
@@ -191,9 +197,10 @@ test('requests overtake one another and time passes without waiting for it', asy
   const orders = new Set<string>()
   const began = performance.now()
   for (let seed = 1; seed <= 20; seed++) {
-    const world = new SimWorld(seed, { faults: { delayMsMax: 3_600_000 } })
+    const world = new SimWorld(seed)
+    const { store } = world.process(MAIN, { delayMsMax: 3_600_000 })
     const order: number[] = []
-    await Promise.all([1, 2, 3].map((n) => world.store.put(`keys/${n}`, []).then(() => order.push(n))))
+    await Promise.all([1, 2, 3].map((n) => store.put(`keys/${n}`, []).then(() => order.push(n))))
     orders.add(order.join(' '))
     assert.ok(world.clock.monotonic() > 1000)
     const before = world.clock.now()

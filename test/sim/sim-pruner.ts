@@ -63,8 +63,8 @@ export class SimPruner {
   }
 
   static async open(world: BackupWorld, opts: PrunerOptions): Promise<SimPruner> {
-    const { clock, secureRandom: random } = world.sim
-    const repo = await world.openForReading(world.sim.process('pruner').recorded)
+    const { clock, secureRandom: random } = world
+    const repo = await world.openForReading(world.process('pruner').recorded)
     const writer = await writerIdentity(repo, { state: simState(), clock, random, host: 'pruner' })
     return new SimPruner(world, opts, repo, writer)
   }
@@ -90,7 +90,7 @@ export class SimPruner {
 
   /** Puts a plan that condemns packs; gives its name. */
   async condemn(packs: Iterable<string>): Promise<string> {
-    const { clock, secureRandom } = this.#world.sim
+    const { clock, secureRandom } = this.#world
     const parsed = [...packs].map((name) => parseObjectName(name))
     const hashesOf = (kind: string) =>
       parsed.flatMap((name) => (name?.kind === 'pack' && name.packKind === kind ? [fromHex(name.hash)!] : []))
@@ -105,7 +105,7 @@ export class SimPruner {
   }
 
   async #forgetSome(): Promise<void> {
-    const { rng } = this.#world.sim
+    const { rng } = this.#world
     for await (const { name } of listAll(this.#repo.store, PREFIXES.snapshots)) {
       const parsed = parseObjectName(name)
       if (parsed?.kind !== 'snapshot' || !chance(rng, this.#opts.forget)) continue
@@ -148,7 +148,7 @@ export class SimPruner {
 
   /** Sessions that may have read the plans before ours was there. */
   async #waitForSessions(): Promise<void> {
-    const { clock } = this.#world.sim
+    const { clock } = this.#world
     const deadline = clock.monotonic() + this.#opts.patienceMs
     const before = await this.#openSessions()
     for (;;) {

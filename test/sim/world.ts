@@ -1,46 +1,41 @@
-// The simulated world: a store that fails, a clock that jumps and processes that die, all from one seed.
+// The simulated world: a disk that fails, a clock that jumps and processes that die, all from one seed.
 //
 //   test('what was acknowledged survives', () =>
 //     forEachSeed('my.test.ts', 50, async (seed) => {
 //       for (let step = 0, finished = false; !finished; step++) {
 //         const world = new SimWorld(seed)
-//         world.store.crashAfterWrites(step)             // or crashAfter(step): reads count too
-//         finished = await write(world.connection()).then(() => true, rethrowUnlessCrash)
-//         await world.restart()                          // unacknowledged writes: kept, lost or torn
-//         world.checkOrder()                             // docs/format.md, section 10
-//         await write(world.connection())                // must converge
+//         const { store, recorded } = world.process()
+//         store.crashAfterWrites(step)                   // or crashAfter(step): reads count too
+//         finished = await write(recorded).then(() => true, rethrowUnlessCrash)
+//         await store.settle()                           // unacknowledged writes: kept, lost or torn
+//         checkOrder(world.log)                          // docs/format.md, section 10
+//         await write(world.process().recorded)          // must converge
 //       }
 //     }))
 //
-// Rules for code that runs in the world: no timers, no threads, no real input or output; time is `world.clock` and
-// `world.sleep`, chance is `world.rng` and `world.secureRandom`. Then the order of everything repeats with the seed.
+// A failure names its seed and the command that runs it again (seeds.ts). For that, code that runs in the world has no
+// timers, no threads, and no real input or output; time is `world.clock` and `world.sleep`, chance is `world.rng` and
+// `world.secureRandom`. Then the order of everything repeats with the seed.
 //
-// `world.store` is the current process's way to the disk; after `restart` it is another one, and whatever of the dead
-// process still runs keeps getting CrashErrors. `world.process(actor)` is a second client of the same disk that lives and
-// dies by itself. `world.objects` is what is really there. `BackupWorld` (backup-world.ts) is the one for whole backups.
+// `world.process(actor)` is a client of the disk that lives and dies by itself: once its store has crashed or settled it is
+// dead, and whatever of it still runs keeps getting CrashErrors. `world.objects` is what is really there. A BackupWorld
+// (backup-world.ts) is one in which whole backups run.
 import { createHash } from 'node:crypto'
 import { type Rng, type SecureRandom, seededRng } from '../../src/base/random.ts'
 import { FaultyDisk } from '../../src/store/faulty-disk.ts'
 import { FaultyStore, isCrash } from '../../src/store/faulty-store.ts'
-import { type Faults, NO_FAULTS, swarmFaults } from '../../src/store/faults.ts'
+import { type Faults, NO_FAULTS } from '../../src/store/faults.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
-import { RetryingStore } from '../../src/store/retrying-store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { checkOrder, type OracleOptions } from './ordering-oracle.ts'
 import { VirtualTime } from './virtual-time.ts'
 
-/** Name of the process that `world.store` belongs to, in the log. */
+/** Name of a process in the log, where there is only one. */
 export const MAIN = 'main'
-
-export interface WorldOptions {
-  /** `none` (the default): delays and crashes only. `swarm`: chosen by the seed. Or what is given over `none`. */
-  readonly faults?: 'none' | 'swarm' | Partial<Faults>
-}
 
 /** One process's ways to the disk. */
 export interface SimProcess {
-  /** Fails as the world does; crashAfter, faults and settle are here. */
+  /** Fails as it is told to; crashAfter, faults and settle are here. */
   readonly store: FaultyStore
   /** The same, written down in the world's log: give this to the code under test. */
   readonly recorded: Store
@@ -48,7 +43,7 @@ export interface SimProcess {
 
 export class SimWorld {
   readonly seed: number
-  readonly clock: VirtualTime
+  readonly clock = new VirtualTime()
   readonly rng: Rng
   readonly secureRandom: SecureRandom
   readonly disk: FaultyDisk
@@ -57,73 +52,31 @@ export class SimWorld {
   /** Every request of every process, as the process saw it. */
   readonly log = new OperationLog()
   readonly #faultsRng: Rng
-  #faults: Faults
-  #main: SimProcess
 
-  constructor(seed: number, opts: WorldOptions = {}) {
+  constructor(seed: number) {
     this.seed = seed
-    this.clock = new VirtualTime()
     this.rng = seededRng(seed)
     this.#faultsRng = seededRng(seed ^ 0x5eed5)
     this.secureRandom = seededSecureRandom(seed)
     this.objects = new MemoryStore({ location: `simulation ${seed}:`, clock: this.clock })
     this.disk = new FaultyDisk(this.objects, this.#faultsRng)
-    const { faults = 'none' } = opts
-    if (faults === 'swarm') this.#faults = swarmFaults(seededRng(seed ^ 0x5a4a))
-    else this.#faults = { ...NO_FAULTS, ...(faults === 'none' ? {} : faults) }
-    this.#main = this.process(MAIN)
   }
 
-  /** The main process's store. */
-  get store(): FaultyStore {
-    return this.#main.store
-  }
+  readonly sleep = (ms: number): Promise<void> => this.clock.sleep(ms)
 
-  get faults(): Faults {
-    return this.#faults
+  /** Another process on the same disk; without faults there are delays and crashes only. */
+  process(actor: string = MAIN, faults: Partial<Faults> = {}): SimProcess {
+    const { sleep, log } = this
+    const store = new FaultyStore(this.disk, { rng: this.#faultsRng, sleep, faults: { ...NO_FAULTS, ...faults } })
+    return { store, recorded: new RecordingStore(store, { log, actor, digest: digestOf }) }
   }
+}
 
-  sleep(ms: number): Promise<void> {
-    return this.clock.sleep(ms)
-  }
-
-  /** Another process on the same disk. */
-  process(actor: string): SimProcess {
-    const sleep = (ms: number) => this.clock.sleep(ms)
-    const store = new FaultyStore(this.disk, { rng: this.#faultsRng, sleep, faults: this.#faults })
-    return { store, recorded: new RecordingStore(store, { log: this.log, actor, digest: this.digest }) }
-  }
-
-  /** By which the log tells the bytes of objects apart. */
-  digest(parts: readonly Uint8Array[]): string {
-    const hash = createHash('sha256')
-    for (const part of parts) hash.update(part)
-    return hash.digest('hex')
-  }
-
-  /** What the code under test gets: the main process's store, written down, with retries around it if asked for. */
-  connection(opts: { readonly retries?: boolean } = {}): Store {
-    const { recorded } = this.#main
-    if (!opts.retries) return recorded
-    return new RetryingStore(recorded, { clock: this.clock, sleep: (ms) => this.sleep(ms), rng: this.rng })
-  }
-
-  /** Kills the main process if it is not dead, settles what it left, and starts the next. */
-  async restart(): Promise<void> {
-    await this.#main.store.settle()
-    this.#main = this.process(MAIN)
-  }
-
-  /** From now on nothing fails: what follows must converge. */
-  faultsOff(): void {
-    this.#faults = NO_FAULTS
-    this.#main.store.faults = NO_FAULTS
-  }
-
-  /** Throws unless every writer in the log kept the rules on order. */
-  checkOrder(opts: OracleOptions = {}): void {
-    checkOrder(this.log, opts)
-  }
+/** By which the log tells the bytes of objects apart. */
+export function digestOf(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
 }
 
 /** For `catch`: false for a crash, anything else is thrown on. */
