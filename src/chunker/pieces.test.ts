@@ -86,6 +86,30 @@ test('the pieces add up to the content, agree with a plain search, and do not de
   )
 })
 
+test('blocks end at the multiples of their size in the file, and are zeros only as a whole', () => {
+  const size = 4096
+  fc.assert(
+    fc.property(
+      fc.array(stretch, { maxLength: 12 }),
+      fc.array(fc.integer({ min: 1, max: 90_000 }), { minLength: 1 }),
+      fc.nat(3 * size),
+      (stretches, reads, position) => {
+        const content = contentOf(stretches)
+        const pieces = piecesOf(content, reads, position, size)
+        const expected: Piece[] = []
+        for (let at = 0; at < content.length;) {
+          const end = Math.min(content.length, at + size - ((position + at) % size))
+          const zeros = content.subarray(at, end).every((byte) => byte === 0)
+          add(expected, end - at, zeros)
+          at = end
+        }
+        assert.deepEqual(pieces, expected)
+      },
+    ),
+    { numRuns: 100 },
+  )
+})
+
 /** Zeros or not, in steps of half a page so that unaligned boundaries come up, with a stray byte added. */
 const stretch = fc.record({
   zeros: fc.boolean(),
@@ -132,13 +156,13 @@ function zeroRanges(pieces: Piece[]): number[][] {
 }
 
 /** Pieces of a whole content; `reads` are how many bytes more are there each time `next` asks, and it asks at once when 0. */
-function piecesOf(content: Uint8Array, reads: number[] = [content.length], position = 0): Piece[] {
+function piecesOf(content: Uint8Array, reads: number[] = [content.length], position = 0, blockSize = 0): Piece[] {
   const pieces: Piece[] = []
   const cutter = new PieceCutter(kernel)
   kernel.memory.set(content)
   let present = 0
   let read = 0
-  cutter.begin(position)
+  cutter.begin(position, false, blockSize)
   for (let at = 0; at < content.length;) {
     const length = cutter.next(at, present - at, present === content.length)
     if (length === 0) {

@@ -15,6 +15,7 @@ export class PieceCutter {
   readonly #kernel: Kernel
   #position = 0
   #inZeroRun = false
+  #blockSize = 0
 
   /** After `next`: whether the piece is zeros. Neighbouring pieces of zeros are one run, told as it was read. */
   zeros = false
@@ -25,9 +26,12 @@ export class PieceCutter {
 
   /**
    * Begins new content. `position` is where it lies in its file, if not at the beginning: after a hole, say. `inZeros`: a
-   * run of zeros before it goes on there, whatever there is of it.
+   * run of zeros before it goes on there, whatever there is of it. `blockSize`: not 0 to cut at its multiples in the file,
+   * instead of by content; at most the largest chunk.
    */
-  begin(position = 0, inZeros = false): void {
+  begin(position = 0, inZeros = false, blockSize = 0): void {
+    assert(blockSize <= this.#kernel.params.max, 'a block is no larger than a chunk')
+    this.#blockSize = blockSize
     this.#position = position
     this.#inZeroRun = inZeros
     this.zeros = false
@@ -49,12 +53,23 @@ export class PieceCutter {
    * present at which call. A piece of zeros ends with the page in which `zerosMax` bytes are over, if not before.
    */
   next(offset: number, length: number, final: boolean, zerosMax = Infinity): number {
+    if (this.#blockSize > 0) return this.#block(offset, length, final)
     const piece = this.#inZeroRun ? this.#moreZeros(offset, length, final) : 0
     let found = piece > 0 || this.#inZeroRun ? piece : this.#chunkOrRun(offset, length, final)
     if (this.zeros && found > zerosMax) {
       found = Math.min(found, Math.ceil(zerosMax / ZERO_PAGE) * ZERO_PAGE)
       this.#inZeroRun = true
     }
+    this.#position += found
+    return found
+  }
+
+  /** All bytes up to the next multiple of the block size; zeros only if all of them are. */
+  #block(offset: number, length: number, final: boolean): number {
+    const wanted = this.#blockSize - (this.#position % this.#blockSize)
+    if (length < wanted && !final) return 0
+    const found = Math.min(length, wanted)
+    this.zeros = found > 0 && this.#kernel.isZero(offset, found)
     this.#position += found
     return found
   }

@@ -1,12 +1,11 @@
 // `holdfast backup`: what is backed up, into which repository, and what the person is told about it.
 import { lstatSync, statSync } from 'node:fs'
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { runBackup, type BackupResult } from '../ops/backup/backup.ts'
 import { FileSystemSource } from '../ops/backup/file-system-source.ts'
-import { compareWithParent, type ChangeOptions } from '../source/change-detection.ts'
 import type { Store } from '../store/store.ts'
 import { backupRules } from './backup-rules.ts'
 import { printBackup } from './backup-view.ts'
@@ -15,9 +14,11 @@ import type { Config, SourceSet } from './config.ts'
 import type { Context } from './context.ts'
 import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
+import { filePolicy } from './file-policy.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
+import { userName } from './user-name.ts'
 import { VERSION } from './version.ts'
 
 export async function runBackupCommand(
@@ -29,13 +30,13 @@ export async function runBackupCommand(
   const set = chosenSet(config, flags.set, paths)
   const sources = absolutePaths(set?.paths ?? paths)
   const rules = backupRules(set === undefined ? [config] : [config, set], flags)
-  const changes = changeOptions(flags)
+  const files = filePolicy(set === undefined ? [config] : [config, set], flags)
   let source: FileSystemSource
   const prepare = (store: Store): BackupPreparation => {
     source = new FileSystemSource({
       sources: sources.map((path) => ({ path: bytesOfText(path), rules })),
       avoid: identityOf(store.location),
-      compare: (entry, stat, since) => compareWithParent(entry, stat, since, changes),
+      files,
       tellExcluded: context.globals.verbose,
       clock: context.clock,
     })
@@ -52,7 +53,7 @@ export async function runBackupCommand(
         clock: context.clock,
         random: secureRandom,
         host: flags.host ?? config.host ?? hostname(),
-        user: userInfo().username,
+        user: userName(context.env),
         tool: `holdfast ${VERSION}`,
         tags: [...new Set([...(set?.tags ?? []), ...(flags.tag ?? [])])],
         ...(description === undefined ? {} : { description }),
@@ -114,10 +115,6 @@ function exists(path: string): boolean {
   } catch (cause) {
     return codeOf(cause) !== 'not-found' // what cannot be looked at is there
   }
-}
-
-function changeOptions({ reread, ignoreCtime, ignoreInode }: BackupFlags): ChangeOptions {
-  return { alwaysRead: reread === true, ignoreCtime: ignoreCtime === true, ignoreInode: ignoreInode === true }
 }
 
 /** The repository's folder, so that it is not backed up into itself. */

@@ -19,6 +19,9 @@ export interface RuleConfig {
   readonly excludeCaches?: boolean
   readonly excludeLargerThan?: number
   readonly oneFileSystem?: boolean
+  /** `WHAT=GLOB` and `SIZE=GLOB`, see file-policy.ts. */
+  readonly distrust?: readonly string[]
+  readonly fixedBlocks?: readonly string[]
 }
 
 /** A named choice of sources: `[set.home]`. */
@@ -48,6 +51,8 @@ const RULE_KEYS = {
   'exclude-caches': 'boolean',
   'exclude-larger-than': 'size',
   'one-file-system': 'boolean',
+  distrust: 'texts',
+  'fixed-blocks': 'texts',
 } as const
 const TOP_KEYS = {
   repo: 'location',

@@ -9,8 +9,7 @@ import { AT_FDCWD } from '../posix/constants.ts'
 import { type FileStat, statAt } from '../posix/stat.ts'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { entryOfStat } from './attributes.ts'
-import { ChangePolicy, compareWithParent, isUnchanged } from './change-detection.ts'
-import { excludeGlob } from './glob-list.ts'
+import { compareWithParent } from './change-detection.ts'
 
 const OLD: Timespec = { sec: 1_000_000, nsec: 500 }
 const STARTED: Timespec = { sec: 2_000_000, nsec: 500 }
@@ -47,7 +46,6 @@ const other: Timespec = { sec: 1_000_000, nsec: 501 }
 
 test('a file is unchanged if kind, size, inode, mtime and ctime are the same', () => {
   assert.equal(compareWithParent(entry, stat, STARTED), 'same')
-  assert.equal(isUnchanged(entry, stat, STARTED), true)
   const changes: [string, Partial<FileStat>, Partial<Entry>?][] = [
     ['size', { size: 11 }],
     ['inode', { ino: 8n }],
@@ -155,16 +153,3 @@ function replace(path: string): void {
   utimesSync(`${path}.new`, 1000, 1000)
   renameSync(`${path}.new`, path)
 }
-
-test('the last pattern that matches a path changes the options', () => {
-  const policy = new ChangePolicy({ ignoreInode: true }, [
-    { pattern: excludeGlob('*.db'), options: { alwaysRead: true } },
-    { pattern: excludeGlob('/nfs/**'), options: { ignoreCtime: true, ignoreInode: false } },
-  ])
-  assert.equal(policy.looksAtPaths, true)
-  assert.deepEqual(policy.optionsFor('', 'a.db'), { ignoreInode: true, alwaysRead: true })
-  assert.deepEqual(policy.optionsFor('/nfs/x', 'a.db'), { ignoreInode: false, ignoreCtime: true })
-  assert.deepEqual(policy.optionsFor('/x', 'a'), { ignoreInode: true })
-  assert.deepEqual(new ChangePolicy().optionsFor('', 'a'), {})
-  assert.equal(new ChangePolicy().looksAtPaths, false)
-})

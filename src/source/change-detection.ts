@@ -11,7 +11,6 @@
 import { sameTime, type Timespec } from '../base/time.ts'
 import type { Entry } from '../format/entry-model.ts'
 import type { FileStat } from '../posix/stat.ts'
-import type { GlobPattern } from './glob-list.ts'
 
 export interface ChangeOptions {
   readonly ignoreCtime?: boolean
@@ -55,46 +54,8 @@ export function compareWithParent(
   return byCtime ? 'same' : 'same content'
 }
 
-/** True if neither content nor attributes have to be read. */
-export function isUnchanged(
-  parent: Entry | undefined,
-  stat: FileStat,
-  parentStarted: Timespec,
-  options?: ChangeOptions,
-): boolean {
-  return compareWithParent(parent, stat, parentStarted, options) === 'same'
-}
-
 /** True if a change after `started` could have left something with this time. */
 export function isRacy(time: Timespec, started: Timespec): boolean {
   const limit = started.sec - RACY_MARGIN_SECONDS
   return time.sec > limit || (time.sec === limit && time.nsec >= started.nsec)
-}
-
-/** Options by path: for each path the last pattern that matches it adds its options to the defaults. */
-export class ChangePolicy {
-  readonly #defaults: ChangeOptions
-  readonly #exceptions: readonly { readonly pattern: GlobPattern; readonly options: ChangeOptions }[]
-
-  constructor(
-    defaults: ChangeOptions = {},
-    exceptions: readonly { readonly pattern: GlobPattern; readonly options: ChangeOptions }[] = [],
-  ) {
-    this.#defaults = defaults
-    this.#exceptions = exceptions.map(({ pattern, options }) => ({ pattern, options: { ...defaults, ...options } }))
-  }
-
-  /** True when the path matters, so that nobody needs to make its text otherwise. */
-  get looksAtPaths(): boolean {
-    return this.#exceptions.length > 0
-  }
-
-  /** `folder` and `name` as in SourceRules.exclusion. */
-  optionsFor(folder: string, name: string): ChangeOptions {
-    const path = `${folder}/${name}`
-    return (
-      this.#exceptions.findLast((each) => each.pattern.matches(path, 1, folder.length + 1, false))?.options ??
-      this.#defaults
-    )
-  }
 }

@@ -54,7 +54,7 @@ export class MemorySource implements BackupSource, FileReader {
     await this.#enter(scan, this.#opts.path, path, this.#opts.tree.root, check)
   }
 
-  compare: BackupSource['compare'] = (entry, stat, since) => compareWithParent(entry, stat, since)
+  compare: BackupSource['compare'] = (entry, { stat }, since) => compareWithParent(entry, stat, since)
 
   restat(path: Uint8Array): FileStat {
     return statOf(this.#find(path).inode)

@@ -41,7 +41,7 @@ export async function backedUp(source: string, opts: { readonly packSize?: numbe
   const again = async (folder: string) => {
     const { body } = await runBackup({
       repo: await openRepository(store, credential),
-      source: new FileSystemSource({ sources: [{ path: utf8(folder) }], compare: () => 'changed' }),
+      source: new FileSystemSource({ sources: [{ path: utf8(folder) }], files: { changes: { alwaysRead: true } } }),
       state,
       clock: systemClock,
       random: secureRandom,

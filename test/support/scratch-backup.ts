@@ -7,7 +7,6 @@ import { inlineExecutor } from '../../src/ops/backup/executor.ts'
 import type { FileReader } from '../../src/ops/backup/file-reader.ts'
 import { FileSystemSource } from '../../src/ops/backup/file-system-source.ts'
 import { posixFileReader } from '../../src/ops/backup/posix-file-reader.ts'
-import { compareWithParent } from '../../src/source/change-detection.ts'
 import { memoryState, type LocalState } from '../../src/repo/local-state.ts'
 import type { OperationEvent } from '../../src/ops/events.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -39,7 +38,6 @@ export async function backUp(
     repo,
     source: new FileSystemSource({
       sources: sources.map((path) => ({ path: bytesOfText(path) })),
-      compare: (entry, stat, since) => compareWithParent(entry, stat, since),
     }),
     state: opts.state ?? memoryState(),
     clock: systemClock,

@@ -69,7 +69,7 @@ export class ScriptedSource implements BackupSource, FileReader {
     await this.#enter(scan, '/source', '/source', this.#tree, check)
   }
 
-  compare: BackupSource['compare'] = (entry, stat, since) => compareWithParent(entry, stat, since, this.#changes)
+  compare: BackupSource['compare'] = (entry, { stat }, since) => compareWithParent(entry, stat, since, this.#changes)
 
   open(path: Uint8Array): OpenFile {
     this.opened.push(text(path))

@@ -1,20 +1,19 @@
 import { BackupError } from '../../base/errors.ts'
 import type { RuleFlags } from '../backup-rules.ts'
+import type { FilePolicyFlags } from '../file-policy.ts'
 import { defineCommand } from '../command.ts'
-import { parsed, text, texts, yes } from '../flags.ts'
+import { named, parsed, text, texts, yes } from '../flags.ts'
 import { parseSize } from '../units.ts'
 
-export type BackupFlags = RuleFlags & {
-  readonly set?: string
-  readonly tag?: readonly string[]
-  readonly description?: string
-  readonly host?: string
-  readonly reread?: boolean
-  readonly ignoreCtime?: boolean
-  readonly ignoreInode?: boolean
-  readonly parent?: string
-  readonly compression?: number
-}
+export type BackupFlags = RuleFlags &
+  FilePolicyFlags & {
+    readonly set?: string
+    readonly tag?: readonly string[]
+    readonly description?: string
+    readonly host?: string
+    readonly parent?: string
+    readonly compression?: number
+  }
 
 export const backup = defineCommand<BackupFlags, string[]>({
   name: 'backup',
@@ -32,6 +31,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
       what: 'ordered rules: the first that matches decides',
     },
     { command: 'holdfast backup --set home', what: 'what the configuration calls `home`' },
+    {
+      command: "holdfast backup /var/lib/libvirt --fixed-blocks '64k=*.qcow2'",
+      what: 'images that change a few blocks at a time',
+    },
   ],
   parameters: {
     flags: {
@@ -56,9 +59,17 @@ export const backup = defineCommand<BackupFlags, string[]>({
       compression: parsed('LEVEL', 'zstd level from 1 to 19; 0 stores as it is', parseLevel),
       ignoreCtime: yes('A changed inode time alone does not make a file changed'),
       ignoreInode: yes('A changed inode number alone does not make a file changed'),
+      distrust: texts(
+        'WHAT=GLOB',
+        'Do not rely on ctime, mtime or inode of the files that match; `all` reads them every time',
+      ),
+      fixedBlocks: texts(
+        'SIZE=GLOB',
+        'Cut the files that match every SIZE bytes instead of by their content: images of disks, databases',
+      ),
     },
     aliases: { e: 'exclude', x: 'oneFileSystem', t: 'tag', s: 'set' },
-    positional: { kind: 'array', parameter: { placeholder: 'DIR', brief: 'What to back up', parse: String } },
+    positional: { kind: 'array', parameter: { placeholder: 'DIR', brief: 'What to back up', parse: named } },
   },
   async run(context, flags, ...paths) {
     const { runBackupCommand } = await import('../backup-command.ts')

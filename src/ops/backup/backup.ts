@@ -10,6 +10,7 @@ import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
 import { checkFeatures } from '../../format/repo-description.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
+import type { PackRecord } from '../../repo/loaded-index.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -101,6 +102,7 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
     for (const { code, message } of session.index.damaged) {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
     }
+    if (session.index.missing.length > 0) opts.onEvent({ type: 'warning', ...aboutMissing(session.index.missing) })
     executor.indexGrew(session.index.blobs.handle)
     try {
       return await backUpIn(session, opts, { executor, writer, started, began })
@@ -199,14 +201,16 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     submit: (bundle) => pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
   })
   const rootParent = parent && (await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true))
+  const chunkMax = repo.description.chunker.max
   const scan = new Scan(
     {
       pipeline,
       builder: new TreeBuilder(repo.blobKeys, meta),
       keys: repo.blobKeys,
       parent: parentTree,
-      chunkMax: repo.description.chunker.max,
-      compare: (entry, stat) => source.compare(entry, stat, parent!.body.started),
+      chunkMax,
+      compare: (entry, file) => source.compare(entry, file, parent!.body.started),
+      blockSize: (file) => Math.min(source.blockSize?.(file) ?? 0, 2 ** Math.floor(Math.log2(chunkMax))),
       restat: (path) => source.restat(path),
       parentStarted: parent?.body.started,
       report,
@@ -280,6 +284,20 @@ function aboutUnreadable(errors: readonly BackupError[]): { readonly code: Error
   const [{ code, message }] = errors as [BackupError]
   const count = errors.length === 1 ? 'a snapshot' : `${errors.length} snapshots`
   return { code, message: `${count} could not be read, so the backup was not compared with it: ${message}` }
+}
+
+/** Names of packs shown in a warning; `holdfast check` has them all. */
+const PACKS_SHOWN = 3
+
+function aboutMissing(packs: readonly PackRecord[]): { readonly code: ErrorCode; readonly message: string } {
+  const names = packs.slice(0, PACKS_SHOWN).map(({ objectName }) => objectName)
+  if (packs.length > PACKS_SHOWN) names.push(`and ${packs.length - PACKS_SHOWN} more`)
+  const [what, held] =
+    packs.length === 1
+      ? ['1 pack that the index names is', 'it']
+      : [`${packs.length} packs that the index names are`, 'they']
+  const message = `${what} missing or cut short; what ${held} held is stored again where the source still has it; run \`holdfast check\`: ${names.join(', ')}`
+  return { code: 'not-found', message }
 }
 
 function throwIfStopped(signal: AbortSignal | undefined): void {

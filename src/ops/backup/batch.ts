@@ -14,6 +14,8 @@ const BYTES_MAX = 4 * 1024 * 1024
 export interface BatchedFile {
   readonly path: Uint8Array
   readonly stat: FileStat
+  /** 0 or the length of the blocks it is cut into. */
+  readonly blockSize: number
 }
 
 export class FileBatcher<F extends BatchedFile> {
@@ -46,7 +48,10 @@ export class FileBatcher<F extends BatchedFile> {
     let end = 0
     for (const [i, path] of paths.entries()) pathEnds[i] = end += path.byteLength
     const identities = packIdentities(batch)
-    this.#pipeline.start({ kind: 'files', paths: concatBytes(paths), pathEnds, identities }, ({ files }) => {
+    const fixed = batch.some(({ blockSize }) => blockSize > 0)
+    const blockSizes = fixed ? { blockSizes: Uint32Array.from(batch, ({ blockSize }) => blockSize) } : {}
+    const job = { kind: 'files' as const, paths: concatBytes(paths), pathEnds, identities, ...blockSizes }
+    this.#pipeline.start(job, ({ files }) => {
       const columns = new FileColumnsReader(files!)
       const extras = new Map(files!.extras.map((extra) => [extra.index, extra]))
       for (const [i, file] of batch.entries()) this.#done(file, columns.next(), extras.get(i))

@@ -116,13 +116,18 @@ export class ChunkWorker {
     let start = 0
     for (let i = 0; i < job.pathEnds.length; i++) {
       const end = job.pathEnds[i]!
-      this.#readFile(job.paths.subarray(start, end), unpackIdentity(job.identities, i), columns)
+      this.#readFile(
+        job.paths.subarray(start, end),
+        unpackIdentity(job.identities, i),
+        job.blockSizes?.[i] ?? 0,
+        columns,
+      )
       start = end
     }
     return columns.finish()
   }
 
-  #readFile(path: Uint8Array, seen: FileIdentity, columns: FileColumns): void {
+  #readFile(path: Uint8Array, seen: FileIdentity, blockSize: number, columns: FileColumns): void {
     const index = columns.next
     let file: OpenFile | undefined
     try {
@@ -130,7 +135,7 @@ export class ChunkWorker {
       const opened = file
       const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) => {
         if (bytesMax > LARGE_FROM) throw new GrownFile(stat)
-        return this.#readContent(opened, bytesMax, stat.size === 0)
+        return this.#readContent(opened, bytesMax, stat.size === 0, blockSize)
       })
       const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
       const attributes = this.#attributes(file)
@@ -161,12 +166,13 @@ export class ChunkWorker {
   }
 
   /** `saysEmpty`: the file claims to have no bytes; nearly all such files are right, those of /proc are not. */
-  #readContent(file: OpenFile, bytesMax: number, saysEmpty: boolean): PassResult<ReadContent> {
+  #readContent(file: OpenFile, bytesMax: number, saysEmpty: boolean, blockSize: number): PassResult<ReadContent> {
     const memory = this.#kernel.memory
     if (saysEmpty && file.read(memory, this.#sink.tail, 1, 0) === 0) {
       return { bytes: 0, value: { inline: new Uint8Array(0) } }
     }
-    if (bytesMax <= this.#smallMax && (saysEmpty || !hasHoles(file, bytesMax))) {
+    const isOneBlob = bytesMax <= (blockSize === 0 ? this.#smallMax : Math.min(this.#smallMax, blockSize))
+    if (isOneBlob && (saysEmpty || !hasHoles(file, bytesMax))) {
       const at = this.#sink.tail
       const bytes = readFully(file, memory, at, bytesMax, 0)
       this.#bytesRead += bytes
@@ -179,7 +185,7 @@ export class ChunkWorker {
         read: (offset, length, position) => readFully(file, memory, offset, length, position),
         data: (position) => (saysEmpty ? { start: position, end: bytesMax } : file.data(position, bytesMax)),
       },
-      { from: 0, start: 0, end: bytesMax },
+      { from: 0, start: 0, end: bytesMax, blockSize },
       (offset, length) => this.#sink.add(offset, length),
     )
     this.#bytesRead += result.bytesRead

@@ -27,6 +27,8 @@ export interface CutRange {
   readonly end: number
   /** A run of zeros before `from` goes on there. */
   readonly inZeros?: boolean
+  /** Not 0: cut at its multiples instead of by content. */
+  readonly blockSize?: number
 }
 
 /** Where a cut stands between two extents; two cuts in one place go on alike. */
@@ -77,7 +79,7 @@ export class ContentCutter {
     this.#valid = 0
     this.#bytesRead = 0
     this.#eof = Infinity
-    pieces.begin(range.from, range.inZeros)
+    pieces.begin(range.from, range.inZeros, range.blockSize)
     const extents: Extent[] = []
     let end = Math.min(range.end, source.size)
     let dataEnd = range.from
@@ -93,7 +95,7 @@ export class ContentCutter {
         dataEnd = data.end > data.start ? data.end : Math.min(data.start + ZERO_PAGE, source.size)
         if (data.start > position) {
           if (mine) extents.push({ length: data.start - position, fill: 'hole' })
-          pieces.begin(data.start)
+          pieces.begin(data.start, false, range.blockSize)
           continue
         }
       }

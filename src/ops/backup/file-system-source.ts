@@ -5,6 +5,12 @@ import type { Clock } from '../../base/clock.ts'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import type { Timespec } from '../../base/time.ts'
+import type { Entry } from '../../format/entry-model.ts'
+import { compareWithParent } from '../../source/change-detection.ts'
+import type { Verdict } from '../../source/change-detection.ts'
+import { FilePolicy } from '../../source/file-policy.ts'
+import type { FilePolicyOptions } from '../../source/file-policy.ts'
 import { extrasAgain, lookAgain } from '../../source/look-again.ts'
 import type { SourceProblem } from '../../source/problems.ts'
 import { SourceRules } from '../../source/rules.ts'
@@ -13,6 +19,7 @@ import { ThreadedWalk } from '../../source/threaded-walk.ts'
 import { OP, WalkColumnsReader } from '../../source/walk-columns.ts'
 import { WalkPlace } from '../../source/walk-place.ts'
 import { TreeWalker } from '../../source/walk.ts'
+import type { Found } from './pending-file.ts'
 import type { BackupReport } from './report.ts'
 import type { Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
@@ -26,7 +33,7 @@ export interface FileSystemSourceOptions {
   readonly sources: readonly { readonly path: Uint8Array; readonly rules?: RuleOptions }[]
   /** The repository's own folder, which is not backed up into itself. */
   readonly avoid?: readonly { readonly dev: bigint; readonly ino: bigint }[]
-  readonly compare: BackupSource['compare']
+  readonly files?: FilePolicyOptions
   /** Whether each path that rules leave out is told. */
   readonly tellExcluded?: boolean
   readonly clock?: Clock
@@ -36,14 +43,14 @@ export class FileSystemSource implements BackupSource {
   readonly #opts: FileSystemSourceOptions
   readonly #clock: Clock
   readonly paths: readonly Uint8Array[]
-  readonly compare: BackupSource['compare']
+  readonly #policy: FilePolicy
   #begun: { readonly walk: ThreadedWalk; readonly at: number } | undefined
 
   constructor(opts: FileSystemSourceOptions) {
     this.#opts = opts
     this.#clock = opts.clock ?? systemClock
     this.paths = opts.sources.map(({ path }) => path)
-    this.compare = opts.compare
+    this.#policy = new FilePolicy(opts.files ?? {}, this.paths)
   }
 
   begin(): number {
@@ -70,6 +77,14 @@ export class FileSystemSource implements BackupSource {
   async close(): Promise<void> {
     await this.#begun?.walk.close()
     this.#begun = undefined
+  }
+
+  compare(entry: Entry, file: Found, since: Timespec): Verdict {
+    return compareWithParent(entry, file.stat, since, this.#policy.changesOf(file))
+  }
+
+  blockSize(file: Found): number {
+    return this.#policy.blockSizeOf(file)
   }
 
   restat(path: Uint8Array): FileStat {

@@ -27,6 +27,8 @@ export interface FilesJob {
   readonly pathEnds: Uint32Array
   /** IDENTITY_WIDTH numbers a file. */
   readonly identities: Float64Array
+  /** Of each file, 0 or the length of the blocks it is cut into; absent where all are 0. */
+  readonly blockSizes?: Uint32Array
 }
 
 /** A part of one large file: what begins in [start, end). */
@@ -40,6 +42,8 @@ export interface SegmentJob {
   readonly from: number
   /** A run of zeros before `from` goes on there. */
   readonly inZeros?: boolean
+  /** Not 0: cut at its multiples instead of by content. */
+  readonly blockSize?: number
 }
 
 /** A bundle of tree blobs that the main thread has encoded and hashed. */

@@ -68,7 +68,7 @@ function worker(layout: Layout, distort: (result: SegmentResult, job: SegmentJob
   }
   const path = Buffer.from('/file')
   const identity = fileStat({ size: layout.claimed ?? layout.size })
-  const read = () => readLargeFile({ path, identity, chunkMax: params.max, ahead: 4, run })
+  const read = (blockSize = 0) => readLargeFile({ path, identity, blockSize, chunkMax: params.max, ahead: 4, run })
   return { jobs, read, bytesRead: () => bytesRead }
 }
 
@@ -113,6 +113,30 @@ test('a file of zeros is read about once', async () => {
   const { read, bytesRead } = worker({ size, zeros: [[0, size]] })
   assert.deepEqual(await extentsOf(read()), [{ length: size, fill: 'zero' }])
   assert.ok(bytesRead() < 1.3 * size, `${bytesRead()} bytes are read of ${size}`)
+})
+
+test('in blocks of one size every segment is read once, and every block ends at a multiple', async () => {
+  const size = 3 * SEGMENT_SIZE + 12_345
+  const { read, bytesRead } = worker({ size, zeros: [[MIB, 9 * MIB]], holes: [[20 * MIB + 4096, 21 * MIB]] })
+  const extents = await extentsOf(read(65_536))
+  let at = 0
+  for (const { length, fill } of extents) {
+    if (fill === undefined)
+      assert.equal(
+        length,
+        Math.min(65_536 - (at % 65_536), size - at, at < 20 * MIB + 4096 ? 20 * MIB + 4096 - at : size),
+      )
+    at += length
+  }
+  assert.equal(at, size)
+  assert.deepEqual(
+    extents.filter(({ fill }) => fill !== undefined).map(({ length, fill }) => [fill, length]),
+    [
+      ['zero', 8 * MIB],
+      ['hole', MIB - 4096],
+    ],
+  )
+  assert.ok(bytesRead() <= size + 3 * windowSize, `${bytesRead()} bytes are read of ${size}`)
 })
 
 test('a hole as large as numbers go takes a few segments', async () => {

@@ -24,6 +24,8 @@ export type LargeFileOutcome =
 export interface LargeFileOptions {
   readonly path: Uint8Array
   readonly identity: FileIdentity
+  /** Not 0: cut at its multiples instead of by content. */
+  readonly blockSize?: number
   /** Largest chunk in bytes. */
   readonly chunkMax: number
   /** Segments asked for ahead of the one that is waited for. */
@@ -71,21 +73,22 @@ export async function readLargeFile(
   return { outcome: { kind: 'read', extents, length: place.position, extra }, changed }
 }
 
-function startSegment({ path, identity, chunkMax, run }: LargeFileOptions, start: number): Segment {
+function startSegment({ path, identity, blockSize = 0, chunkMax, run }: LargeFileOptions, start: number): Segment {
   const end = Math.min(start + SEGMENT_SIZE, identity.size)
-  const from = Math.max(0, start - WARM_UP_CHUNKS * chunkMax)
-  const result = run({ kind: 'segment', path, identity, start, end, from }).then((done) => done.segment!)
+  // Blocks of one size need no warm-up: a segment is a multiple of any.
+  const from = blockSize > 0 ? start : Math.max(0, start - WARM_UP_CHUNKS * chunkMax)
+  const result = run({ kind: 'segment', path, identity, start, end, from, blockSize }).then((done) => done.segment!)
   // Awaited in its turn or not at all; a failure before that must not count as unhandled.
   result.catch(() => {})
   return { end, result }
 }
 
 async function cutFrom(
-  { path, identity, run }: LargeFileOptions,
+  { path, identity, blockSize = 0, run }: LargeFileOptions,
   { position, inZeros }: CutPlace,
   end: number,
 ): Promise<SegmentResult> {
-  const job = { kind: 'segment' as const, path, identity, start: position, end, from: position, inZeros }
+  const job = { kind: 'segment' as const, path, identity, start: position, end, from: position, inZeros, blockSize }
   return (await run(job)).segment!
 }
 

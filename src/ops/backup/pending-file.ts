@@ -20,12 +20,19 @@ export class PendingFile {
   readonly what: 'new' | 'changed' | 'unchanged'
   /** What it should still be, when it is only read to be compared. */
   readonly before: Entry | undefined
+  /** 0 or the length of the blocks it is cut into. */
+  readonly blockSize: number
 
-  constructor(found: Found, slot: EntrySlot, what: PendingFile['what'], before: Entry | undefined) {
+  constructor(
+    found: Found,
+    slot: EntrySlot,
+    { what, before, blockSize }: Pick<PendingFile, 'what' | 'before' | 'blockSize'>,
+  ) {
     this.#found = found
     this.slot = slot
     this.what = what
     this.before = before
+    this.blockSize = blockSize
   }
 
   get name(): Uint8Array {

@@ -42,7 +42,9 @@ export interface ScanOptions {
   readonly parentStarted: Timespec | undefined
   readonly chunkMax: number
   /** Whether a file is as it was when the entry was made. */
-  readonly compare: (entry: Entry, stat: FileStat) => Verdict
+  readonly compare: (entry: Entry, file: Found) => Verdict
+  /** 0 or the length of the blocks that a file is cut into. */
+  readonly blockSize: (file: Found) => number
   /** Looks at a file again. */
   readonly restat: (path: Uint8Array) => FileStat
   readonly report: ScanReport
@@ -142,7 +144,7 @@ export class Scan {
     const { frame, parent } = this.#here
     const before = parent?.find(file.key)
     if (before?.content === undefined) return this.#read(frame, file, 'new')
-    const verdict = this.#opts.compare(before, file.stat)
+    const verdict = this.#opts.compare(before, file)
     if (verdict === 'changed') return this.#read(frame, file, 'changed')
     if (verdict === 'verify') return this.#read(frame, file, 'unchanged', before)
     const usable = this.#opts.parent!.usable(before)
@@ -175,7 +177,7 @@ export class Scan {
   }
 
   #read(frame: DirectoryFrame, found: Found, what: PendingFile['what'], before?: Entry): Promise<void> | undefined {
-    const file = new PendingFile(found, frame.reserve(), what, before)
+    const file = new PendingFile(found, frame.reserve(), { what, before, blockSize: this.#opts.blockSize(found) })
     if (file.stat.size > LARGE_FROM) return this.#startLargeFile(file, file.stat)
     return this.#batcher.add(file) ? this.#batcher.flush() : undefined
   }
@@ -265,7 +267,7 @@ export class Scan {
         const error = { code: 'limit', message: 'claims to have more than 2^53-1 bytes' }
         return this.#fileRead(file, { status: 'failed' }, { index: 0, error })
       }
-      const { outcome, changed } = await this.#readLarge(path, stat)
+      const { outcome, changed } = await this.#readLarge(file, stat)
       if (outcome.kind === 'failed') {
         const result = outcome.code === 'not-found' ? ('vanished' as const) : ('failed' as const)
         const { code, message } = outcome
@@ -290,7 +292,7 @@ export class Scan {
   }
 
   /** Tells how far it is, because a large file may take hours. */
-  async #readLarge(path: Uint8Array, identity: FileStat): ReturnType<typeof readLargeFile> {
+  async #readLarge({ path, blockSize }: PendingFile, identity: FileStat): ReturnType<typeof readLargeFile> {
     const { pipeline, chunkMax, report } = this.#opts
     let told = 0
     const run = async (job: SegmentJob) => {
@@ -300,7 +302,7 @@ export class Scan {
       report.reading(path, bytes)
       return result
     }
-    const read = await readLargeFile({ path, identity, chunkMax, ahead: this.#segmentsAhead, run })
+    const read = await readLargeFile({ path, identity, blockSize, chunkMax, ahead: this.#segmentsAhead, run })
     report.reading(path, -told)
     return read
   }

@@ -3,6 +3,7 @@ import type { Timespec } from '../../base/time.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { Verdict } from '../../source/change-detection.ts'
+import type { Found } from './pending-file.ts'
 import type { BackupReport } from './report.ts'
 import type { Scan } from './scan.ts'
 
@@ -22,7 +23,9 @@ export interface BackupSource {
    */
   measure?(signal: AbortSignal): Promise<{ readonly files: number; readonly bytes: number } | undefined>
   /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
-  compare(entry: Entry, stat: FileStat, since: Timespec): Verdict
+  compare(entry: Entry, file: Found, since: Timespec): Verdict
+  /** 0 or the length of the blocks that a file is cut into; absent where all are cut by their content. */
+  blockSize?(file: Found): number
   /** Ends what `begin` began where no `walk` came after it. */
   close?(): Promise<void>
   /** Looks at a path again, on the way that the walk took: never through a symlink. */

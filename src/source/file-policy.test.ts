@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { utf8 } from '../base/bytes.ts'
+import { FilePolicy, type FilePolicyOptions } from './file-policy.ts'
+import { excludeGlob } from './glob-list.ts'
+
+function policy(options: FilePolicyOptions, ...sources: string[]) {
+  const made = new FilePolicy(options, sources.map(utf8))
+  return {
+    changes: (path: string) => made.changesOf({ path: utf8(path) }),
+    blockSize: (path: string) => made.blockSizeOf({ path: utf8(path) }),
+  }
+}
+
+test('what is distrusted adds up over the patterns that match, relative to the source', () => {
+  const { changes } = policy(
+    {
+      changes: { ignoreInode: true },
+      distrust: [
+        { what: 'all', pattern: excludeGlob('*.db') },
+        { what: 'ctime', pattern: excludeGlob('/nfs/**') },
+        { what: 'mtime', pattern: excludeGlob('/nfs/**') },
+      ],
+    },
+    '/srv',
+    '/srv/deep/',
+  )
+  assert.deepEqual(changes('/srv/a'), { ignoreInode: true })
+  assert.deepEqual(changes('/srv/x/a.db'), { ignoreInode: true, alwaysRead: true })
+  assert.deepEqual(changes('/srv/nfs/a.db'), {
+    ignoreInode: true,
+    ignoreCtime: true,
+    ignoreMtime: true,
+    alwaysRead: true,
+  })
+  // Relative to the nearest source that holds the file; a folder of another name that begins alike is none.
+  assert.deepEqual(changes('/srv/deep/nfs/a'), { ignoreInode: true, ignoreCtime: true, ignoreMtime: true })
+  assert.deepEqual(changes('/srv/deeper/nfs/a'), { ignoreInode: true })
+  assert.deepEqual(changes('/srv'), { ignoreInode: true })
+})
+
+test('the last pattern that matches gives the length of blocks; a source that is a file has its name', () => {
+  const { blockSize } = policy(
+    {
+      fixedBlocks: [
+        { size: 65_536, pattern: excludeGlob('*.img') },
+        { size: 4096, pattern: excludeGlob('/small/*.img') },
+      ],
+    },
+    '/srv',
+    '/data/disk.img',
+    '/',
+  )
+  assert.equal(blockSize('/srv/a/b.img'), 65_536)
+  assert.equal(blockSize('/srv/small/b.img'), 4096)
+  assert.equal(blockSize('/srv/b.txt'), 0)
+  assert.equal(blockSize('/data/disk.img'), 65_536)
+  assert.equal(blockSize('/small/b.img'), 4096)
+})

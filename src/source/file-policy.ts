@@ -1,0 +1,69 @@
+// What is asked for single files, by patterns on their paths: which attributes are not trusted when a file is compared with
+// its last backup, and which files are cut into blocks of one size.
+import { textOfBytes } from './path-text.ts'
+import type { ChangeOptions } from './change-detection.ts'
+import type { GlobPattern } from './glob-list.ts'
+
+/** `all`: the file is read again and compared whatever its attributes say. */
+export type Distrusted = 'ctime' | 'mtime' | 'inode' | 'all'
+export const DISTRUSTED: readonly Distrusted[] = ['ctime', 'mtime', 'inode', 'all']
+
+export interface FilePolicyOptions {
+  /** For every file. */
+  readonly changes?: ChangeOptions
+  /** For files that a pattern matches; several add up. */
+  readonly distrust?: readonly { readonly what: Distrusted; readonly pattern: GlobPattern }[]
+  /** Files that are cut every `size` bytes instead of by their content: images of disks, databases. The last match counts. */
+  readonly fixedBlocks?: readonly { readonly size: number; readonly pattern: GlobPattern }[]
+}
+
+export class FilePolicy {
+  readonly #changes: ChangeOptions
+  readonly #distrust: NonNullable<FilePolicyOptions['distrust']>
+  readonly #fixedBlocks: NonNullable<FilePolicyOptions['fixedBlocks']>
+  /** Raw paths of the sources, which patterns are relative to. */
+  readonly #sources: readonly Uint8Array[]
+
+  constructor(options: FilePolicyOptions, sources: readonly Uint8Array[]) {
+    this.#changes = options.changes ?? {}
+    this.#distrust = options.distrust ?? []
+    this.#fixedBlocks = options.fixedBlocks ?? []
+    this.#sources = sources
+  }
+
+  changesOf(file: { readonly path: Uint8Array }): ChangeOptions {
+    if (this.#distrust.length === 0) return this.#changes
+    const path = this.#relative(file.path)
+    const distrusted = new Set(this.#distrust.filter(({ pattern }) => matches(pattern, path)).map(({ what }) => what))
+    if (distrusted.size === 0) return this.#changes
+    return {
+      ...this.#changes,
+      ...(distrusted.has('ctime') && { ignoreCtime: true }),
+      ...(distrusted.has('mtime') && { ignoreMtime: true }),
+      ...(distrusted.has('inode') && { ignoreInode: true }),
+      ...(distrusted.has('all') && { alwaysRead: true }),
+    }
+  }
+
+  /** Bytes of each block; 0 for files that are cut by their content. */
+  blockSizeOf(file: { readonly path: Uint8Array }): number {
+    if (this.#fixedBlocks.length === 0) return 0
+    const path = this.#relative(file.path)
+    return this.#fixedBlocks.findLast(({ pattern }) => matches(pattern, path))?.size ?? 0
+  }
+
+  /** `/a/b` below the longest source that holds it; of a source that is a file itself, its name. */
+  #relative(path: Uint8Array): string {
+    const source = this.#sources
+      .filter((each) => each.length < path.length && each.every((byte, i) => path[i] === byte))
+      .reduce((longest, each) => Math.max(longest, each.at(-1) === SLASH ? each.length - 1 : each.length), 0)
+    const start = path[source] === SLASH ? source : path.lastIndexOf(SLASH)
+    return textOfBytes(path.subarray(start))
+  }
+}
+
+const SLASH = 0x2f
+
+function matches(pattern: GlobPattern, path: string): boolean {
+  return pattern.matches(path, 1, path.lastIndexOf('/') + 1, false)
+}
