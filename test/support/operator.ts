@@ -3,8 +3,9 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
 import type { ProgramResult } from './program.ts'
-import { commandPath } from './requirements.ts'
+import { commandPath, missing, requireCommand, requireRoot } from './requirements.ts'
 import type { ScratchRepository } from './scratch-repository.ts'
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), 'src/cli/main.ts')
@@ -19,6 +20,10 @@ export interface RunOptions {
   readonly env?: Record<string, string | undefined>
   /** Bound by permissions even where this process is root; see `canRestrict`. */
   readonly restricted?: boolean
+  /** What `run` has as standard output instead of what it returns: a file that is open. */
+  readonly stdout?: number
+  /** The user id to run under; only root may say one. */
+  readonly uid?: number
 }
 
 export class Operator {
@@ -47,7 +52,7 @@ export class Operator {
       encoding: 'utf8',
       timeout: TIMEOUT_MS,
       maxBuffer: OUTPUT_MAX,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', opts.stdout ?? 'pipe', 'pipe'],
     })
     if (run.error !== undefined) throw run.error
     return run
@@ -60,9 +65,10 @@ export class Operator {
     )
   }
 
-  #command(args: readonly string[], { restricted = false }: RunOptions): [string, string[]] {
+  #command(args: readonly string[], { restricted = false, uid }: RunOptions): [string, string[]] {
     const all = [process.execPath, MAIN, ...args]
     const before = restricted && process.getuid?.() === 0 ? [commandPath('setpriv')!, ...WITHOUT_PRIVILEGE] : []
+    if (uid !== undefined) before.push(commandPath('setpriv')!, `--reuid=${uid}`, '--clear-groups')
     const [command, ...rest] = [...before, ...all]
     return [command!, rest]
   }
@@ -88,6 +94,13 @@ export function canRestrict(): boolean {
   if (process.getuid?.() !== 0) return true
   const setpriv = commandPath('setpriv')
   return setpriv !== undefined && spawnSync(setpriv, [...WITHOUT_PRIVILEGE, 'true']).status === 0
+}
+
+/** Whether the program can be read, and so run, under a user id that owns nothing. Skips the test where not. */
+export function requireRunnableAs(t: TestContext, uid: number): boolean {
+  if (!requireRoot(t) || !requireCommand(t, 'setpriv')) return false
+  const flags = [`--reuid=${uid}`, '--clear-groups', process.execPath, '--check', MAIN]
+  return spawnSync(commandPath('setpriv')!, flags).status === 0 || missing(t, 'a checkout that every user can read')
 }
 
 export class RunningProgram {
