@@ -64,6 +64,19 @@ test('what the system says is no bug, wrapped or not', () => {
   )
 })
 
+test('a failure of a kind that is known is no bug, whatever was thrown below it', () => {
+  for (const code of ['usage', 'corrupt', 'unsupported', 'limit', 'wrong-key'] as const) {
+    const cause = new SyntaxError('Invalid regular expression: /(/u: Unterminated group')
+    const failure = describeFailure(
+      wrap('reading rules', 'x', new BackupError(code, 'makes no sense', '-(', { cause })),
+    )
+    assert.equal(failure.code, code)
+    assert.equal(failure.exitCode, exitCodeOf(code))
+    assert.equal(failure.stack, undefined)
+    assert.match(failure.links.at(-1)!, /Unterminated group$/)
+  }
+})
+
 test('an aborted operation counts as interrupted', () => {
   assert.equal(describeFailure(AbortSignal.abort().reason).exitCode, EXIT.interrupted)
 })

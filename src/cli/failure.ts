@@ -22,7 +22,7 @@ export function describeFailure(error: unknown): Failure {
   const chain = causes(error)
   const links = chain.map(linkText).filter((message, at, all) => at === 0 || message !== all[at - 1])
   const last = chain.at(-1)
-  if (isBug(last)) {
+  if (!isClassified(chain) && isBug(last)) {
     const stack = last instanceof Error ? last.stack : undefined
     return { code: 'bug', exitCode: EXIT.bug, links, hint: undefined, stack: stack ?? String(last) }
   }
@@ -57,6 +57,14 @@ function linkText(link: unknown): string {
   if (!(link instanceof Error)) return String(link)
   if (link instanceof BackupError || errnoOf(link) !== undefined || isAbort(link)) return messageOf(link)
   return link.message === '' ? link.name : `${link.name}: ${link.message}`
+}
+
+/**
+ * Whether one of our errors says of what kind the failure is, such as `usage` around what the parser of expressions said.
+ * `io` says nothing: it is what becomes of everything that is wrapped.
+ */
+function isClassified(chain: readonly unknown[]): boolean {
+  return chain.some((link) => link instanceof BackupError && link.code !== 'io')
 }
 
 /** A failure that ends in neither one of our errors nor one of the system's is ours to repair. */
