@@ -46,7 +46,7 @@ export async function guarded(context: Context, step: () => Promise<ExitCode | v
   try {
     const exitCode = (await step()) ?? EXIT.ok
     context.reporter.finish()
-    context.out.flush()
+    await context.out.drained()
     return exitCode
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT.outputClosed

@@ -43,9 +43,8 @@ async function finish(context: CliContext, args: readonly string[]): Promise<num
     })
   }
   if (code < 0) return guarded(context, () => Promise.reject(new Error(context.complaints.join('; '))))
-  return guarded(context, async () => {
-    context.out.flush()
-  }).then((flushed) => (flushed === EXIT.ok ? code : flushed))
+  // A command has written everything before it ended; help, which stricli prints, has not.
+  return code === EXIT.ok ? guarded(context, async () => {}) : code
 }
 
 interface CliContext extends Context {

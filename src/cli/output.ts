@@ -1,4 +1,6 @@
-// Standard output: results as text lines, as JSON lines, or as raw bytes.
+// Standard output: results as text lines, as JSON lines, or as raw bytes. What could not be written is never forgotten:
+// a listing that ends in a full disk must not look like a short listing.
+import { BackupError, wrap } from '../base/errors.ts'
 import { toJsonLine, type JsonRecord } from './json-lines.ts'
 
 /** What this file asks of a stream; `process.stdout` and test doubles have it. */
@@ -22,15 +24,21 @@ export class Output {
   readonly #sink: Sink
   #json: boolean
   #pending = ''
-  #failure: Error | undefined
+  #failure: OutputClosed | BackupError | undefined
+  /** Writes that the system has not answered yet. */
+  #writing = 0
+  #wake = () => {}
 
   constructor(sink: Sink, json: boolean) {
     this.#sink = sink
     this.#json = json
     this.isTerminal = sink.isTTY === true
-    sink.on('error', (error) => {
-      this.#failure = error.code === 'EPIPE' ? new OutputClosed() : error
-    })
+    sink.on('error', (error) => this.#fail(error))
+  }
+
+  /** Why nothing more can be written, once that is known; the same object that every method throws. */
+  get failure(): OutputClosed | BackupError | undefined {
+    return this.#failure
   }
 
   /** Whether results and problems are JSON lines. */
@@ -61,14 +69,18 @@ export class Output {
   /** Raw bytes; resolves when the reader took them, so a slow reader slows the writer. */
   async bytes(chunk: Uint8Array): Promise<void> {
     this.flush()
-    await new Promise<void>((resolve, reject) => {
-      this.#sink.write(chunk, (error) => (error ? reject(this.#failure ?? error) : resolve()))
-    }).catch((error: unknown) => {
-      throw (error as NodeJS.ErrnoException).code === 'EPIPE' ? new OutputClosed() : error
-    })
+    this.#write(chunk)
+    await this.drained()
   }
 
-  /** Hands everything gathered to the system. Throws OutputClosed or what writing said. */
+  /** Resolves when everything was written. Throws what `flush` throws. */
+  async drained(): Promise<void> {
+    this.flush()
+    while (this.#writing > 0) await new Promise<void>((resolve) => (this.#wake = resolve))
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Hands everything gathered to the system. Throws OutputClosed, or with the code that fits why nothing can be written. */
   flush(): void {
     if (this.#failure !== undefined) {
       this.#pending = ''
@@ -77,7 +89,21 @@ export class Output {
     if (this.#pending === '') return
     const text = this.#pending
     this.#pending = ''
-    this.#sink.write(text)
+    this.#write(text)
+  }
+
+  #write(chunk: string | Uint8Array): void {
+    this.#writing++
+    this.#sink.write(chunk, (error) => {
+      this.#writing--
+      if (error) this.#fail(error)
+      this.#wake()
+    })
+  }
+
+  /** The first reason counts: what follows is only that the stream is destroyed. */
+  #fail(error: NodeJS.ErrnoException): void {
+    this.#failure ??= error.code === 'EPIPE' ? new OutputClosed() : wrap('writing', 'standard output', error)
   }
 
   #add(text: string): void {

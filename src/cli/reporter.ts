@@ -5,7 +5,7 @@ import type { EventSink, OperationEvent } from '../ops/events.ts'
 import { escapeName, escapeText } from './escape.ts'
 import type { GlobalOptions } from './global-flags.ts'
 import { jsonName } from './json-lines.ts'
-import { OutputClosed, type Output, type Sink } from './output.ts'
+import type { Output, Sink } from './output.ts'
 import { ProgressLine, RateMeter, remainingMs } from './progress.ts'
 import { formatSize } from './units.ts'
 
@@ -37,13 +37,13 @@ export class Reporter {
     return this.#line !== undefined || (this.#globals.json && !this.#globals.quiet && !this.#globals.noProgress)
   }
 
-  /** Hand this to an operation. Never throws: a closed pipe is noticed when the result is written, not in the middle. */
+  /** Hand this to an operation. Never throws: that nobody reads, or that a disk is full, is noticed when the result is written, not in the middle. */
   readonly onEvent: EventSink = (event) => {
     try {
       if (this.#output.json) this.#recordEvent(event)
       else this.#showEvent(event)
     } catch (error) {
-      if (!(error instanceof OutputClosed)) throw error
+      if (error !== this.#output.failure) throw error
     }
   }
 
