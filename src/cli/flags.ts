@@ -20,6 +20,15 @@ export const parsed = <T>(placeholder: string, brief: string, parse: (this: Cont
 export const oneOf = <T extends string>(values: readonly T[], brief: string) =>
   ({ kind: 'enum', values, optional: true, brief }) as const
 
+/**
+ * What a positional argument names, as it is. An empty one is refused: a script whose variable is not set would get
+ * something else than it asked for.
+ */
+export function named(argument: string): string {
+  if (argument === '') throw new Error('an empty argument names nothing')
+  return argument
+}
+
 /** `SNAPSHOT[:PATH]` as it is typed. */
 export interface SnapshotPath {
   /** `latest`, an id or the beginning of one. */
@@ -29,7 +38,7 @@ export interface SnapshotPath {
 }
 
 export function parseSnapshotPath(text: string): SnapshotPath {
-  const colon = text.indexOf(':')
+  const colon = named(text).indexOf(':')
   const snapshot = colon === -1 ? text : text.slice(0, colon)
   if (!/^(latest|[0-9a-f]+)$/.test(snapshot)) {
     throw new BackupError('usage', 'neither `latest` nor the beginning of an id', text)

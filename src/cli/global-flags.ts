@@ -89,7 +89,7 @@ export function splitGlobalFlags(args: readonly string[]): SplitArguments {
     const [flag, inline] = namedFlag(argument)
     if (flag === undefined) {
       const remainder = takeCluster(argument, values)
-      if (remainder !== '') rest.push(remainder)
+      if (remainder !== '' || argument === '') rest.push(remainder)
       continue
     }
     if (flag.placeholder === undefined) {

@@ -52,6 +52,18 @@ test('mistakes in the command line end with 2 and say what is right', (t) => {
     [['check', '--sample', '500%'], /--sample: not a share: 500%/],
     [['cat', 'head:/x'], /neither `latest` nor the beginning of an id: head:\/x/],
     [['--repo'], /--repo needs a value/],
+    [['backup', ''], /DIR: an empty argument names nothing/],
+    [['backup', '.', ''], /DIR: an empty argument names nothing/],
+    [['backup', '.', '--rule', '-('], /filter rule is not a regular expression: -\(\n {2}because .*Unterminated group/],
+    [['ls', ''], /SNAPSHOT\[:PATH\]: an empty argument names nothing/],
+    [['cat', ''], /SNAPSHOT:PATH: an empty argument names nothing/],
+    [['diff', 'latest', ''], /TO\[:PATH\]: an empty argument names nothing/],
+    [['restore', '', '-t', 'x'], /SNAPSHOT\[:PATH\]: an empty argument names nothing/],
+    [['find', ''], /PATTERN: an empty argument names nothing/],
+    [['key', 'remove', ''], /KEY: an empty argument names nothing/],
+    [['man', ''], /COMMAND: an empty argument names nothing/],
+    [['completion', ''], /SHELL: no completion but for bash, zsh, fish/],
+    [[''], /there is no command ``/],
     [['--quiet', '--verbose', 'ls', 'latest'], /contradict/],
   ]
   for (const [args, message] of cases) {
@@ -61,6 +73,15 @@ test('mistakes in the command line end with 2 and say what is right', (t) => {
     assert.match(stderr, /\n  hint: /)
     assert.equal(stdout, '')
   }
+})
+
+test('an empty DIR is not the same as none: the default set is not backed up instead', (t) => {
+  const { run, home } = shell(t)
+  writeFileSync(join(home, 'config.toml'), 'repo = "repository"\n[set.default]\npaths = ["."]\n')
+  assert.equal(run(['init']).status, 0)
+  assert.equal(run(['--config', 'config.toml', 'backup', '']).status, 2)
+  assert.equal(run(['--config', 'config.toml', 'backup', '--tag', '', '']).status, 2)
+  assert.equal(run(['snapshots', '--json']).stdout, '')
 })
 
 test('with --json a mistake is an object as well', (t) => {

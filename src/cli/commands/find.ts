@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { describeFailure } from '../failure.ts'
-import { oneOf, parsed, text, texts, yes } from '../flags.ts'
+import { named, oneOf, parsed, text, texts, yes } from '../flags.ts'
 import { counted, parseSize, parseWhen } from '../units.ts'
 
 const KINDS = [
@@ -60,7 +60,7 @@ export const find = defineCommand<FindFlags, string[]>({
     positional: {
       kind: 'array',
       minimum: 1,
-      parameter: { placeholder: 'PATTERN', brief: 'Name or path with wildcards', parse: String },
+      parameter: { placeholder: 'PATTERN', brief: 'Name or path with wildcards', parse: named },
     },
   },
   async run(context, flags, ...patterns) {

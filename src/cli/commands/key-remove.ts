@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts'
+import { named } from '../flags.ts'
 
 export const keyRemove = defineCommand<{}, [string]>({
   name: 'key remove',
@@ -8,7 +9,7 @@ export const keyRemove = defineCommand<{}, [string]>({
   ],
   examples: [{ command: 'holdfast key remove 8c21', what: 'remove one; `holdfast key list` shows the ids' }],
   parameters: {
-    positional: { kind: 'tuple', parameters: [{ placeholder: 'KEY', brief: 'Beginning of its id', parse: String }] },
+    positional: { kind: 'tuple', parameters: [{ placeholder: 'KEY', brief: 'Beginning of its id', parse: named }] },
   },
   async run(context, _flags, id) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackupError, doing } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
+import { named } from '../flags.ts'
 import { VERSION } from '../version.ts'
 
 export const man = defineCommand<{ output?: string }, string[]>({
@@ -28,7 +29,7 @@ export const man = defineCommand<{ output?: string }, string[]>({
     aliases: { o: 'output' },
     positional: {
       kind: 'array',
-      parameter: { placeholder: 'COMMAND', brief: 'The command, such as `backup` or `key add`', parse: String },
+      parameter: { placeholder: 'COMMAND', brief: 'The command, such as `backup` or `key add`', parse: named },
     },
   },
   async run({ out }, { output }, ...words) {
