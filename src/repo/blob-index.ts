@@ -189,22 +189,28 @@ export class BlobIndex {
     return this.#tables.at(-1)!.insert(this.#loc, BLOCK_PENDING, 0, 0) >= 0
   }
 
-  /** Records where a blob lies; keeps the place it has if it was placed before. Owner only. */
-  place(locs: Uint8Array, at: number, block: number, offset: number, length: number): void {
+  /**
+   * Records where a blob lies; keeps the place it has if it was placed before. The block that it lies in afterwards. Owner
+   * only.
+   */
+  place(locs: Uint8Array, at: number, block: number, offset: number, length: number): number {
     this.#load(locs, at)
     const last = this.#tables.at(-1)!
     for (const table of this.#tables) {
       // One probe decides and inserts: an index of a million blobs is loaded through here.
       const found = table === last ? table.insert(this.#loc, block, offset, length) : -table.find(this.#loc) - 1
       if (found === TABLE_FULL) break
-      if (found >= 0 && table === last) return
+      if (found >= 0 && table === last) return block
       const entry = -found - 1
       if (entry < 0) continue
-      if (table.placeOf(entry).block === BLOCK_PENDING) table.place(entry, block, offset, length)
-      return
+      const before = table.placeOf(entry).block
+      if (before !== BLOCK_PENDING) return before
+      table.place(entry, block, offset, length)
+      return block
     }
     this.reserve(1)
     this.#tables.at(-1)!.insert(this.#loc, block, offset, length)
+    return block
   }
 
   #load(locs: Uint8Array, at: number): void {

@@ -52,6 +52,10 @@ export class LoadedIndex {
   readonly packs: PackRecord[] = []
   /** Segments that could not be used: what only they name is stored again by a backup, and missing to a reader. */
   readonly damaged: BackupError[] = []
+  /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
+  missing: readonly PackRecord[] = []
+  /** Numbers of the packs from which a blob is taken that another pack has too. */
+  readonly #contested = new Set<number>()
   readonly #packNumbers = new Map<string, number>()
   readonly #sids: Uint8Array[] = []
   readonly #sidNumbers = new Map<string, number>()
@@ -65,6 +69,11 @@ export class LoadedIndex {
 
   get blockCount(): number {
     return this.#blockCount
+  }
+
+  /** Packs that could be done without in part, since others have the same blobs: it matters whether they are there. */
+  get contested(): readonly PackRecord[] {
+    return Array.from(this.#contested, (number) => this.packs[number]!)
   }
 
   hasPack(objectName: string): boolean {
@@ -85,7 +94,8 @@ export class LoadedIndex {
       let at = 0
       for (let i = 0; i < block.lengths.length; i++) {
         const length = block.lengths[i]!
-        this.blobs.place(block.locs, i * LOCATOR_SIZE, number, at, length)
+        const taken = this.blobs.place(block.locs, i * LOCATOR_SIZE, number, at, length)
+        if (taken !== number) this.#contest(taken, packNumber)
         at += length
       }
     }
@@ -110,6 +120,11 @@ export class LoadedIndex {
       codec: b[at + 4]!,
       sid: this.#sids[b[at + 5]!]!,
     }
+  }
+
+  #contest(block: number, otherPack: number): void {
+    const pack = this.#blocks[block * BLOCK_WIDTH]!
+    if (pack !== otherPack) this.#contested.add(pack)
   }
 
   #addBlock(pack: number, offset: number, block: DirectoryBlock, sid: number): number {

@@ -24,7 +24,8 @@ import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
 import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
-import type { BlobLocation, BlockPlace } from './loaded-index.ts'
+import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
+import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
@@ -42,6 +43,7 @@ export interface OpenedRepository {
 const INDEX_READS = 4
 /** How often the index is listed when segments go away under the reader: a pruner replaces them once in its run. */
 const INDEX_ATTEMPTS = 4
+const NONE: ReadonlySet<string> = new Set()
 
 export class Repository {
   readonly store: Store
@@ -89,7 +91,31 @@ export class Repository {
 
   /** Reads the whole index for reading; again to see what has come since. */
   async loadIndex(): Promise<void> {
-    this.useIndex(await this.readIndex(new Set()))
+    const index = await this.readIndex(NONE)
+    // A backup stores again what was in packs that are missing: then it is taken from where it is.
+    const missing = await missingPacks(this.store, index.contested)
+    this.useIndex(missing.length === 0 ? index : await this.readIndex(NONE, namesOf(missing)))
+  }
+
+  /**
+   * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
+   * the index says (LoadedIndex.missing), which hold nothing that may be referenced.
+   */
+  async readIndexToWrite(): Promise<LoadedIndex> {
+    const listing = listPacks(this.store)
+    listing.catch(() => {})
+    const excluded = await this.condemnedPacks()
+    const missing: PackRecord[] = []
+    for (;;) {
+      const index = await this.readIndex(excluded)
+      const found = await missingPacks(this.store, index.packs, await listing)
+      if (found.length === 0) {
+        index.missing = missing.sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
+        return index
+      }
+      missing.push(...found)
+      for (const { objectName } of found) excluded.add(objectName)
+    }
   }
 
   /** Reads through an index that was loaded otherwise: that of a writing session. */
@@ -99,13 +125,14 @@ export class Repository {
   }
 
   /**
-   * Every index segment, without the packs named in `condemned`. What a damaged segment named counts as not stored
-   * (LoadedIndex.damaged): one bad object must not stand in the way of everything else.
+   * Every index segment, without the packs named in `condemned`; from those named in `last` only what no other has. What a
+   * damaged segment named counts as not stored (LoadedIndex.damaged): one bad object must not stand in the way of
+   * everything else.
    */
-  async readIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
+  async readIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string> = NONE): Promise<LoadedIndex> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#readListedIndex(condemned)
+        return await this.#readListedIndex(condemned, last)
       } catch (error) {
         // A pruner puts other segments in the place of some while we read: those that are listed now say the same.
         if (codeOf(error) !== 'not-found' || attempt === INDEX_ATTEMPTS) throw error
@@ -113,7 +140,8 @@ export class Repository {
     }
   }
 
-  async #readListedIndex(condemned: ReadonlySet<string>): Promise<LoadedIndex> {
+  async #readListedIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string>): Promise<LoadedIndex> {
+    const later: (() => void)[] = []
     const names: string[] = []
     let bytes = 0
     for await (const { name, size } of listAll(this.store, PREFIXES.index)) {
@@ -132,10 +160,14 @@ export class Repository {
           continue
         }
         for (const pack of segment.packs) {
-          if (!condemned.has(packName(pack.kind, pack.hash))) index.addPack(pack, segment.sessions)
+          const name = packName(pack.kind, pack.hash)
+          if (condemned.has(name)) continue
+          if (last.has(name)) later.push(() => index.addPack(pack, segment.sessions))
+          else index.addPack(pack, segment.sessions)
         }
       }
     }
+    for (const add of later) add()
     return index
   }
 
@@ -247,6 +279,10 @@ export class Repository {
     assert(this.#reader !== undefined, 'loadIndex() comes before blobs are read')
     return this.#reader
   }
+}
+
+function namesOf(packs: readonly PackRecord[]): Set<string> {
+  return new Set(packs.map(({ objectName }) => objectName))
 }
 
 /** The error if it is damage; anything else says nothing about the object and is thrown. */

@@ -57,7 +57,7 @@ export interface CommittedSnapshot {
 export class WriteSession {
   readonly #repo: Repository
   readonly #opts: SessionOptions
-  /** What may be referenced without being uploaded: the index less everything that a plan condemns (rule W8). */
+  /** What may be referenced without being uploaded: the index less what a plan condemns and what is missing (rule W8). */
   readonly index: LoadedIndex
   readonly data: PackAssembler
   readonly meta: PackAssembler
@@ -112,8 +112,7 @@ export class WriteSession {
     )
     const keysPut = repo.store.put(sessionKeysName(secrets.sid), [keys])
     keysPut.catch(() => {})
-    const condemned = await repo.condemnedPacks()
-    const index = await repo.readIndex(condemned)
+    const index = await repo.readIndexToWrite()
     await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
     return new WriteSession(repo, opts, index)
   }

@@ -10,7 +10,6 @@ import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
 import { checkFeatures } from '../../format/repo-description.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
-import type { PackRecord } from '../../repo/loaded-index.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -24,6 +23,7 @@ import type { EventSink } from '../events.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
+import { missingWarning } from './missing-warning.ts'
 import { chooseParent } from './parent-choice.ts'
 import { ParentTree } from './parent-tree.ts'
 import { Pipeline } from './pipeline.ts'
@@ -102,7 +102,7 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
     for (const { code, message } of session.index.damaged) {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
     }
-    if (session.index.missing.length > 0) opts.onEvent({ type: 'warning', ...aboutMissing(session.index.missing) })
+    if (session.index.missing.length > 0) opts.onEvent(missingWarning(session.index.missing))
     executor.indexGrew(session.index.blobs.handle)
     try {
       return await backUpIn(session, opts, { executor, writer, started, began })
@@ -284,20 +284,6 @@ function aboutUnreadable(errors: readonly BackupError[]): { readonly code: Error
   const [{ code, message }] = errors as [BackupError]
   const count = errors.length === 1 ? 'a snapshot' : `${errors.length} snapshots`
   return { code, message: `${count} could not be read, so the backup was not compared with it: ${message}` }
-}
-
-/** Names of packs shown in a warning; `holdfast check` has them all. */
-const PACKS_SHOWN = 3
-
-function aboutMissing(packs: readonly PackRecord[]): { readonly code: ErrorCode; readonly message: string } {
-  const names = packs.slice(0, PACKS_SHOWN).map(({ objectName }) => objectName)
-  if (packs.length > PACKS_SHOWN) names.push(`and ${packs.length - PACKS_SHOWN} more`)
-  const [what, held] =
-    packs.length === 1
-      ? ['1 pack that the index names is', 'it']
-      : [`${packs.length} packs that the index names are`, 'they']
-  const message = `${what} missing or cut short; what ${held} held is stored again where the source still has it; run \`holdfast check\`: ${names.join(', ')}`
-  return { code: 'not-found', message }
 }
 
 function throwIfStopped(signal: AbortSignal | undefined): void {

@@ -1,0 +1,15 @@
+// What a backup says of packs that the index names and that are not there.
+import type { PackRecord } from '../../repo/loaded-index.ts'
+import type { ProblemEvent } from '../events.ts'
+
+/** Names of packs shown; `holdfast check` has them all. */
+const PACKS_SHOWN = 3
+
+export function missingWarning(packs: readonly PackRecord[]): ProblemEvent {
+  const one = packs.length === 1
+  const what = one ? '1 pack that the index names is' : `${packs.length} packs that the index names are`
+  const names = packs.slice(0, PACKS_SHOWN).map(({ objectName }) => objectName)
+  if (packs.length > PACKS_SHOWN) names.push(`${packs.length - PACKS_SHOWN} more`)
+  const message = `${what} missing or not whole; what ${one ? 'it' : 'they'} held is stored again where the source still has it; run \`holdfast check\` (${names.join(', ')})`
+  return { type: 'warning', code: 'not-found', message }
+}
