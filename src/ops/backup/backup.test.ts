@@ -72,6 +72,18 @@ test('attributes of a folder are read again when its time proves nothing', async
   assert.deepEqual(Buffer.from(entries.get('')!.xattrs![0]!.value as Uint8Array).toString(), 'second')
 })
 
+test('a file that is read again because its time proves nothing counts as changed only if it has', async () => {
+  const repository = await MemoryRepository.create()
+  const stat = { ctime: { sec: Math.floor(Date.now() / 1000), nsec: 0 } }
+  const source = (other: string) =>
+    new ScriptedSource({ same: { content: utf8('same'), stat }, other: { content: utf8(other), stat } })
+  await repository.backup(source('one'))
+  const second = source('two')
+  const { body } = await repository.backup(second)
+  assert.deepEqual(second.opened, ['/source/other', '/source/same'])
+  assert.deepEqual([body.stats.newFiles, body.stats.changedFiles, body.stats.unchangedFiles], [0, 1, 1])
+})
+
 /** One folder with one attribute. */
 class FolderSource extends ScriptedSource {
   readonly #value: string

@@ -17,8 +17,9 @@ export interface Found {
 export class PendingFile {
   readonly #found: Found
   readonly slot: EntrySlot
-  readonly what: 'new' | 'changed' | 'unchanged'
-  /** What it should still be, when it is only read to be compared. */
+  /** `verified`: it should be what it was before, and is read to make sure. */
+  readonly what: 'new' | 'changed' | 'unchanged' | 'verified'
+  /** In the parent snapshot. */
   readonly before: Entry | undefined
   /** 0 or the length of the blocks it is cut into. */
   readonly blockSize: number

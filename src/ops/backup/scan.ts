@@ -145,8 +145,8 @@ export class Scan {
     const before = parent?.find(file.key)
     if (before?.content === undefined) return this.#read(frame, file, 'new')
     const verdict = this.#opts.compare(before, file)
-    if (verdict === 'changed') return this.#read(frame, file, 'changed')
-    if (verdict === 'verify') return this.#read(frame, file, 'unchanged', before)
+    if (verdict === 'changed') return this.#read(frame, file, 'changed', before)
+    if (verdict === 'verify') return this.#read(frame, file, 'verified', before)
     const usable = this.#opts.parent!.usable(before)
     const extras = verdict === 'same' ? undefined : readExtras()
     if (usable === true) return this.#keep(frame, file, before, extras)
@@ -309,15 +309,21 @@ export class Scan {
 
   #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {
     const { slot, what, before } = file
-    const damaged = before?.content !== undefined && !sameContent(before.content, content)
-    if (damaged) this.#opts.report.silentChange(file.path)
-    this.#opts.report.file(damaged ? 'changed' : what, file, stat.size)
+    const same = before?.content !== undefined && sameContent(before.content, content)
+    if (what === 'verified' && !same) this.#opts.report.silentChange(file.path)
+    this.#opts.report.file(this.#outcome(file, stat, same), file, stat.size)
     const { xattrs, flags, trouble = [], attributesReason } = extra ?? {}
     if (trouble.length > 0) {
       const reasons = trouble.map((code) => (code === TROUBLE.attributes ? attributesReason : undefined))
       this.#reportTroubles(file.path, trouble, reasons)
     }
     slot.settle(makeEntry(file.name, stat, { content, xattrs, flags, trouble }, this.#opts.keys.split))
+  }
+
+  /** What is told of a file that was read: one that was only read because its times prove nothing has not changed. */
+  #outcome({ what, before }: PendingFile, stat: FileStat, same: boolean): 'new' | 'changed' | 'unchanged' {
+    if (what === 'verified') return same ? 'unchanged' : 'changed'
+    return what === 'changed' && same && describes(before!, stat, this.#opts.keys.split) ? 'unchanged' : what
   }
 
   #complete(directory: OpenDirectory, subtree: Subtree): void {
