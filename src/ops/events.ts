@@ -31,7 +31,7 @@ export interface ProblemEvent {
   readonly message: string
 }
 
-export type FileAction = 'new' | 'changed' | 'unchanged' | 'removed' | 'excluded' | 'restored' | 'verified' | 'skipped'
+export type FileAction = 'new' | 'changed' | 'unchanged' | 'removed' | 'excluded' | 'restored' | 'verified'
 
 /** What became of one item. Only sent when the operation was started with `fileEvents: true`. */
 export interface FileEvent {
