@@ -16,6 +16,7 @@ import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { filePolicy } from './file-policy.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
+import { whyNothingIsLeft } from './nothing-left.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { userName } from './user-name.ts'
@@ -67,7 +68,9 @@ export async function runBackupCommand(
     )
     context.reporter.finish()
     printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
-    return exitCodeOfBackup(result)
+    const nothing = whyNothingIsLeft(result.body, rules)
+    if (nothing !== undefined) context.reporter.onEvent({ type: 'warning', code: 'usage', message: nothing })
+    return nothing === undefined ? exitCodeOfBackup(result) : EXIT.partial
   })
 }
 

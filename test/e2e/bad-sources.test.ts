@@ -93,6 +93,41 @@ test('what may not be read is named with the reason, the rest is stored, and the
   assert.deepEqual(await scratch.readAll(), [partial, whole])
 })
 
+test('a file that may not be read and is all there is to back up makes no snapshot, as a folder does not', async (t) => {
+  if (!canRestrict()) return void missing(t, 'setpriv or an ordinary user')
+  const { scratch, operator, source, content } = await prepare(t)
+  assert.equal(operator.run(['backup', source]).status, 0)
+  const locked = join(source, 'locked')
+  writeFileSync(locked, 'nobody may')
+  chmodSync(locked, 0)
+  const run = operator.run(['backup', locked], { restricted: true })
+  assert.equal(run.status, 9, run.stderr)
+  assert.match(run.stderr, /^error: .*EACCES.*\/locked$/m)
+  assert.match(run.stderr, /^holdfast: none of the sources could be read: \S+\/locked\n {2}hint: no snapshot was made/m)
+  assert.deepEqual(await scratch.readAll(), [content])
+})
+
+test('a backup that rules leave nothing of is a warning with the reason, and ends with 3', async (t) => {
+  const { scratch, operator, source } = await prepare(t)
+  const left = operator.run(['backup', source, '--exclude', '*'])
+  assert.equal(left.status, 3, left.stderr)
+  assert.match(
+    left.stderr,
+    /^warning: nothing but folders was backed up: the rules leave out everything else, .*\/photos$/m,
+  )
+  const json = operator.run(['backup', source, '--rule', '-\\.raw$', '--json'])
+  assert.equal(json.status, 3)
+  assert.match(json.stdout, /"type":"warning","code":"usage","message":"nothing but folders was backed up/)
+  const itself = operator.run(['backup', scratch.location])
+  assert.equal(itself.status, 3, itself.stderr)
+  assert.match(itself.stderr, /^warning: nothing but folders was backed up: all that is there is the repository: /m)
+  const empty = join(source, 'empty')
+  mkdirSync(empty)
+  const nothing = operator.run(['backup', empty, '--exclude', '*'])
+  assert.equal(nothing.status, 0, nothing.stderr)
+  assert.equal(operator.run(['backup', source, '--exclude', 'empty']).status, 0)
+})
+
 test('a fifo is never opened: neither in a folder nor as a source', async (t) => {
   if (!requireLinux(t)) return
   const { scratch, operator, source, content } = await prepare(t)

@@ -225,7 +225,10 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     await source.walk(scan, report, () => throwIfStopped(signal))
     const root = await scan.finish()
     throwIfStopped(signal)
-    if (root.entries === 0 && report.firstMissing !== undefined) throw nothingThere(source.paths, report.firstMissing)
+    const { files, directories, others } = report.stats(pipeline.totals, meta, session.storedBytes)
+    // A file that could not be read has an entry, and counts as little as a folder that could not.
+    if (files + directories + others === 0 && report.firstMissing !== undefined)
+      throw nothingThere(source.paths, report.firstMissing)
     meta.flush()
     await pipeline.finish()
     await session.finishIndex()
