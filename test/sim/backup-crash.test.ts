@@ -86,8 +86,9 @@ const MISTAKES: readonly {
     what: 'does not wait for its packs',
     wrap: (store) => new Impatient(store, 'data/', 'meta/'),
     rule: /^W4 /,
-    losesData: true,
+    losesData: false, // the next one sees what is missing
   },
+  { what: 'puts its packs last', wrap: (store) => new Late(store, 'data/', 'snap/'), rule: /^W4 /, losesData: true },
   {
     what: 'does not wait for its index',
     wrap: (store) => new Impatient(store, 'index/'),
