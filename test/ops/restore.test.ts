@@ -177,6 +177,8 @@ test('only what is not in the snapshot is deleted, only on request, and not what
   assert.deepEqual(dry.items.filter((item) => item.startsWith('removed')).sort(), [
     `removed ${join(source, 'extra.txt')}`,
     `removed ${join(source, 'sub/more')}`,
+    `removed ${join(source, 'sub/more/deep')}`,
+    `removed ${join(source, 'sub/more/deep/x')}`,
   ])
   assert.equal(existsSync(join(target, 'extra.txt')), true)
   const result = await restored({ repo, root }, source, target, { delete: true, filter })

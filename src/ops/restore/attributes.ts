@@ -51,7 +51,10 @@ export type Warn = (what: WarningClass, cause: unknown) => void
 export const S_ISUID = 0o4000
 export const S_ISGID = 0o2000
 
-/** Never throws for what the target cannot hold: `warn` is told. True if anything had to be changed. */
+/**
+ * Never throws for what the target cannot hold: `warn` is told. Throws when it is read-only: nothing can be given then.
+ * True if anything was changed. `giveName` gives a new file its name, which has to happen before it is locked.
+ */
 export function applyAttributes(
   place: Place,
   kind: EntryKind,
@@ -59,6 +62,7 @@ export function applyAttributes(
   found: FoundAttributes,
   classes: MetadataClasses,
   warn: Warn,
+  giveName?: () => void,
 ): boolean {
   let changed = !found.fresh && classes.flags && unlockFlags(place, kind, wanted, found, classes)
   const owner = giveOwner(place, wanted, found, classes, warn)
@@ -75,6 +79,7 @@ export function applyAttributes(
   if (classes.times && (found.mtime === undefined || !sameFileTime(found.mtime, wanted.mtime))) {
     changed = attempt(warn, 'times', () => changeTime(place, wanted.mtime)) || changed
   }
+  giveName?.()
   if (classes.flags && 'fd' in place) changed = giveFlags(place.fd, wanted.flags, found, warn) || changed
   return changed
 }
@@ -164,6 +169,7 @@ function giveOwner(
     changeOwner(place, wanted.uid, wanted.gid)
     return { uid: wanted.uid, gid: wanted.gid, changed: true }
   } catch (cause) {
+    if (errnoOf(cause) === 'EROFS') throw cause
     // Whoever is not root may still give a file of theirs to another of their groups.
     const group = gid !== wanted.gid && attempt(undefined, 'owner', () => changeOwner(place, KEEP_ID, wanted.gid))
     if (!group || uid !== wanted.uid) warn('owner', cause)
@@ -319,7 +325,8 @@ function attempt(warn: Warn | undefined, what: WarningClass, step: () => void): 
     step()
     return true
   } catch (cause) {
-    if (errnoOf(cause) === undefined) throw cause // a bug, not the system
+    const errno = errnoOf(cause)
+    if (errno === undefined || errno === 'EROFS') throw cause // a bug, or nothing at all can be changed here
     warn?.(what, cause)
     return false
   }

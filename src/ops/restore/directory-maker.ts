@@ -11,12 +11,15 @@ import type { FileStat } from '../../posix/stat.ts'
 import { effectiveUid } from '../../posix/users.ts'
 import { getXattr, removeXattr } from '../../posix/xattr.ts'
 import { applyAttributes, attributesDiffer, chmodNamed } from './attributes.ts'
+import { canChange, isClosedToOwner, lockedBy, requireChangeable } from './changeable.ts'
 import type { RestoreContext } from './context.ts'
 import { OPEN_DIRECTORY_FLAGS } from './directory-node.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import { ExistingNames } from './existing-names.ts'
 import { isFull } from './file-writer.ts'
 import { ACCESS_ACL, DEFAULT_ACL } from './posix-acl.ts'
+import { refuseMountPoint } from './remove-tree.ts'
+import { requireReplaceable, takingPlace } from './taking-place.ts'
 
 /** Closed to others until everything in it has its owner and mode. */
 const WORKING_MODE = 0o700
@@ -29,6 +32,9 @@ export class DirectoryMaker {
     DirectoryNode,
     { readonly mode: number | undefined; readonly flags: number | undefined }
   >()
+
+  /** Directories that were there with other attributes than they get. */
+  readonly #differing = new Set<DirectoryNode>()
 
   constructor(ctx: RestoreContext) {
     this.#ctx = ctx
@@ -57,9 +63,21 @@ export class DirectoryMaker {
     const there = node.parent!.existing?.take(node.name)
     if (there === undefined) return this.#make(node, WORKING_MODE)
     if (there.stat.kind === 'directory') return this.#enter(node, there.stat)
-    this.#ctx.report.counts.replaced++
-    if (!this.#ctx.dryRun) this.#ctx.directories.changing(node.parent!, (fd) => unlinkAt(fd, node.name, false))
+    this.#clear(node, there.stat)
     this.#make(node, WORKING_MODE)
+    this.#ctx.report.counts.replaced++
+  }
+
+  #clear(node: DirectoryNode, stat: FileStat): void {
+    const { directories, dryRun, classes } = this.#ctx
+    const parent = node.parent!
+    refuseMountPoint(stat, node.path)
+    if (!dryRun)
+      return directories.changing(parent, (fd) =>
+        takingPlace(fd, node.name, classes.flags, () => unlinkAt(fd, node.name, false)),
+      )
+    requireChangeable(directories, parent, true)
+    requireReplaceable(stat, node.path, classes.flags)
   }
 
   /** For `prepare` of a folder above what is restored: it is no part of it, so nothing makes room for it. */
@@ -107,9 +125,10 @@ export class DirectoryMaker {
       try {
         const found = { ...statFd(fd), fresh: node.created }
         if (wanted !== undefined) {
-          applyAttributes({ fd }, 'directory', wanted, found, classes, (what, cause) => {
+          const changed = applyAttributes({ fd }, 'directory', wanted, found, classes, (what, cause) => {
             report.warn(what, node.path, cause)
           })
+          if (this.#differing.delete(node) && changed) report.counts.attributes++
         }
         if (!classes.mode || wanted === undefined) this.#giveUsualMode(node, fd, found.mode)
         if (wanted === undefined) this.#lockAgain(node, fd)
@@ -139,16 +158,20 @@ export class DirectoryMaker {
   #make(node: DirectoryNode, mode: number): void {
     const { report, dryRun, directories, classes } = this.#ctx
     const parent = node.parent!
-    if (node.wanted !== undefined) report.counts.directories++
-    node.created = true
+    const made = () => {
+      if (node.wanted !== undefined) report.counts.directories++
+      node.created = true
+    }
     if (dryRun) {
+      requireChangeable(directories, parent, false)
       node.missing = true
-      return
+      return made()
     }
     const fd = directories.changing(parent, (parentFd) => {
       mkdirAt(parentFd, node.name, mode)
       return openAt(parentFd, node.name, OPEN_DIRECTORY_FLAGS)
     })
+    made()
     // What the parent hands down is no part of the snapshot; in a folder above what is restored it stays.
     if (parent.inherits && node.wanted !== undefined && classes.acls) removeAcls(fd)
     else node.inherits = parent.inherits
@@ -158,7 +181,7 @@ export class DirectoryMaker {
 
   #enter(node: DirectoryNode, stat: FileStat): void {
     const { directories, dryRun, classes } = this.#ctx
-    const closed = (stat.mode & WORKING_MODE) !== WORKING_MODE && effectiveUid() !== 0
+    const closed = isClosedToOwner(stat)
     const fd = directories.using(node.parent!, (parentFd) => {
       if (closed && !dryRun) {
         node.formerMode = stat.mode
@@ -178,7 +201,8 @@ export class DirectoryMaker {
       this.#compare(node, fd, stat)
       const mode = node.formerMode
       if (mode !== undefined) this.#openedUp.set(node, { mode, flags: undefined })
-      const locked = !dryRun && classes.flags && (Number(stat.attributes) & LOCKS) !== 0
+      node.unlockable = classes.flags && effectiveUid() === 0
+      const locked = !dryRun && classes.flags && lockedBy(stat) !== 0
       if (locked) node.unlock = (writable) => this.#openedUp.set(node, { mode, flags: unlock(writable) })
     } finally {
       directories.release(node)
@@ -188,9 +212,18 @@ export class DirectoryMaker {
   #compare(node: DirectoryNode, fd: number, stat: FileStat): void {
     const { wanted } = node
     if (wanted === undefined) return
-    const { classes, report } = this.#ctx
-    if (attributesDiffer({ fd }, 'directory', wanted, stat, classes)) report.counts.attributes++
-    else report.counts.unchanged++
+    const { classes, dryRun, report } = this.#ctx
+    const differs = attributesDiffer({ fd }, 'directory', wanted, stat, classes)
+    if (!differs) report.counts.unchanged++
+    else if (!dryRun) this.#differing.add(node)
+    else {
+      try {
+        if (canChange(fd, stat, classes.flags)) report.counts.attributes++
+      } catch (cause) {
+        if (errnoOf(cause) === undefined) throw cause
+        report.trouble(node.path, cause)
+      }
+    }
   }
 
   #namesIn(node: DirectoryNode): ExistingNames {

@@ -41,6 +41,8 @@ export class DirectoryNode {
   incomplete = false
   /** Takes away what keeps names from being put into it or taken from it (chattr); undefined when nothing does. */
   unlock: ((fd: number) => void) | undefined
+  /** Whether `unlock` would do that, also in a dry run. */
+  unlockable = false
   /** Mode that it had before it was opened up to be worked in. */
   formerMode: number | undefined
   /** Inode and device once it was opened. */

@@ -16,6 +16,7 @@ import { SEGMENT_WIDTH } from './batch.ts'
 import type { FileRow } from './batch.ts'
 import type { MetadataClasses } from './options.ts'
 import { ACCESS_ACL, isAccessAcl } from './posix-acl.ts'
+import { takingPlace } from './taking-place.ts'
 
 /** Never opens what is there: neither a file nor where a symlink leads. */
 export const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
@@ -52,10 +53,14 @@ export class FileWriter {
       if (this.#classes.flags) setEarlyFlags(fd, file.attributes.flags)
       fill(fd, file, segments, source)
       const found = this.#found(fd, file, newborn, mode & ~this.#umask)
-      applyAttributes({ fd }, 'file', file.attributes, found, this.#classes, warn)
+      const place = () => {
+        if (!file.replace) return
+        const rename = () => renameAt(file.dirFd, name, file.dirFd, file.name)
+        takingPlace(file.dirFd, file.name, this.#classes.flags, rename)
+      }
+      applyAttributes({ fd }, 'file', file.attributes, found, this.#classes, warn, place)
       open = false
       closeFd(fd)
-      if (file.replace) renameAt(file.dirFd, name, file.dirFd, file.name)
     } catch (cause) {
       if (open) closeFd(fd)
       removeQuietly(file.dirFd, name)

@@ -3,14 +3,13 @@
 import { displayText } from '../../base/bytes.ts'
 import { BackupError, codeOf, errnoOf, reasonsOf } from '../../base/errors.ts'
 import type { Entry } from '../../format/entry-model.ts'
-import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../../posix/constants.ts'
-import { FLAG_APPEND, FLAG_IMMUTABLE, getFlags, setFlags } from '../../posix/file-flags.ts'
-import { linkAt, renameAt, unlinkAt } from '../../posix/names.ts'
-import { closeFd, openAt } from '../../posix/open.ts'
+import { linkAt, renameAt } from '../../posix/names.ts'
+import { closeFd } from '../../posix/open.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { joinPath } from '../browse/tree-walk.ts'
 import { applyAttributes, attributesDiffer } from './attributes.ts'
 import type { Attributes } from './attributes.ts'
+import { canChange, requireChangeable } from './changeable.ts'
 import { compareWithSnapshot } from './compare-plan.ts'
 import type { RestoreContext } from './context.ts'
 import { decide } from './decide.ts'
@@ -20,8 +19,9 @@ import type { Failure } from './file-task.ts'
 import { isFull, removeQuietly, temporaryName } from './file-writer.ts'
 import type { LinkGroup } from './link-groups.ts'
 import type { WarningClass } from './options.ts'
-import { removeTree } from './remove-tree.ts'
+import { refuseMountPoint, removeEmpty, removeTree } from './remove-tree.ts'
 import { cannotHold, makeObject } from './special-objects.ts'
+import { openQuietly, requireReplaceable, takingPlace } from './taking-place.ts'
 
 /** One item on its way. */
 class Item {
@@ -131,9 +131,11 @@ export class ItemPlacer {
       return this.#make(item, wanted, true)
     }
     if (differs) {
-      report.counts.attributes++
-      report.item('changed', () => item.path, entry.size)
-      if (!dryRun) this.#change(item, wanted, stat)
+      const canBe = () => directories.using(directory, (dirFd) => canChange(dirFd, stat, classes.flags))
+      if (dryRun ? canBe() : this.#change(item, wanted, stat)) {
+        report.counts.attributes++
+        report.item('changed', () => item.path, entry.size)
+      }
     } else {
       report.counts.unchanged++
       report.item(verifying ? 'verified' : 'unchanged', () => item.path, entry.size)
@@ -141,15 +143,16 @@ export class ItemPlacer {
     this.#end(item)
   }
 
-  #change(item: Item, wanted: Attributes, stat: FileStat): void {
+  /** Whether any of it could be changed; warnings tell what could not. */
+  #change(item: Item, wanted: Attributes, stat: FileStat): boolean {
     const { entry, directory, name } = item
     const { classes, directories, report } = this.#ctx
     const found = { ...stat, fresh: false }
     const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
-    directories.using(directory, (dirFd) => {
+    return directories.using(directory, (dirFd) => {
       const fd = entry.kind === 'file' ? openQuietly(dirFd, name) : undefined
       try {
-        applyAttributes(fd === undefined ? { dirFd, name } : { fd }, entry.kind, wanted, found, classes, warn)
+        return applyAttributes(fd === undefined ? { dirFd, name } : { fd }, entry.kind, wanted, found, classes, warn)
       } finally {
         if (fd !== undefined) closeFd(fd)
       }
@@ -181,18 +184,17 @@ export class ItemPlacer {
   }
 
   async #make(item: Item, wanted: Attributes, replace: boolean): Promise<void> {
-    const { entry, directory, name, existing } = item
+    const { entry, directory, name } = item
     const { dryRun, report, plan, nextId, verifying } = this.#ctx
     if (verifying && entry.kind === 'file') {
       return this.#end(item, { code: 'corrupt', message: 'what is in the target is not what the snapshot has' })
     }
-    if (replace) report.counts.replaced++
-    if (dryRun) return this.#made(item)
-    if (replace && existing !== undefined) this.#unlock(item, existing.stat)
+    this.#checkPlace(item, replace)
+    if (dryRun) return this.#made(item, replace)
     if (entry.kind === 'file') {
       const { content, size } = entry
       const finished = (failure: Failure | undefined) =>
-        failure === undefined ? this.#made(item) : this.#end(item, failure)
+        failure === undefined ? this.#made(item, replace) : this.#end(item, failure)
       const file = {
         id: nextId(),
         directory,
@@ -212,7 +214,7 @@ export class ItemPlacer {
         const place = { dirFd, name, temporary: replace ? temporaryName(nextId()) : undefined }
         makeObject(place, entry, wanted, classes, warn)
       })
-      this.#made(item)
+      this.#made(item, replace)
     } catch (cause) {
       if (!cannotHold(cause)) throw cause
       warn(entry.kind === 'symlink' ? 'symlinks' : 'special files', cause)
@@ -221,9 +223,10 @@ export class ItemPlacer {
     }
   }
 
-  #made(item: Item): void {
+  #made(item: Item, replaced: boolean): void {
     const { entry } = item
     const { counts } = this.#ctx.report
+    if (replaced) counts.replaced++
     if (entry.kind === 'file') {
       counts.files++
       counts.bytes += entry.size!
@@ -245,7 +248,7 @@ export class ItemPlacer {
 
   #link(item: Item, group: LinkGroup): void {
     const { directory, name, existing } = item
-    const { report, dryRun, directories, links, nextId } = this.#ctx
+    const { report, dryRun, directories, links, nextId, classes } = this.#ctx
     const { kept } = group
     if (kept !== undefined && existing?.stat.ino === kept.ino && existing.stat.dev === kept.dev) {
       links.sameInode(kept)
@@ -256,14 +259,17 @@ export class ItemPlacer {
     try {
       if (existing?.stat.kind === 'directory') this.#clearDirectory(item)
       const replace = existing !== undefined && existing.stat.kind !== 'directory'
-      if (replace) report.counts.replaced++
+      this.#checkPlace(item, replace)
       if (!dryRun) {
         const temporary = replace ? temporaryName(nextId()) : undefined
         const { first } = group
         directories.using(first.directory, (firstFd) => {
-          directories.changing(directory, (dirFd) => linkInto(firstFd, first.name, dirFd, name, temporary))
+          directories.changing(directory, (dirFd) =>
+            linkInto(firstFd, first.name, dirFd, name, temporary, classes.flags),
+          )
         })
       }
+      if (replace) report.counts.replaced++
       report.counts.hardLinks++
       report.item('restored', () => item.path, item.entry.size)
       this.#end(item)
@@ -277,37 +283,32 @@ export class ItemPlacer {
 
   /** Makes room where a directory is in the place of something else. */
   #clearDirectory(item: Item): void {
-    const { directory, name } = item
+    const { directory, name, path } = item
     const { deleteOthers, directories, dryRun, guard, report } = this.#ctx
-    if (deleteOthers) {
-      if (!dryRun) {
-        report.counts.deleted += directories.changing(directory, (fd) => removeTree(fd, name, item.path, guard))
-      }
-      return
+    requireChangeable(directories, directory, true)
+    const clear = (fd: number) => {
+      if (deleteOthers) removeTree(fd, name, path, { guard, dryRun, removed: report.removed })
+      else removeEmpty(fd, name, path, { guard, dryRun })
     }
     try {
-      if (!dryRun) directories.changing(directory, (fd) => unlinkAt(fd, name, true))
+      if (dryRun) directories.using(directory, clear)
+      else directories.changing(directory, clear)
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOTEMPTY' && errnoOf(cause) !== 'EEXIST') throw cause
-      throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(item.path), {
+      throw new BackupError('exists', 'a directory that is not empty is in its place', displayText(path), {
         hint: 'remove it, or restore with --delete',
       })
     }
   }
 
-  /** What is immutable cannot be replaced either. */
-  #unlock({ directory, name, entry }: Item, stat: FileStat): void {
-    const locks = FLAG_IMMUTABLE | FLAG_APPEND
-    if ((Number(stat.attributes) & locks) === 0 || !this.#ctx.classes.flags || entry.kind !== 'file') return
-    const fd = this.#ctx.directories.using(directory, (dirFd) => openQuietly(dirFd, name))
-    if (fd === undefined) return
-    try {
-      setFlags(fd, (getFlags(fd) ?? 0) & ~locks)
-    } catch (cause) {
-      if (!isSystemError(cause)) throw cause // replacing it will tell why not
-    } finally {
-      closeFd(fd)
+  /** Throws what is known before the item is made: that its place cannot be taken, and in a dry run what would fail. */
+  #checkPlace({ directory, existing, path }: Item, replace: boolean): void {
+    const { classes, directories, dryRun } = this.#ctx
+    if (replace && existing !== undefined) {
+      refuseMountPoint(existing.stat, path)
+      requireReplaceable(existing.stat, path, classes.flags)
     }
+    if (dryRun) requireChangeable(directories, directory, replace)
   }
 
   async #recover(item: Item, step: Promise<void>): Promise<void> {
@@ -350,24 +351,15 @@ function linkInto(
   dirFd: number,
   name: Uint8Array,
   temporary: Uint8Array | undefined,
+  unlocks: boolean,
 ): void {
   if (temporary === undefined) return linkAt(fromFd, from, dirFd, name)
   linkAt(fromFd, from, dirFd, temporary)
   try {
-    renameAt(dirFd, temporary, dirFd, name)
+    takingPlace(dirFd, name, unlocks, () => renameAt(dirFd, temporary, dirFd, name))
   } catch (cause) {
     removeQuietly(dirFd, temporary)
     throw cause
-  }
-}
-
-/** For changing attributes; undefined when it may not be read, which takes nothing but flags. */
-function openQuietly(dirFd: number, name: Uint8Array): number | undefined {
-  try {
-    return openAt(dirFd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause
-    return undefined
   }
 }
 

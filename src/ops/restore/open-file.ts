@@ -8,11 +8,13 @@ import { truncateFd } from '../../posix/read.ts'
 import { statFd } from '../../posix/stat.ts'
 import { joinPath } from '../browse/tree-walk.ts'
 import { applyAttributes } from './attributes.ts'
+import type { Warn } from './attributes.ts'
 import type { OpenDirectories } from './directory-node.ts'
 import type { Failure, FileTask } from './file-task.ts'
 import { CREATE_FLAGS, isFull, removeQuietly, setEarlyFlags, temporaryName, writeZeros } from './file-writer.ts'
 import type { MetadataClasses } from './options.ts'
 import type { Report } from './report.ts'
+import { takingPlace } from './taking-place.ts'
 
 export interface OpenFileContext {
   readonly directories: OpenDirectories
@@ -130,10 +132,10 @@ export class OpenFile {
       if (!this.#hasSize) truncateFd(fd, task.size)
       const found = { ...statFd(fd), fresh: true }
       const wanted = classes.mode ? task.attributes : { ...task.attributes, mode: 0o666 & ~umask }
-      applyAttributes({ fd }, 'file', wanted, found, { ...classes, mode: true }, (what, cause) => {
-        report.warn(what, joinPath(task.directory.path, task.name), cause)
+      const warn: Warn = (what, cause) => report.warn(what, joinPath(task.directory.path, task.name), cause)
+      applyAttributes({ fd }, 'file', wanted, found, { ...classes, mode: true }, warn, () => {
+        placeFile(dirFd, task, classes.flags)
       })
-      placeFile(dirFd, temporaryName(task.id), task.name, task.replace)
       closeFd(fd)
       this.#fd = undefined
       this.#ctx.unfinished.delete(this)
@@ -148,12 +150,14 @@ export class OpenFile {
 }
 
 /** Gives a complete file its name. What has appeared there since the plan was made is not overwritten. */
-function placeFile(dirFd: number, temporary: Uint8Array, name: Uint8Array, replace: boolean): void {
+function placeFile(dirFd: number, { id, name, replace }: FileTask, unlocks: boolean): void {
+  const temporary = temporaryName(id)
+  const rename = () => renameAt(dirFd, temporary, dirFd, name)
+  if (replace) return takingPlace(dirFd, name, unlocks, rename)
   try {
-    renameAt(dirFd, temporary, dirFd, name, replace ? 'replace' : 'keep')
+    renameAt(dirFd, temporary, dirFd, name, 'keep')
   } catch (cause) {
-    // Some file systems know no such rename.
-    if (replace || errnoOf(cause) !== 'EINVAL') throw cause
-    renameAt(dirFd, temporary, dirFd, name)
+    if (errnoOf(cause) !== 'EINVAL') throw cause
+    rename() // some file systems know no such rename
   }
 }

@@ -3,70 +3,116 @@
 import { displayText } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { readDirectory } from '../../posix/directory.ts'
+import { ERRNO, systemError } from '../../posix/errors.ts'
 import { unlinkAt } from '../../posix/names.ts'
 import { closeFd, openAt } from '../../posix/open.ts'
 import { ATTRIBUTE_MOUNT_ROOT, statAt, statFd } from '../../posix/stat.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import { effectiveUid } from '../../posix/users.ts'
 import { joinPath } from '../browse/tree-walk.ts'
 import { chmodNamed } from './attributes.ts'
+import { isClosedToOwner, locked, lockedBy, requireWritable } from './changeable.ts'
 import { OPEN_DIRECTORY_FLAGS } from './directory-node.ts'
 
 /** Throws `refused` for what must stay. */
 export type Guard = (stat: FileStat, path: Uint8Array) => void
 
+/** Removes what has been looked at before, or only tells what would be removed. */
+export interface Removal {
+  readonly guard: Guard
+  /** Nothing is changed; what would be removed is told all the same. */
+  readonly dryRun: boolean
+  /** Told of each name that is gone, what is in a directory before the directory. */
+  readonly removed: (path: Uint8Array) => void
+}
+
 /**
- * Removes `name` from the open directory `dirFd`; `path` is for messages. Returns how many names were removed. When it
- * throws, what it got to is gone and the rest is there.
+ * Removes `name` from the open directory `dirFd`; `path` is for messages. Everything below it is looked at first: when
+ * anything must stay nothing is removed, and `refused` is thrown. A dry run refuses and tells the same.
  */
-export function removeTree(dirFd: number, name: Uint8Array, path: Uint8Array, guard: Guard): number {
+export function removeTree(dirFd: number, name: Uint8Array, path: Uint8Array, removal: Removal): void {
+  const { guard, dryRun, removed } = removal
+  const mayGo = (stat: FileStat, at: Uint8Array) => {
+    guard(stat, at)
+    refuseLocked(stat, at)
+  }
+  walkTree(dirFd, name, path, { enter: mayGo, entered: requireWritable, leave: () => {}, readOnly: dryRun })
+  const leave = (fd: number, each: Uint8Array, at: Uint8Array, isDirectory: boolean) => {
+    if (!dryRun) unlinkAt(fd, each, isDirectory)
+    removed(at)
+  }
+  walkTree(dirFd, name, path, { enter: mayGo, entered: () => {}, leave, readOnly: dryRun })
+}
+
+/** Removes a directory that has to be empty; throws as `removeTree` does, and ENOTEMPTY. */
+export function removeEmpty(
+  dirFd: number,
+  name: Uint8Array,
+  path: Uint8Array,
+  { guard, dryRun }: Omit<Removal, 'removed'>,
+): void {
   const stat = statAt(dirFd, name)
   guard(stat, path)
-  if (stat.kind !== 'directory') {
-    unlinkAt(dirFd, name, false)
-    return 1
+  refuseLocked(stat, path)
+  if (!dryRun) return unlinkAt(dirFd, name, true)
+  const fd = openForRemoval(dirFd, name, stat, true)
+  try {
+    if (readDirectory(fd).names.length > 0) throw systemError(ERRNO.ENOTEMPTY, 'rmdir', name)
+  } finally {
+    closeFd(fd)
   }
-  return removeDirectory(dirFd, name, path, stat, guard)
+}
+
+interface Visitor {
+  /** Each name, a directory before what is in it; throws to end the walk. */
+  enter(stat: FileStat, path: Uint8Array): void
+  /** A directory that is open now. */
+  entered(fd: number, stat: FileStat): void
+  /** Each name in the open directory `dirFd`, a directory after what is in it. */
+  leave(dirFd: number, name: Uint8Array, path: Uint8Array, isDirectory: boolean): void
+  readonly readOnly: boolean
 }
 
 interface Level {
   readonly name: Uint8Array
   readonly path: Uint8Array
   readonly stat: FileStat
-  /** Names that are directories, still to be removed. */
+  /** Names that are directories, still to be visited. */
   readonly folders: Uint8Array[]
 }
 
 /** One directory is open at a time, so that the depth does not matter; going up is checked as going down is. */
-function removeDirectory(dirFd: number, name: Uint8Array, path: Uint8Array, stat: FileStat, guard: Guard): number {
-  let removed = 0
+function walkTree(dirFd: number, name: Uint8Array, path: Uint8Array, visitor: Visitor): void {
+  const top = statAt(dirFd, name)
+  visitor.enter(top, path)
+  if (top.kind !== 'directory') return visitor.leave(dirFd, name, path, false)
   const levels: Level[] = []
-  let fd = openForRemoval(dirFd, name, stat)
+  let fd = openForRemoval(dirFd, name, top, visitor.readOnly)
   const enter = (level: Omit<Level, 'folders'>) => {
     const folders: Uint8Array[] = []
     levels.push({ ...level, folders })
-    for (const each of readDirectory(fd).names) {
+    const { names } = readDirectory(fd)
+    if (names.length > 0) visitor.entered(fd, level.stat)
+    for (const each of names) {
       const below = statAt(fd, each)
       const at = joinPath(level.path, each)
-      guard(below, at)
+      visitor.enter(below, at)
       if (below.kind === 'directory') folders.push(each)
-      else {
-        unlinkAt(fd, each, false)
-        removed++
-      }
+      else visitor.leave(fd, each, at, false)
     }
   }
   try {
-    enter({ name, path, stat })
+    enter({ name, path, stat: top })
     for (;;) {
       const level = levels.at(-1)!
       const folder = level.folders.pop()
       if (folder !== undefined) {
         const below = statAt(fd, folder)
-        const next = openForRemoval(fd, folder, below)
+        const at = joinPath(level.path, folder)
+        visitor.enter(below, at) // it may be another one by now
+        const next = openForRemoval(fd, folder, below, visitor.readOnly)
         closeFd(fd)
         fd = next
-        enter({ name: folder, path: joinPath(level.path, folder), stat: below })
+        enter({ name: folder, path: at, stat: below })
         continue
       }
       levels.pop()
@@ -76,19 +122,16 @@ function removeDirectory(dirFd: number, name: Uint8Array, path: Uint8Array, stat
       closeFd(fd)
       fd = parent
       checkIdentity(fd, above.stat, above.path)
-      unlinkAt(fd, level.name, true)
-      removed++
+      visitor.leave(fd, level.name, level.path, true)
     }
   } finally {
     closeFd(fd)
   }
-  unlinkAt(dirFd, name, true)
-  return removed + 1
+  visitor.leave(dirFd, name, path, true)
 }
 
-function openForRemoval(dirFd: number, name: Uint8Array, expected: FileStat): number {
-  // Whoever is not root may own a directory that is closed to them.
-  if ((expected.mode & 0o700) !== 0o700 && effectiveUid() !== 0) chmodNamed(dirFd, name, 0o700)
+function openForRemoval(dirFd: number, name: Uint8Array, expected: FileStat, readOnly: boolean): number {
+  if (isClosedToOwner(expected) && !readOnly) chmodNamed(dirFd, name, 0o700)
   const fd = openAt(dirFd, name, OPEN_DIRECTORY_FLAGS)
   try {
     checkIdentity(fd, expected, name)
@@ -105,14 +148,27 @@ function checkIdentity(fd: number, expected: FileStat, path: Uint8Array): void {
   throw new BackupError('refused', 'a directory was replaced while it was removed', displayText(path))
 }
 
+/** Whoever has locked something wants it to stay, also when a snapshot does not have it. */
+function refuseLocked(stat: FileStat, path: Uint8Array): void {
+  if (lockedBy(stat) !== 0) throw locked(path)
+}
+
 /** Keeps other file systems, and the directories with these identities, from being removed. */
 export function guardOf(target: FileStat, kept: readonly FileStat[]): Guard {
   return (stat, path) => {
-    if (stat.dev !== target.dev || (stat.attributes & ATTRIBUTE_MOUNT_ROOT) !== 0n) {
-      throw new BackupError('refused', 'another file system is mounted here and is not removed', displayText(path))
-    }
+    refuseMountPoint(stat, path)
+    if (stat.dev !== target.dev) throw mounted(path)
     if (kept.some(({ ino, dev }) => ino === stat.ino && dev === stat.dev)) {
       throw new BackupError('refused', 'the repository itself is not removed', displayText(path))
     }
   }
+}
+
+/** Nothing can take the place of a mount point. */
+export function refuseMountPoint({ attributes }: FileStat, path: Uint8Array): void {
+  if ((attributes & ATTRIBUTE_MOUNT_ROOT) !== 0n) throw mounted(path)
+}
+
+function mounted(path: Uint8Array): BackupError {
+  return new BackupError('refused', 'another file system is mounted here and is not removed', displayText(path))
 }

@@ -68,6 +68,12 @@ export class Report {
     if (this.#fileEvents) this.#onEvent({ type: 'file', action, path: path(), size })
   }
 
+  /** A name is gone that the snapshot does not have, or had to make room. */
+  readonly removed = (path: Uint8Array): void => {
+    this.counts.deleted++
+    this.item('removed', () => path)
+  }
+
   warn(what: WarningClass, path: Uint8Array, cause: unknown, count = 1): void {
     this.#warnings.add(what, path, cause, count)
   }

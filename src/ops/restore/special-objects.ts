@@ -9,6 +9,7 @@ import { applyAttributes } from './attributes.ts'
 import type { Attributes, Warn } from './attributes.ts'
 import { removeQuietly } from './file-writer.ts'
 import type { MetadataClasses } from './options.ts'
+import { takingPlace } from './taking-place.ts'
 
 export interface ObjectPlace {
   readonly dirFd: number
@@ -34,7 +35,7 @@ export function makeObject(
   try {
     const found = { ...statAt(dirFd, at), fresh: true }
     applyAttributes({ dirFd, name: at }, entry.kind, wanted, found, classes, warn)
-    if (temporary !== undefined) renameAt(dirFd, temporary, dirFd, name)
+    if (temporary !== undefined) takingPlace(dirFd, name, classes.flags, () => renameAt(dirFd, temporary, dirFd, name))
   } catch (cause) {
     removeQuietly(dirFd, at)
     throw cause

@@ -10,6 +10,7 @@ import { isLeaf } from '../../format/tree-node.ts'
 import type { InnerNode, TreeChild, TreeNode } from '../../format/tree-node.ts'
 import { splitPath } from '../browse/tree-path.ts'
 import { joinPath } from '../browse/tree-walk.ts'
+import { requireChangeable } from './changeable.ts'
 import type { RestoreContext } from './context.ts'
 import { isOfOneItem } from './content-plan.ts'
 import { DirectoryMaker } from './directory-maker.ts'
@@ -189,8 +190,13 @@ export class TreeWalk {
         const there = lookAt(dirFd, name)
         if (there === undefined) continue
         if (filter !== undefined && filter(path, there.stat.kind === 'directory') !== 'take') continue
-        report.counts.deleted += dryRun ? 1 : directories.changing(node, (fd) => removeTree(fd, name, path, guard))
-        report.item('removed', () => path)
+        requireChangeable(directories, node, true)
+        const fd = dryRun ? dirFd : directories.acquireToChange(node)
+        try {
+          removeTree(fd, name, path, { guard, dryRun, removed: report.removed })
+        } finally {
+          if (!dryRun) directories.release(node)
+        }
       } catch (cause) {
         this.#expected(cause)
         report.trouble(path, cause)
