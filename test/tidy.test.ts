@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { checkGlossary } from '../tools/tidy/glossary.ts'
 import { checkImports, importsOf } from '../tools/tidy/imports.ts'
+import { checkExports } from '../tools/tidy/exports.ts'
 import { checkLength, LINES_MAX } from '../tools/tidy/length.ts'
 import { anchorsOf, checkLinks } from '../tools/tidy/links.ts'
 import { checkPackageFile } from '../tools/tidy/package-file.ts'
@@ -185,6 +186,21 @@ test('names follow the glossary', () => {
     'src/repo/pack-footer.ts:1: says archive; the glossary says snapshot',
     'src/base/utils.ts: is named for no idea',
   ])
+})
+
+test('what is exported and used by nobody is found; a use in a comment or a text is none', () => {
+  const files = tree({
+    'src/base/a.ts':
+      "export const used = 1\nexport const own = 2\nconst twice = own\nexport function dead() {}\nexport type Gone = 'dead'",
+    'src/base/b.ts': "import { used } from './a.ts'\n// dead and Gone\nconst text = 'dead'",
+  })
+  assert.deepEqual(
+    checkExports(files).map(({ line, what }) => [line, what]),
+    [
+      [4, 'dead is used by nobody'],
+      [5, 'Gone is used by nobody'],
+    ],
+  )
 })
 
 test('a long file may only shrink, and its exception with it', () => {

@@ -2,6 +2,7 @@
 // files as text, with its own tests in test/tidy.test.ts.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { checkExports } from './tidy/exports.ts'
 import { checkGlossary } from './tidy/glossary.ts'
 import { checkImports } from './tidy/imports.ts'
 import { checkLength } from './tidy/length.ts'
@@ -18,6 +19,7 @@ export function tidy(root: string): Finding[] {
   const manifest = JSON.parse(tree.text('package.json')) as { dependencies: Record<string, string> }
   return [
     ...checkImports(tree, Object.keys(manifest.dependencies)),
+    ...checkExports(tree),
     ...checkWords(tree, [root]),
     ...checkGlossary(tree),
     ...checkLength(tree, longFiles),

@@ -9,7 +9,6 @@ export const MAJOR_BYTES = 2
 export const MAJOR_TEXT = 3
 export const MAJOR_ARRAY = 4
 export const MAJOR_MAP = 5
-export const MAJOR_SIMPLE = 7
 
 /** A key of a map that this version does not know, with its encoded value: kept when the map is written again. */
 export interface RawField {

@@ -48,8 +48,3 @@ export function jsonName(bytes: Uint8Array, key = 'path'): Record<string, string
 export function jsonTime(time: Timespec | undefined): string | undefined {
   return time === undefined ? undefined : formatUtcTime(time)
 }
-
-/** Identifiers are lower-case hex. */
-export function jsonId(bytes: Uint8Array | undefined): string | undefined {
-  return bytes === undefined ? undefined : toHex(bytes)
-}

@@ -4,7 +4,6 @@ import { constants } from 'node:fs'
 export const AT_FDCWD = -100
 export const AT_SYMLINK_NOFOLLOW = 0x100
 export const AT_REMOVEDIR = 0x200
-export const AT_SYMLINK_FOLLOW = 0x400
 export const AT_NO_AUTOMOUNT = 0x800
 export const AT_EMPTY_PATH = 0x1000
 
@@ -25,10 +24,8 @@ export const O_CLOEXEC = process.platform === 'linux' ? 0o2000000 : 0
 /** Linux only: a handle to the name itself, also of a symlink, that reads nothing. */
 export const O_PATH = process.platform === 'linux' ? 0o10000000 : 0
 
-export const S_IFMT = 0o170000
 export const S_IFSOCK = 0o140000
 export const S_IFLNK = 0o120000
-export const S_IFREG = 0o100000
 export const S_IFBLK = 0o060000
 export const S_IFDIR = 0o040000
 export const S_IFCHR = 0o020000

@@ -24,7 +24,6 @@ export function setFlags(fd: number, flags: number): void {
 export const FLAG_IMMUTABLE = 0x10
 export const FLAG_APPEND = 0x20
 export const FLAG_NODUMP = 0x40
-export const FLAG_NOATIME = 0x80
 /** Not to copy on write (btrfs); can only be set while a file is empty. */
 export const FLAG_NOCOW = 0x800000
 /**

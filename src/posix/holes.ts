@@ -44,11 +44,6 @@ export function reserveSpace(fd: number, offset: number, length: number): boolea
   throw lastError('fallocate')
 }
 
-/** True when this system can tell holes from data at all. */
-export function knowsHoles(): boolean {
-  return libc() !== null
-}
-
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
 const KEEP_SIZE = 1

@@ -1,5 +1,5 @@
 // Bytes of open files. Node's own calls: a read takes 0.53 us there and through koffi alike.
-import { fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs'
+import { ftruncateSync, readSync, writeSync } from 'node:fs'
 import { libc } from './libc.ts'
 
 /**
@@ -19,11 +19,6 @@ export function writeAt(fd: number, bytes: Uint8Array, position: number): void {
 
 export function truncateFd(fd: number, size: number): void {
   ftruncateSync(fd, size)
-}
-
-/** Makes what was written survive a power cut; for a directory, its names. */
-export function syncFd(fd: number): void {
-  fsyncSync(fd)
 }
 
 /** Sets the mask of the process and returns the former one; unlike process.umask it works in worker threads. */
