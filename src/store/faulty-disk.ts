@@ -1,11 +1,12 @@
-// What the processes of a simulated world write to. It knows which writes a crash may still undo, and shows stale lists
-// when told to. A process talks to it through a FaultyStore of its own.
+// What the processes of a simulated world write to. It knows which writes a power cut may still undo (docs/format.md, 10:
+// those that show and were acknowledged to nobody), and shows stale lists when told to. A process talks to it through a
+// FaultyStore of its own.
 import type { Rng } from '../base/random.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { chance, type Faults, randomBelow } from './faults.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
 
-/** Probability that an acknowledged write is gone after a crash of a disk that lies. */
+/** Probability that an acknowledged write is gone after a power cut of a disk that lies. */
 const LIED = 0.3
 
 /** A put or a delete that was not acknowledged. */
@@ -20,12 +21,15 @@ export interface UnsettledWrite {
   before: Uint8Array | undefined
 }
 
+/** What becomes of the machine that the disk is in when a process dies. */
+export type Power = 'stays' | 'fails'
+
 export class FaultyDisk {
   /** The store below: what is really there, without faults. */
   readonly inner: Store
   readonly #rng: Rng
-  /** Objects whose put was acknowledged to somebody. */
-  readonly #acknowledged = new Set<string>()
+  /** Objects of which a put or a deletion is safe, because it was acknowledged to somebody; the last one counts. */
+  readonly #acknowledged = new Map<string, UnsettledWrite['kind']>()
   /** Changes that lists do not show until so many requests have come: null for an object that is not shown yet. */
   readonly #stale = new Map<string, { readonly shown: ObjectInfo | null; readonly until: number }>()
   #requests = 0
@@ -50,6 +54,11 @@ export class FaultyDisk {
     return write.applied
   }
 
+  /** Index segments that a writer has seen on a page are safe from then on. */
+  keepListed({ objects }: ListPage): void {
+    for (const { name } of objects) if (name.startsWith('index/')) this.#acknowledged.set(name, 'put')
+  }
+
   /** As the store below lists it, but for changes that do not show yet. */
   async list(prefix: string, cursor: string | undefined): Promise<ListPage> {
     const page = await this.inner.list(prefix, cursor)
@@ -67,21 +76,25 @@ export class FaultyDisk {
     return { objects: [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), cursor: page.cursor }
   }
 
-  /** The write is safe from crashes. */
+  /** The write is safe from power cuts, whoever else made it; also one that found nothing left to do. */
   acknowledge(write: UnsettledWrite): void {
-    if (write.kind === 'put') this.#acknowledged.add(write.name)
-    else this.#acknowledged.delete(write.name)
+    this.#acknowledged.set(write.name, write.kind)
   }
 
-  /** A process died: each of its open writes is kept, lost or, if `torn`, leaves wrong bytes. */
-  async settle(open: readonly UnsettledWrite[], faults: Faults): Promise<void> {
+  /**
+   * A process died. Each of its open writes that had not happened yet happens after all, or does not, or, if `torn`, leaves
+   * wrong bytes. Those that show are written out if the `power` stays; if it fails they have the same fates, whoever has
+   * seen them.
+   */
+  async settle(open: readonly UnsettledWrite[], faults: Faults, power: Power): Promise<void> {
     for (const write of open) {
-      if (write.kind === 'put') await this.#settlePut(write, faults.torn)
+      if (power === 'stays' && write.applied) this.acknowledge(write)
+      else if (write.kind === 'put') await this.#settlePut(write, faults.torn)
       else await this.#settleDelete(write)
     }
-    if (!faults.lying) return
-    for (const name of this.#acknowledged) {
-      if (!chance(this.#rng, LIED)) continue
+    if (!faults.lying || power === 'stays') return
+    for (const [name, kind] of this.#acknowledged) {
+      if (kind === 'delete' || !chance(this.#rng, LIED)) continue
       await this.inner.delete(name)
       this.#acknowledged.delete(name)
     }
@@ -89,7 +102,7 @@ export class FaultyDisk {
 
   async #settlePut(write: UnsettledWrite, torn: boolean): Promise<void> {
     // An object that somebody was told is safe, or that was there before, is not at risk.
-    if (this.#acknowledged.has(write.name)) return
+    if (this.#acknowledged.get(write.name) === 'put') return
     if (!write.applied && (await this.inner.stat(write.name)) !== null) return
     const outcome = randomBelow(this.#rng, torn ? 3 : 2)
     if (outcome === 0) {
@@ -101,6 +114,7 @@ export class FaultyDisk {
   }
 
   async #settleDelete(write: UnsettledWrite): Promise<void> {
+    if (this.#acknowledged.get(write.name) === 'delete') return
     if (chance(this.#rng, 0.5)) await this.inner.delete(write.name)
     else if (write.before !== undefined) await this.inner.put(write.name, [write.before])
   }

@@ -3,10 +3,10 @@
 //
 // Crash: from a chosen operation on, every operation throws a CrashError, as if the process had died in it, and goes on
 // doing so: the next process has a FaultyStore of its own. What this one had put and not yet seen acknowledged is kept,
-// lost or torn when `settle` is called.
+// lost or torn when `settle` is called: what of it shows already only where the power fails too.
 import { BackupError, type ErrorCode } from '../base/errors.ts'
 import type { Rng } from '../base/random.ts'
-import type { FaultyDisk, UnsettledWrite } from './faulty-disk.ts'
+import type { FaultyDisk, Power, UnsettledWrite } from './faulty-disk.ts'
 import { chance, type Faults, NO_FAULTS, pick, randomBelow } from './faults.ts'
 import { checkGet, checkObjectName, checkPrefix, checkPut, endsEarly } from './object-names.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
@@ -83,11 +83,11 @@ export class FaultyStore implements Store {
   }
 
   /** Kills the process unless it is dead, and decides what became of the writes that were not acknowledged. */
-  async settle(): Promise<void> {
+  async settle(power: Power = 'fails'): Promise<void> {
     this.#crashed = true
     const open = this.#open
     this.#open = []
-    await this.#disk.settle(open, this.faults)
+    await this.#disk.settle(open, this.faults, power)
   }
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
@@ -126,7 +126,11 @@ export class FaultyStore implements Store {
 
   async list(prefix: string, cursor?: string): Promise<ListPage> {
     checkPrefix(prefix)
-    return this.#operate(prefix, undefined, () => this.#disk.list(prefix, cursor))
+    return this.#operate(prefix, undefined, async () => {
+      const page = await this.#disk.list(prefix, cursor)
+      if (this.#changes > 0) this.#disk.keepListed(page)
+      return page
+    })
   }
 
   async close(): Promise<void> {

@@ -29,6 +29,8 @@ const WRITEV_PARTS_MAX = 1024
 /** What link(2) says where there are no hard links: FAT, exFAT, some FUSE and SMB. */
 const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'])
 
+const INDEX = 'index/'
+
 export interface FsStoreOptions {
   /** Makes the folder if it is not there; a folder with something else in it is refused. */
   readonly create: boolean
@@ -54,6 +56,8 @@ export class FsStore implements Store {
   readonly #token = toHex(secureRandom(8))
   #temporaryFiles = 0
   #hasLinks = true
+  /** Somebody who only reads can do so from a disk that fails to sync. */
+  #isWriter = false
   /** Where there are no links: puts that are between looking for their name and taking it. */
   readonly #taking = new Map<string, Promise<boolean>>()
 
@@ -66,6 +70,7 @@ export class FsStore implements Store {
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     const size = checkPut(name, parts)
+    this.#isWriter = true
     return this.#doing('storing', name, async () => {
       const folder = folderOf(name)
       const there = size >= LOOK_FIRST_BYTES && (await isThere(this.#root.pathOf(name)))
@@ -113,7 +118,11 @@ export class FsStore implements Store {
 
   async list(prefix: string, cursor?: string): Promise<ListPage> {
     checkPrefix(prefix)
-    return this.#lister.list(prefix, cursor)
+    const page = await this.#lister.list(prefix, cursor)
+    // docs/format.md, 10: a writer builds on the segments that it sees, and whoever put one may have died before its fsync.
+    const isBuiltUpon = this.#isWriter && prefix === INDEX && page.objects.length > 0
+    if (isBuiltUpon) await this.#doing('listing', prefix, () => this.#folders.sync(folderOf(prefix)))
+    return page
   }
 
   async delete(name: string): Promise<boolean> {
@@ -122,7 +131,7 @@ export class FsStore implements Store {
       try {
         await unlink(this.#root.pathOf(name))
       } catch (cause) {
-        if (await this.#root.saysAbsent(cause, name)) return false
+        if (await this.#root.saysAbsent(cause, name)) return await this.#goneForGood(name)
         // unlink of a folder is EISDIR on Linux and EPERM elsewhere.
         if ((await lstat(this.#root.pathOf(name))).isDirectory()) return false
         throw cause
@@ -216,6 +225,17 @@ export class FsStore implements Store {
     } finally {
       if (this.#taking.get(path) === taking) this.#taking.delete(path)
     }
+  }
+
+  /** Always false. Whoever deleted the object may have died before this. */
+  async #goneForGood(name: string): Promise<false> {
+    const folder = folderOf(name)
+    try {
+      await this.#folders.sync(folder)
+    } catch (cause) {
+      if (!(await this.#root.saysAbsent(cause, folder))) throw cause
+    }
+    return false
   }
 
   async #notFound(name: string, cause: unknown): Promise<never> {

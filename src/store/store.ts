@@ -46,11 +46,12 @@ export interface Store {
 
   /**
    * Objects whose names begin with `prefix`, in ascending order of name, at most LIST_PAGE_MAX a page. A failure
-   * anywhere throws: a failed listing is never an empty or a short one.
+   * anywhere throws: a failed listing is never an empty or a short one. Whoever has put something before may rely on a
+   * list of `index/`: what is on it survives a power cut, as what only shows does not (docs/format.md, 10).
    */
   list(prefix: string, cursor?: string): Promise<ListPage>
 
-  /** Removes an object; true if it was there. Only pruning calls this. */
+  /** Removes an object; true if it was there. In either case it stays away after a power cut. */
   delete(name: string): Promise<boolean>
 
   close(): Promise<void>

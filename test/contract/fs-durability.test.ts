@@ -60,6 +60,37 @@ test('an object that is there already is made durable before that is said', asyn
   assert.ok(calls.survivesPowerCut(root, 'data/ab/01'))
 })
 
+test('an object that is gone already is gone for good before that is said', async (t) => {
+  const { calls, root } = world(t)
+  const first = await openFsStore(root, { create: true })
+  await first.put('sess/01', [Buffer.from('fenced')])
+  calls.failure = (call) => (call.kind === 'sync' && call.path.endsWith('/sess') ? errno('EIO') : undefined)
+  await rejectsWith('io', first.delete('sess/01'))
+  const second = await openFsStore(root, { create: false })
+  await rejectsWith('io', second.delete('sess/01'))
+  calls.failure = () => undefined
+  const before = calls.done.length
+  assert.equal(await second.delete('sess/01'), false)
+  assert.ok(calls.done.slice(before).some((call) => call.kind === 'sync' && call.path.endsWith('/sess')))
+  assert.equal(await second.delete('gc/01'), false, 'where the folder was never there')
+})
+
+test('index segments that a writer lists are durable when it has the list, and one who reads needs no sync', async (t) => {
+  const { calls, root } = world(t)
+  const first = await openFsStore(root, { create: true })
+  await first.put('index/00', [Buffer.from('so that the folder is there')])
+  calls.failure = (call) => (call.kind === 'sync' && call.path.endsWith('/index') ? errno('EIO') : undefined)
+  await rejectsWith('io', first.put('index/01', [Buffer.from('left')]))
+  const second = await openFsStore(root, { create: false })
+  assert.equal((await second.list('index/')).objects.length, 2)
+  await second.put('sess/01', [Buffer.from('intent')])
+  await rejectsWith('io', second.list('index/'))
+  calls.failure = () => undefined
+  assert.ok(!calls.survivesPowerCut(root, 'index/01'))
+  assert.equal((await second.list('index/')).objects.length, 2)
+  assert.ok(calls.survivesPowerCut(root, 'index/01'))
+})
+
 test('a put that fails at any of its calls says why and leaves nothing half done', async (t) => {
   const codes: [string, ErrorCode][] = [
     ['EIO', 'io'],

@@ -28,11 +28,11 @@ test('a backup to a bad store saves what it says or fails and says at what', asy
 })
 
 function backupAll(world: BackupWorld, clients: readonly Client[]): ReturnType<BackupWorld['backupAll']> {
-  return world.backupAll(clients.map((client) => ({ client, opts: someOptions(world.rng, clients.length === 1) })))
+  return world.backupAll(clients.map((client) => ({ client, opts: someOptions(world.rng) })))
 }
 
 /** Each kind of trouble in some runs only. */
-function someOptions(rng: Rng, alone: boolean): RunOptions {
+function someOptions(rng: Rng): RunOptions {
   const sometimes = (most: number) => (chance(rng, 0.3) ? rng() * most : 0)
   return {
     faults: chance(rng, 0.2) ? NO_FAULTS : { ...swarmFaults(rng), torn: false },
@@ -42,8 +42,7 @@ function someOptions(rng: Rng, alone: boolean): RunOptions {
     vanish: sometimes(0.2),
     unreadable: sometimes(0.2),
     ...(chance(rng, 0.25) && { crashAfter: randomBelow(rng, 60) }),
-    // What another machine has seen stays: only a store that loses power with it could take it back.
-    ...(alone && chance(rng, 0.25) && { killAfterMs: rng() * 10_000 }),
+    ...(chance(rng, 0.25) && { killAfterMs: rng() * 10_000 }),
   }
 }
 

@@ -190,8 +190,9 @@ export class BackupWorld extends SimWorld {
       run.outcome = outcomeOf(error, store, run)
     }
     run.states = client.tree.changedStates()
-    // The process is gone: what it had under way is decided now.
-    await store.settle()
+    // The process is gone: what it had under way is decided now. Where others go on the power has stayed, so what they may
+    // have seen of it stays too.
+    await store.settle(this.runs.some(({ outcome }) => outcome.kind === 'running') ? 'stays' : 'fails')
   }
 
   /** Waits for `work`; throws if it waits for something that nobody will do. */

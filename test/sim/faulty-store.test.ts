@@ -110,6 +110,44 @@ test('a put that failed after its effect is not safe until a later one is acknow
   assert.ok(there.atRisk > 5 && there.atRisk < 25, `${there.atRisk} of 30`)
 })
 
+test('a process that dies alone takes nothing back that shows, and a power cut may, whoever has seen it', async () => {
+  const left = { stays: 0, fails: 0 }
+  for (let seed = 1; seed <= 30; seed++) {
+    for (const power of ['stays', 'fails'] as const) {
+      const world = new SimWorld(seed)
+      const { store } = world.process(MAIN, { delayMsMax: 100_000 })
+      const other = world.process('other')
+      const put = store.put(NAME, [BYTES]).catch(rethrowUnlessCrash)
+      while ((await world.objects.stat(NAME)) === null) await world.sleep(10)
+      assert.deepEqual(Buffer.from(await world.objects.get(NAME)), BYTES, 'it shows, and whole')
+      assert.notEqual(await other.store.stat(NAME), null)
+      store.crash()
+      await put
+      await store.settle(power)
+      if (power === 'stays') await world.losePower()
+      left[power] += (await names(world)).length
+    }
+  }
+  assert.equal(left.stays, 30, 'the power cut came later')
+  assert.ok(left.fails > 5 && left.fails < 25, `${left.fails} of 30`)
+})
+
+test('a power cut takes no process of many what one was told is safe, nor brings back what one was told is gone', () =>
+  forEachSeed(FILE, 20, async (seed) => {
+    const world = new SimWorld(seed)
+    await world.objects.put('sess/01', [BYTES])
+    const slow = world.process('slow', { delayMsMax: 100_000 })
+    const [one, two] = [world.process('one'), world.process('two')]
+    const open = [slow.store.put(NAME, [BYTES]), slow.store.delete('sess/01')].map((each) =>
+      each.catch(rethrowUnlessCrash),
+    )
+    await world.sleep(world.rng() * 100_000)
+    await Promise.all([one.store.put(NAME, [BYTES]), two.store.delete('sess/01')])
+    await world.losePower()
+    await Promise.all(open)
+    assert.deepEqual(await names(world), [NAME])
+  }))
+
 test('a crash does not undo what another process was told is safe', () =>
   forEachSeed(FILE, 20, async (seed) => {
     const world = new SimWorld(seed)

@@ -18,8 +18,9 @@
 // `world.secureRandom`. Then the order of everything repeats with the seed.
 //
 // `world.process(actor)` is a client of the disk that lives and dies by itself: once its store has crashed or settled it is
-// dead, and whatever of it still runs keeps getting CrashErrors. `world.objects` is what is really there. A BackupWorld
-// (backup-world.ts) is one in which whole backups run.
+// dead, and whatever of it still runs keeps getting CrashErrors. `settle('stays')` is the death of a process alone, `settle()`
+// takes the power of the disk with it, and `world.losePower()` that of everybody. `world.objects` is what is really there.
+// A BackupWorld (backup-world.ts) is one in which whole backups run.
 import { createHash } from 'node:crypto'
 import { type Rng, type SecureRandom, seededRng } from '../../src/base/random.ts'
 import { FaultyDisk } from '../../src/store/faulty-disk.ts'
@@ -52,6 +53,7 @@ export class SimWorld {
   /** Every request of every process, as the process saw it. */
   readonly log = new OperationLog()
   readonly #faultsRng: Rng
+  readonly #living: FaultyStore[] = []
 
   constructor(seed: number) {
     this.seed = seed
@@ -68,7 +70,14 @@ export class SimWorld {
   process(actor: string = MAIN, faults: Partial<Faults> = {}): SimProcess {
     const { sleep, log } = this
     const store = new FaultyStore(this.disk, { rng: this.#faultsRng, sleep, faults: { ...NO_FAULTS, ...faults } })
+    this.#living.push(store)
     return { store, recorded: new RecordingStore(store, { log, actor, digest: digestOf }) }
+  }
+
+  /** All processes die in one moment, and with them goes what shows and was acknowledged to nobody, or some of it. */
+  async losePower(): Promise<void> {
+    for (const store of this.#living) store.crash()
+    for (const store of this.#living.splice(0)) await store.settle()
   }
 }
 
