@@ -1,7 +1,7 @@
 // The JSON that the command line prints: docs/json.md. One object a line; keys in snake_case; `v` is the version of
 // the whole schema and grows only when a field changes its meaning or goes away, not when one is added.
 import { isUtf8 } from 'node:buffer'
-import { asBuffer, displayText, toHex } from '../base/bytes.ts'
+import { asBuffer, displayText } from '../base/bytes.ts'
 import type { Timespec } from '../base/time.ts'
 import { UNSAFE } from './escape.ts'
 import { formatUtcTime } from './units.ts'
