@@ -8,6 +8,8 @@ import { BackupError } from '../base/errors.ts'
 export interface Terminal {
   /** Asks for a line without showing it; the text without its line end. Throws `interrupted`. */
   askHidden(question: string): Promise<string>
+  /** Shows a line. */
+  tell(line: string): void
   close(): void
 }
 
@@ -51,6 +53,10 @@ class TtyTerminal implements Terminal {
       lines.close()
       this.#output.write('\n')
     })
+  }
+
+  tell(line: string): void {
+    this.#output.write(`${line}\n`)
   }
 
   close(): void {

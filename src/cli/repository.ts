@@ -43,7 +43,7 @@ export async function openWith(context: Context, store: Store, meanwhile?: () =>
   const found = await findCredential(context, store.location)
   meanwhile?.()
   await initHashing()
-  return opening(found, store.location, () => openRepository(store, found.credential))
+  return opening(found, store.location, (credential) => openRepository(store, credential))
 }
 
 /** Problems of one kind that are told one by one. */
@@ -76,7 +76,9 @@ export async function withKeys<T>(context: Context, work: (opened: UnlockedStore
     await initHashing()
     const descriptions = await readDescriptions(store)
     const found = await findCredential(context, store.location)
-    const unlocked = await opening(found, store.location, () => unlockRepository(store, descriptions, found.credential))
+    const unlocked = await opening(found, store.location, (credential) =>
+      unlockRepository(store, descriptions, credential),
+    )
     warnOf(context, unlocked.problems)
     return work({ store, unlocked })
   })

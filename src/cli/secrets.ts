@@ -10,7 +10,7 @@ import { openTerminal, type Terminal } from './prompt.ts'
 const WAYS_TO_GIVE = 'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file'
 /** A passphrase or key file longer than this is a mistake in the file's name. */
 const SECRET_SIZE_MAX = 64 * 1024
-/** How often a passphrase may be typed twice differently before the command gives up. */
+/** How often a passphrase may be typed wrong, or twice differently, before the command gives up. */
 const ATTEMPTS = 3
 
 export interface FoundCredential {
@@ -23,26 +23,37 @@ export interface FoundCredential {
 export async function findCredential(context: Context, location: string): Promise<FoundCredential> {
   const given = await givenCredential(context)
   if (given !== undefined) return given
-  return withTerminal(async (terminal) => ({
-    credential: {
-      kind: 'passphrase',
-      passphrase: nonEmpty(await terminal.askHidden(`Passphrase for ${location}: `), location),
-    },
-  }))
+  return askOnce(location)
 }
 
-/** Runs `step`, which opens a repository; where the credential is wrong, the error says who gave it. */
+/**
+ * Runs `step`, which opens a repository. Where the credential is wrong, the error says who gave it; what was typed may be
+ * typed again.
+ */
 export async function opening<T>(
-  { description }: FoundCredential,
+  { credential, description }: FoundCredential,
   location: string,
-  step: () => Promise<T>,
+  step: (credential: Credential) => Promise<T>,
 ): Promise<T> {
-  try {
-    return await step()
-  } catch (cause) {
-    if (description === undefined || codeOf(cause) !== 'wrong-key') throw cause
-    throw wrap(`opening with ${description}`, location, cause)
+  let tried = credential
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await step(tried)
+    } catch (cause) {
+      if (codeOf(cause) !== 'wrong-key') throw cause
+      if (description !== undefined) throw wrap(`opening with ${description}`, location, cause)
+      if (attempt === ATTEMPTS) throw cause
+    }
+    ;({ credential: tried } = await askOnce(location, 'This passphrase does not open it.'))
   }
+}
+
+async function askOnce(location: string, before?: string): Promise<FoundCredential> {
+  return withTerminal(async (terminal) => {
+    if (before !== undefined) terminal.tell(before)
+    const passphrase = nonEmpty(await terminal.askHidden(`Passphrase for ${location}: `), location)
+    return { credential: { kind: 'passphrase', passphrase } }
+  })
 }
 
 /** The credential for a new repository: like `findCredential`, but a passphrase is typed twice. */
@@ -77,6 +88,7 @@ export async function askTwice(purpose: string): Promise<string> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const first = nonEmpty(await terminal.askHidden(`New passphrase for ${purpose}: `), purpose)
       if ((await terminal.askHidden('The same again: ')) === first) return first
+      terminal.tell('The two differ.')
     }
     throw new BackupError('usage', 'the two passphrases differ', purpose)
   })
@@ -95,8 +107,12 @@ async function keyFileName(context: Context): Promise<Given | undefined> {
   }
   if (globals.keyFile !== undefined) return { value: globals.keyFile, source: '--key-file' }
   const variable = set(env['HOLDFAST_KEY_FILE'])
-  if (variable !== undefined) return { value: variable, source: 'HOLDFAST_KEY_FILE' }
-  if (hasPassphraseVariable(context)) return undefined
+  const passphrases = passphraseVariables(context)
+  if (variable !== undefined) {
+    if (passphrases.length > 0) throw moreThanOne(['HOLDFAST_KEY_FILE', ...passphrases])
+    return { value: variable, source: 'HOLDFAST_KEY_FILE' }
+  }
+  if (passphrases.length > 0) return undefined
   const { keyFile, file } = await context.config()
   return keyFile === undefined ? undefined : { value: keyFile, source: `key-file in ${file}` }
 }
@@ -109,12 +125,8 @@ async function givenPassphrase(context: Context): Promise<Given | undefined> {
   }
   if (globals.passwordFile !== undefined) return fromFile(globals.passwordFile, '--password-file')
   if (globals.passwordCommand !== undefined) return fromCommand(globals.passwordCommand, '--password-command')
-  const variables = PASSPHRASE_VARIABLES.filter((name) => set(env[name]) !== undefined)
-  if (variables.length > 1) {
-    throw new BackupError('usage', 'more than one passphrase is given', variables.join(' and '), {
-      hint: 'keep one of them',
-    })
-  }
+  const variables = passphraseVariables(context)
+  if (variables.length > 1) throw moreThanOne(variables)
   const [variable] = variables
   if (variable !== undefined) {
     const value = env[variable]!
@@ -137,8 +149,14 @@ async function fromCommand(command: string | readonly string[], source: string):
 
 const PASSPHRASE_VARIABLES = ['HOLDFAST_PASSWORD', 'HOLDFAST_PASSWORD_FILE', 'HOLDFAST_PASSWORD_COMMAND'] as const
 
-function hasPassphraseVariable({ env }: Context): boolean {
-  return PASSPHRASE_VARIABLES.some((name) => set(env[name]) !== undefined)
+function passphraseVariables({ env }: Context): (typeof PASSPHRASE_VARIABLES)[number][] {
+  return PASSPHRASE_VARIABLES.filter((name) => set(env[name]) !== undefined)
+}
+
+/** A wrong guess about which one was meant would look like a wrong passphrase. */
+function moreThanOne(variables: readonly string[]): BackupError {
+  const hint = 'keep one of them, or say with a flag which one to use'
+  return new BackupError('usage', 'more than one passphrase or key file is given', variables.join(' and '), { hint })
 }
 
 /** Runs a password manager's command; it may talk to the person on the terminal and on standard error. */

@@ -212,6 +212,25 @@ function cannotOpen(
   const passphrases = slots.filter(({ slot }) => slot.method.kind === 'passphrase').length
   return new BackupError('wrong-key', `the ${what} opens no key slot (${tried} tried${unusable})`, store.location, {
     ...(cause !== undefined && { cause }),
-    hint: `there are slots for ${passphrases} passphrases and ${slots.length - passphrases} key files`,
+    hint: `the repository has ${slotCounts(passphrases, slots.length - passphrases)}: ${nextStep(credential, passphrases, slots.length)}`,
   })
+}
+
+function slotCounts(passphrases: number, keyFiles: number): string {
+  const counts = [
+    [passphrases, 'passphrase'],
+    [keyFiles, 'key file'],
+  ] as const
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    .join(' and ')
+}
+
+function nextStep({ kind }: Credential, passphrases: number, all: number): string {
+  const same = kind === 'passphrase' ? passphrases : all - passphrases
+  const other = kind === 'passphrase' ? 'key file' : 'passphrase'
+  if (same === 0) return `open it with a ${other}`
+  const again = kind === 'passphrase' ? 'try it again, mind the keyboard layout' : 'try another key file'
+  return same === all ? again : `${again}, or open it with a ${other}`
 }

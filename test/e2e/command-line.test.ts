@@ -151,7 +151,7 @@ test('a wrong passphrase or key file is told with who gave it', (t) => {
     ['the passphrase from --password-command', ['--password-command', 'echo wrong'], {}],
     ['the passphrase from password-command in command.toml', ['--config', 'command.toml'], none],
     [`the passphrase from password-file in file.toml (${join(home, 'wrong')})`, ['--config', 'file.toml'], none],
-    ['the key file from HOLDFAST_KEY_FILE (wrong.key)', [], { HOLDFAST_KEY_FILE: 'wrong.key' }],
+    ['the key file from HOLDFAST_KEY_FILE (wrong.key)', [], { ...none, HOLDFAST_KEY_FILE: 'wrong.key' }],
     ['the key file from --key-file (wrong.key)', ['--key-file', 'wrong.key'], {}],
     [`the key file from key-file in key.toml (${join(home, 'wrong.key')})`, ['--config', 'key.toml'], none],
   ]
@@ -162,6 +162,24 @@ test('a wrong passphrase or key file is told with who gave it', (t) => {
     assert(first!.startsWith(`holdfast: opening with ${who}: `), first)
     assert.match(second!, /^ {2}because the (?:passphrase|key file) opens no key slot \(\d tried\): /)
   }
+})
+
+test('a credential that opens nothing is told with what would', (t) => {
+  const { run } = shell(t)
+  const byFile = { HOLDFAST_PASSWORD: undefined, HOLDFAST_KEY_FILE: 'first.key' }
+  const hint = (env: Record<string, string | undefined>) => /^ {2}hint: (.*)$/m.exec(run(['snapshots'], env).stderr)![1]
+  assert.equal(run(['init', '--new-key-file', 'first.key'], { HOLDFAST_PASSWORD: undefined }).status, 0)
+  assert.equal(hint({}), 'the repository has 1 key file: open it with a key file')
+  assert.equal(run(['--repo', 'other', 'init', '--new-key-file', 'other.key']).status, 0)
+  const wrong = { ...byFile, HOLDFAST_KEY_FILE: 'other.key' }
+  assert.equal(hint(wrong), 'the repository has 1 key file: try another key file')
+  for (const password of ['one', 'two']) {
+    assert.equal(run(['key', 'add'], { ...byFile, HOLDFAST_NEW_PASSWORD: password }).status, 0)
+  }
+  assert.equal(
+    hint({}),
+    'the repository has 2 passphrases and 1 key file: try it again, mind the keyboard layout, or open it with a key file',
+  )
 })
 
 test('a password command that fails, two passphrases at once and an empty one are refused', (t) => {
@@ -175,6 +193,12 @@ test('a password command that fails, two passphrases at once and an empty one ar
   const both = run(['snapshots'], { HOLDFAST_PASSWORD_FILE: join(home, 'secret') })
   assert.equal(both.status, 2)
   assert.match(both.stderr, /HOLDFAST_PASSWORD and HOLDFAST_PASSWORD_FILE/)
+  const keyFile = run(['snapshots'], { HOLDFAST_KEY_FILE: join(home, 'some.key') })
+  assert.equal(keyFile.status, 2)
+  assert.match(keyFile.stderr, /more than one .*: HOLDFAST_KEY_FILE and HOLDFAST_PASSWORD\n {2}hint: keep one/)
+  writeFileSync(join(home, 'pass'), 'pass\n')
+  const flag = run(['snapshots', '--password-file', 'pass'], { HOLDFAST_KEY_FILE: join(home, 'some.key') })
+  assert.equal(flag.status, 0, 'what a flag says needs no guess')
   writeFileSync(join(home, 'secret'), '\n')
   assert.match(run(['snapshots', '--password-file', 'secret'], none).stderr, /the passphrase is empty: secret/)
   assert.equal(run(['snapshots', '--password-file', 'missing'], none).status, 6)

@@ -41,6 +41,7 @@ test('the first backup asks twice for a passphrase, hides it, and says how to re
   await session.see(/The same again: /)
   session.type('secon')
   session.type('\x7f\x7f\x7f\x7f\x7fother\n')
+  await session.see(/The two differ\./)
   await session.see(/New passphrase for the new repository: /)
   session.type('corréct hórse\n')
   await session.see(/The same again: /)
@@ -60,6 +61,32 @@ test('the first backup asks twice for a passphrase, hides it, and says how to re
   const run = spawnSync('sh', ['-c', command], { cwd: someone.home, env, encoding: 'utf8' })
   assert.equal(run.status, 0, run.stderr)
   assert.equal(readFileSync(join(someone.home, 'restored', someone.home, 'photos/a.raw'), 'utf8'), 'a photo')
+})
+
+test('a wrong passphrase may be typed again, three times in all', async (t) => {
+  const someone = person(t)
+  if (someone === undefined) return
+  const made = spawnSync(LAUNCHER, ['backup', 'photos'], {
+    cwd: someone.home,
+    env: { ...someone.env, HOLDFAST_PASSWORD: 'right' },
+  })
+  assert.equal(made.status, 0)
+  const type = async (session: TerminalSession, ...passphrases: string[]) => {
+    for (const [at, passphrase] of passphrases.entries()) {
+      if (at > 0) await session.see(/This passphrase does not open it\./)
+      await session.see(/Passphrase for .*\/repository: /)
+      session.type(`${passphrase}\n`)
+    }
+  }
+  for (const command of ['snapshots', 'key list']) {
+    const third = someone.start(`${LAUNCHER} ${command}`)
+    await type(third, 'wrong', 'false', 'right')
+    assert.equal(await third.end(), 0, third.shown)
+  }
+  const never = someone.start(`${LAUNCHER} snapshots`)
+  await type(never, 'wrong', 'false', 'untrue')
+  await never.see(/the passphrase opens no key slot \(1 tried\)/)
+  assert.equal(await never.end(), 5)
 })
 
 test('Ctrl-C at a question ends with 130 and gives the terminal back', async (t) => {
