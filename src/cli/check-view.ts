@@ -49,9 +49,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       `checked ${counted(counts.snapshots, 'snapshot')} with ${counted(counts.entries, 'entry', 'entries')}, ${counted(counts.objects, 'object')}; ${packsRead(result)}`,
     )
     if (counts.packsUnindexed > 0) {
-      out.line(
-        `${counted(counts.packsUnindexed, 'pack')} in no index: of a backup that is under way or was killed; no snapshot needs them`,
-      )
+      out.line(`${counted(counts.packsUnindexed, 'pack')} in no index: ${aboutUnindexed(result)}`)
     }
     showFindings(context, result)
     out.record({
@@ -105,6 +103,12 @@ function newRng(): Rng {
 function packsRead({ counts }: CheckResult): string {
   if (counts.packsRead === 0) return `no packs were read (--read-data reads them)`
   return `read ${formatCount(counts.packsRead)} of ${counted(counts.packs, 'pack')} (${formatSize(counts.bytes)} of data)`
+}
+
+/** Only where nothing is missing is it certain that nothing needs a pack: the index that named it may be what is lost. */
+function aboutUnindexed({ damageCount, unreadable }: Findings): string {
+  if (damageCount > 0 || unreadable.length > 0) return 'they may hold what is missing, so keep them'
+  return 'of a backup that is under way or was killed; no snapshot needs them'
 }
 
 function exitCodeOf({ damageCount, unreadable }: Findings): ExitCode {
