@@ -291,5 +291,5 @@ function aboutUnreadable(errors: readonly BackupError[]): { readonly code: Error
 
 function throwIfStopped(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return
-  throw new BackupError('interrupted', 'the backup was stopped; what it has stored is used by the next one', 'backup')
+  throw new BackupError('interrupted', 'the backup was stopped', 'what it has stored is used by the next one')
 }

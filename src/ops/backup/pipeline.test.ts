@@ -159,14 +159,14 @@ test('a run that is stopped stores what is sealed and begins nothing', async () 
   await assert.rejects(bench.pipeline.run(JOB), stop)
 })
 
-test('segments in hand are bounded by their bytes', async () => {
+test('a segment is in hand for each thread, and none waits in memory', async () => {
   const bench = new Bench({ blocksPerJob: 0 })
   const segment = (bytes: number): SegmentJob => {
     const identity = { size: bytes, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, ino: 1n, dev: 1n }
     return { kind: 'segment', path: new Uint8Array(0), identity, start: 0, end: bytes, from: 0 }
   }
-  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(100 * MIB))))
-  assert.equal(bench.mostRunning, 3)
+  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(32 * MIB))))
+  assert.equal(bench.mostRunning, WIDTH / 2)
   await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(MIB))))
   assert.equal(bench.mostRunning, WIDTH)
 })
