@@ -3,6 +3,7 @@
 import { accessSync, constants } from 'node:fs'
 import { asBuffer, displayText } from '../../base/bytes.ts'
 import { BackupError, errnoOf } from '../../base/errors.ts'
+import { ERRNO, systemError } from '../../posix/errors.ts'
 import { FLAG_APPEND, FLAG_IMMUTABLE } from '../../posix/file-flags.ts'
 import { pathOfFd } from '../../posix/node-paths.ts'
 import { statFd } from '../../posix/stat.ts'
@@ -20,20 +21,24 @@ export function requireChangeable(directories: OpenDirectories, node: DirectoryN
     const stat = statFd(fd)
     if (lockedBy(stat) !== 0 && node.unlockable) return
     if (taking && (lockedBy(stat) & FLAG_APPEND) !== 0) throw locked(node.path)
-    requireWritable(fd, stat)
+    // The target itself is not opened up: its mode is none of ours.
+    if (node.parent === undefined || !canBeOpenedUp(stat)) requireWritable(fd)
   })
 }
 
-/** Throws what writing to an open directory would; one that is closed to its owner can be opened up. */
-export function requireWritable(fd: number, stat: FileStat): void {
-  if (isClosedToOwner(stat) && stat.uid === effectiveUid()) return
-  accessSync(asBuffer(pathOfFd(fd, 'access')), constants.W_OK | constants.X_OK)
+/** Throws what writing to an open directory would. */
+export function requireWritable(fd: number): void {
+  try {
+    accessSync(asBuffer(pathOfFd(fd, 'access')), constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw systemError(ERRNO[errnoOf(cause) as keyof typeof ERRNO] ?? ERRNO.EIO, 'access') // without the number of the descriptor
+  }
 }
 
 /** Why nothing can be put into an open directory at all: no permission, or a file system that is read-only. */
 export function whyNotWritable(fd: number): unknown {
   try {
-    requireWritable(fd, statFd(fd))
+    requireWritable(fd)
     return undefined
   } catch (cause) {
     if (errnoOf(cause) === undefined) throw cause
@@ -55,6 +60,11 @@ export function canChange(fd: number, stat: FileStat, unlocks: boolean): boolean
 /** Whoever is not root may own a directory that is closed to them. */
 export function isClosedToOwner({ mode }: FileStat): boolean {
   return (mode & WORKING_MODE) !== WORKING_MODE && effectiveUid() !== 0
+}
+
+/** Whether a directory is closed to whoever runs this and belongs to them. */
+export function canBeOpenedUp(stat: FileStat): boolean {
+  return isClosedToOwner(stat) && stat.uid === effectiveUid()
 }
 
 /** FLAG_IMMUTABLE and FLAG_APPEND as far as something has them; STATX_ATTR_IMMUTABLE and STATX_ATTR_APPEND are the same bits. */

@@ -171,6 +171,7 @@ export class ContentPlan {
     try {
       for await (const extent of this.#reader.resolveContent(content)) {
         if (position + extent.length > task.size) throw tooLong(task)
+        if (extent.ref !== undefined) await this.#reader.locateAnywhere?.('data', extent.ref)
         this.#addPiece(file, extent, position)
         position += extent.length
         if (file.failed) break

@@ -22,4 +22,6 @@ export interface RestoreReader extends NodeReader {
   /** A blob, compared with its ref; may be a view. */
   readBlob(type: BlobType, ref: BlobRef): Promise<Uint8Array>
   locate(type: BlobType, ref: BlobRef): BlobLocation | undefined
+  /** Looks also where the index does not say; afterwards `locate` finds it too. */
+  locateAnywhere?(type: BlobType, ref: BlobRef): Promise<BlobLocation | undefined>
 }

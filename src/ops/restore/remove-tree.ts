@@ -10,7 +10,7 @@ import { ATTRIBUTE_MOUNT_ROOT, statAt, statFd } from '../../posix/stat.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { joinPath } from '../browse/tree-walk.ts'
 import { chmodNamed } from './attributes.ts'
-import { isClosedToOwner, locked, lockedBy, requireWritable } from './changeable.ts'
+import { canBeOpenedUp, isClosedToOwner, locked, lockedBy, requireWritable } from './changeable.ts'
 import { OPEN_DIRECTORY_FLAGS } from './directory-node.ts'
 
 /** Throws `refused` for what must stay. */
@@ -35,7 +35,10 @@ export function removeTree(dirFd: number, name: Uint8Array, path: Uint8Array, re
     guard(stat, at)
     refuseLocked(stat, at)
   }
-  walkTree(dirFd, name, path, { enter: mayGo, entered: requireWritable, leave: () => {}, readOnly: dryRun })
+  const entered = (fd: number, stat: FileStat) => {
+    if (!canBeOpenedUp(stat)) requireWritable(fd)
+  }
+  walkTree(dirFd, name, path, { enter: mayGo, entered, leave: () => {}, readOnly: dryRun })
   const leave = (fd: number, each: Uint8Array, at: Uint8Array, isDirectory: boolean) => {
     if (!dryRun) unlinkAt(fd, each, isDirectory)
     removed(at)

@@ -27,6 +27,8 @@ export class Report {
   readonly #fileEvents: boolean
   readonly #phase: string
   #troubleCount = 0
+  #refused = 0
+  #damaged = 0
   #itemsDone = 0
   #bytesDone = 0
   #itemsTotal = 0
@@ -86,9 +88,18 @@ export class Report {
   troubleOf(path: Uint8Array, code: ErrorCode, message: string): void {
     this.#troubleCount++
     this.counts.failed++
+    if (code === 'refused') this.#refused++
+    if (code === 'corrupt') this.#damaged++
     const trouble = { path: new Uint8Array(path), code, message }
     if (this.#troubles.length < TROUBLES_MAX) this.#troubles.push(trouble)
     this.#onEvent({ type: 'error', ...trouble })
+  }
+
+  /** Whether nothing at all was changed, something was refused and nothing is damaged, which would matter more. */
+  get allRefused(): boolean {
+    const { files, directories, symlinks, specials, hardLinks, attributes, deleted } = this.counts
+    const changed = files + directories + symlinks + specials + hardLinks + attributes + deleted
+    return changed === 0 && this.#refused > 0 && this.#damaged === 0
   }
 
   /** Sends the warnings, which are events only now because they are sums. */

@@ -5,6 +5,7 @@
 //         └ block runner          ranges of packs, several at a time
 //             └ executor          worker threads: open, decompress, verify, write
 //   directories get their attributes when everything in them is done
+import { dirname } from 'node:path'
 import { toHex, utf8 } from '../../base/bytes.ts'
 import { BackupError, doingSync, errnoOf } from '../../base/errors.ts'
 import { initHashing } from '../../crypto/hash.ts'
@@ -12,12 +13,13 @@ import type { Entry } from '../../format/entry-model.ts'
 import { returnLargeBuffers } from '../../posix/allocator.ts'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../posix/constants.ts'
 import { mkdirAt } from '../../posix/names.ts'
-import { openAt } from '../../posix/open.ts'
+import { closeFd, openAt } from '../../posix/open.ts'
 import { umask } from '../../posix/read.ts'
 import { statAt, statFd } from '../../posix/stat.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { locate, splitPath } from '../browse/tree-path.ts'
 import { BlockRunner } from './block-runner.ts'
+import { requireWritable, whyNotWritable } from './changeable.ts'
 import { ContentPlan } from './content-plan.ts'
 import type { RestoreContext } from './context.ts'
 import { DirectoryMaker } from './directory-maker.ts'
@@ -45,7 +47,8 @@ const READ_AHEAD = 2
 /**
  * Restores what `opts` says. Problems with single items are counted, told by events and make the result partial; what
  * throws has ended the restore: `not-found` or `usage` for a wrong path, `full`, `unreachable`, `wrong-key`,
- * `interrupted`. What was written until then stays, except files that were not complete.
+ * `interrupted`, and `refused` when nothing was restored because the target may not be written to. What was written until
+ * then stays, except files that were not complete.
  */
 export async function restore(opts: RestoreOptions): Promise<RestoreResult> {
   await initHashing()
@@ -114,6 +117,7 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
       maker.useTarget(root, target.fd, target.created)
     }
     await new TreeWalk(ctx, maker).run(root, starts)
+    if (target.fd !== undefined && !verifying && report.allRefused) requireWritableTarget(target.fd, opts.target)
     return report.result()
   } catch (cause) {
     if (!isFull(cause)) throw cause
@@ -166,9 +170,23 @@ function openTarget(path: string, dryRun: boolean): Target {
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOENT') throw cause
     }
-    if (dryRun) return { fd: undefined, created: true }
+    if (dryRun) {
+      requireWritableAbove(path)
+      return { fd: undefined, created: true }
+    }
     makeFolders(path)
     return { fd: open(), created: true }
+  })
+}
+
+/** Where the target itself may not be written to, one error says so: it is not a restore in which some items failed. */
+function requireWritableTarget(fd: number, path: string): void {
+  const cause = whyNotWritable(fd)
+  if (cause === undefined) return
+  const remedy = errnoOf(cause) === 'EROFS' ? 'mount it writable' : 'run it as a user that may write there'
+  throw new BackupError('refused', 'nothing was restored, the target cannot be written to', path, {
+    cause,
+    hint: `${remedy}, or restore into another folder`,
   })
 }
 
@@ -183,6 +201,24 @@ function makeFolders(path: string): void {
     } catch (cause) {
       if (errnoOf(cause) !== 'EEXIST') throw cause
     }
+  }
+}
+
+/** Throws what making a folder that is missing would. */
+function requireWritableAbove(path: string): void {
+  const above = dirname(path)
+  let fd: number
+  try {
+    fd = openAt(AT_FDCWD, above, O_RDONLY | O_DIRECTORY)
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' && above !== path) return requireWritableAbove(above)
+    if (errnoOf(cause) === 'EACCES') return // it may be written to all the same
+    throw cause
+  }
+  try {
+    requireWritable(fd)
+  } finally {
+    closeFd(fd)
   }
 }
 
