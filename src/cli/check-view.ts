@@ -156,7 +156,8 @@ function damageLines({ object, messages, findings, affected }: Damage): string[]
   const lines = [`  ${escapeText(object)}: ${escapeText(messages.join('; '))}${more}`]
   for (const { id, paths, pathCount } of affected) {
     lines.push(`    snapshot ${shortId(id)} needs it for ${counted(pathCount, 'path')}:`)
-    for (const path of paths.slice(0, PATHS_SHOWN)) lines.push(`      ${escapeName(path)}`)
+    for (const path of paths.slice(0, PATHS_SHOWN))
+      lines.push(`      ${path.length === 0 ? 'the whole tree' : escapeName(path)}`)
     if (pathCount > PATHS_SHOWN) lines.push(`      and ${formatCount(pathCount - PATHS_SHOWN)} more`)
   }
   return lines

@@ -1,6 +1,6 @@
 // Creates a repository and its first key.
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
-import { BackupError, doingSync } from '../base/errors.ts'
+import { BackupError, codeOf, doingSync } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import type { Credential } from '../repo/credentials.ts'
 import type { Repository } from '../repo/repository.ts'
@@ -19,7 +19,7 @@ export interface CreationFlags {
 /** `holdfast init`. */
 export async function initRepository(context: Context, flags: CreationFlags): Promise<void> {
   const { location } = await repositoryLocation(context)
-  const store = await openStoreAt(context, location, true)
+  const store = await openNewStore(context, location)
   try {
     await refuseIfThere(store)
     const { newKeyFile } = flags
@@ -116,6 +116,17 @@ export async function writeKeyFile(file: string): Promise<Credential> {
     }
   })
   return { kind: 'key-file', secret }
+}
+
+/** Where a folder cannot be made, what opening a store says of a missing one is no help. */
+async function openNewStore(context: Context, location: string): Promise<Store> {
+  try {
+    return await openStoreAt(context, location, true)
+  } catch (cause) {
+    if (codeOf(cause) !== 'not-found') throw cause
+    const hint = 'choose a place where folders can be made'
+    throw new BackupError('not-found', 'the folder of the repository cannot be made', location, { cause, hint })
+  }
 }
 
 /** Before anybody is asked for a passphrase or gets a key file. Throws `exists`. */

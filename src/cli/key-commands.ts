@@ -6,7 +6,7 @@ import type { Credential } from '../repo/credentials.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import type { Context } from './context.ts'
-import { keepWarning, writeKeyFile } from './creation.ts'
+import { writeKeyFile } from './creation.ts'
 import { escapeText } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
 import type { UnlockedStore } from './repository.ts'
@@ -42,7 +42,8 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   const details = { ...slotDetails(context, unlocked.description.suite), label: flags.label ?? '' }
   const name = await addSlot(store, unlocked.bundle, credential, details)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
-  context.reporter.note(keepWarning(credential.kind, flags.newKeyFile))
+  const what = credential.kind === 'passphrase' ? 'the passphrase' : (flags.newKeyFile ?? 'the key file')
+  context.reporter.note(`Whoever has ${what} can read all backups, as with the other keys.`)
 }
 
 export async function removeKey(context: Context, { store, unlocked }: UnlockedStore, spec: string): Promise<void> {

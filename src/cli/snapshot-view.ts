@@ -1,4 +1,5 @@
 // How snapshots look: a row for people, an object for programs; and which ones a command's flags choose.
+import { resolve } from 'node:path'
 import { toHex } from '../base/bytes.ts'
 import { filterSnapshots, type SnapshotFilter } from '../ops/snapshot-filter.ts'
 import type { SnapshotCatalog, SnapshotInfo } from '../repo/snapshot-catalog.ts'
@@ -7,7 +8,7 @@ import { escapeName, escapeText } from './escape.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { describeFailure } from './failure.ts'
 import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
-import { bytesOfText } from './native-text.ts'
+import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import type { Column } from './table.ts'
 import { formatCount, formatLocalTime, formatSize } from './units.ts'
 
@@ -21,7 +22,7 @@ export function shortId(id: string): string {
 export interface SnapshotChoice {
   readonly host?: string
   readonly tag?: readonly string[]
-  /** A path that they must hold. */
+  /** A path that they must hold; relative to the working folder. */
   readonly source?: string
   /** Only the newest so many. */
   readonly last?: number
@@ -49,7 +50,8 @@ export async function chosenSnapshots(
   choice: SnapshotChoice,
 ): Promise<ChosenSnapshots> {
   const { host, tag, source, last, snapshot: named } = choice
-  const filter: SnapshotFilter = { host, tags: tag, source: source === undefined ? undefined : bytesOfText(source) }
+  const path = source === undefined ? undefined : bytesOfText(resolve(nativeWorkingFolder(), source))
+  const filter: SnapshotFilter = { host, tags: tag, source: path }
   const { snapshots: all, problems } =
     named === undefined || named.length === 0
       ? await repository.catalog.readable()

@@ -18,7 +18,7 @@ const ZEROS = new Uint8Array(256 * 1024)
 /** The bytes of the file at `path`, in order. Throws `not-found`, `usage` when it is no file, `corrupt`. */
 export async function* catFile(reader: ContentReader, root: BlobRef, path: Uint8Array): AsyncGenerator<Uint8Array> {
   const found = await locate(reader, root, path)
-  const subject = displayText(found.path)
+  const subject = displayText(found.path) || '/'
   if (found.kind === 'above') throw notAFile('directory', subject)
   yield* contentOf(reader, found.entry, subject)
 }

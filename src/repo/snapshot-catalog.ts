@@ -95,9 +95,8 @@ export class SnapshotCatalog {
       })
     }
     if (!/^[0-9a-f]+$/.test(spec) || spec.length < PREFIX_MIN) {
-      throw new BackupError('usage', 'not a snapshot: write `latest` or the first digits of an id', spec, {
-        hint: 'list the snapshots with `holdfast snapshots`',
-      })
+      const what = `not a snapshot: write \`latest\` or the beginning of an id, ${PREFIX_MIN} digits at least`
+      throw new BackupError('usage', what, spec, { hint: 'list the snapshots with `holdfast snapshots`' })
     }
     const fitting = (await this.list()).filter(({ id }) => id.startsWith(spec))
     const opened = fitting.length === 1 ? await this.#openAll(fitting) : []

@@ -194,7 +194,7 @@ export class FolderWalk implements DirectoryWalk {
     }
     const avoided = this.#source.options.avoid?.some(({ dev, ino }) => dev === stat.dev && ino === stat.ino)
     if (avoided !== true) return true
-    this.#source.options.report(note(this.directory.path(name), 'is the repository itself and was not entered'))
+    this.#source.options.report(note(this.directory.path(name), 'the repository itself was not entered'))
     this.#source.options.excluded?.(this.directory, name, 'avoided')
     return false
   }

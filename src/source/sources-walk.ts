@@ -53,7 +53,7 @@ export class SourcesWalk implements DirectoryWalk {
         isAvoided === true
           ? WalkedDirectory.closed(this.directory, path, key, stat)
           : WalkedDirectory.open(this.directory, path, key, stat)
-      if (isAvoided === true) this.#options.report(note(path, 'is the repository itself and was not entered'))
+      if (isAvoided === true) this.#options.report(note(path, 'the repository itself was not entered'))
       this.#entered = new FolderWalk(directory, { options: this.#options, rules, home: directory.stat })
       return { name: path, key, stat: directory.stat!, directory }
     } catch (cause) {

@@ -78,6 +78,8 @@ test('snapshots are listed oldest first, and chosen by tag, host, source and num
   assert.equal(lines('snapshots', '--host', 'another').length, 0)
   assert.equal(lines('snapshots', '--source', join(source, 'folder')).length, 2)
   assert.equal(lines('snapshots', '--source', '/nowhere').length, 0)
+  assert.match(program.shell(`cd '${folder}' && "$HOLDFAST" snapshots --source data/folder`).stdout, /\/data /)
+  assert.equal(program.run('snapshots', '--tag', 'none').stderr, 'no snapshot is what these flags ask for\n')
   const table = program.expect(0, 'snapshots')
   assert.match(table, /^ID +TIME +HOST +FILES +SIZE +STORED +SOURCES\n/)
   assert.match(table, new RegExp(`^${ids[0]!.slice(0, 10)} .* ${source} \\[#first\\] \\[#both\\]$`, 'm'))
@@ -109,7 +111,9 @@ test('a file is printed as it was in the snapshot that is asked for', () => {
   assert.equal(program.expect(0, 'cat', 'latest:data/folder/report.odt'), 'version two')
   assert.equal(program.expect(0, 'cat', 'latest:data/new'), '\x07'.repeat(5000))
   assert.match(program.run('cat', 'latest:data/folder').stderr, /a directory has no content to print/)
+  assert.match(program.run('cat', 'latest').stderr, /a directory has no content to print: \/\n/)
   assert.equal(program.run('cat', 'latest:data/nothing').status, 6)
+  assert.match(program.run('ls', '3').stderr, /the beginning of an id, 4 digits at least: 3\n/)
 })
 
 test('a name that is no UTF-8 can be typed like any other', () => {
@@ -191,4 +195,13 @@ test('quiet means the result alone, verbose means each file', () => {
   assert.match(verbose.stderr, /^changed +2 B \S+\/another$/m)
   assert.match(verbose.stderr, /^excluded .*\/kept$/m)
   assert.match(verbose.stderr, /^unchanged .*\/new$/m)
+})
+
+test('a folder that is gone is marked as one', () => {
+  const gone = join(source, 'folder for a while')
+  mkdirSync(gone)
+  const before = String(lines('backup', source, '--tag', 'while').at(-1)!['id'])
+  rmSync(gone, { recursive: true })
+  const after = String(lines('backup', source, '--tag', 'while').at(-1)!['id'])
+  assert.match(program.expect(0, 'diff', before, after), new RegExp(`^- ${gone}/$`, 'm'))
 })

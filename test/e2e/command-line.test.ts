@@ -84,6 +84,26 @@ test('an empty DIR is not the same as none: the default set is not backed up ins
   assert.equal(run(['snapshots', '--json']).stdout, '')
 })
 
+test('a target that is a file is told before anything is asked or opened', (t) => {
+  const { run, home } = shell(t)
+  writeFileSync(join(home, 'file'), '')
+  for (const target of ['file', 'file/below']) {
+    const { status, stderr } = run(['restore', 'latest', '-t', target])
+    assert.equal(status, 2, stderr)
+    assert.equal(
+      stderr,
+      `holdfast: the target is a file, or below one: ${target}\n  hint: name a folder with --target\n`,
+    )
+  }
+})
+
+test('a place where no repository can be made is not answered with the advice to make one', (t) => {
+  const { status, stderr } = shell(t).run(['init', '--repo', '/proc/holdfast'])
+  assert.equal(status, 6)
+  assert.match(stderr, /^holdfast: the folder of the repository cannot be made: \/proc\/holdfast\n/)
+  assert.doesNotMatch(stderr, /holdfast init/)
+})
+
 test('with --json a mistake is an object as well', (t) => {
   const { status, stdout } = shell(t).run(['ls', '--json', '--nonsense'])
   assert.equal(status, 2)
@@ -229,7 +249,9 @@ test('a named repository that is not there is not created by a backup: the disk 
 test('keys are added, listed, changed and removed, and the last one stays', (t) => {
   const { run, home } = shell(t)
   assert.equal(run(['init', '--label', 'first']).status, 0)
-  assert.equal(run(['key', 'add', '--new-key-file', 'machine.key', '--label', 'cr\x1bon']).status, 0)
+  const added = run(['key', 'add', '--new-key-file', 'machine.key', '--label', 'cr\x1bon'])
+  assert.equal(added.status, 0)
+  assert.equal(added.stderr, 'Whoever has machine.key can read all backups, as with the other keys.\n')
   const listed = run(['key', 'list'])
   assert.match(listed.stdout, /passphrase +admin .* first$/m)
   assert.match(listed.stdout, /key file +admin .* cr\\eon$/m)

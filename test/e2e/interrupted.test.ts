@@ -70,7 +70,7 @@ for (const [signal, code] of [
       stderr,
       /^stopping; what is stored stays and the next backup uses it; this one leaves no snapshot \(again to/,
     )
-    assert.match(stderr, /^holdfast: the backup was stopped; what it has stored is used by the next one/m)
+    assert.match(stderr, /^holdfast: the backup was stopped: what it has stored is used by the next one$/m)
     assert.deepEqual(await scratch.readAll(), [earlyContent])
 
     const kept = packs(scratch)

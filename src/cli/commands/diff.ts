@@ -56,7 +56,7 @@ export const diff = defineCommand<{ metadata?: boolean; summary?: boolean }, [Sn
         onChange(change, path, before, after) {
           if (flags.summary === true) return
           if (!out.json)
-            return out.line(`${MARKS[change]} ${escapeName(path)}${after?.kind === 'directory' ? '/' : ''}`)
+            return out.line(`${MARKS[change]} ${escapeName(path)}${(after ?? before)?.kind === 'directory' ? '/' : ''}`)
           const states = { before: before && entryFields(before), after: after && entryFields(after) }
           out.record({ type: 'change', change, ...jsonName(path), ...states })
         },

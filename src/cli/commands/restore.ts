@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { BackupError } from '../../base/errors.ts'
+import { BackupError, errnoOf } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
 import { plainPath } from '../native-text.ts'
 import { oneOf, parseSnapshotPath, text, texts, yes, type SnapshotPath } from '../flags.ts'
@@ -95,6 +96,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       import('../signals.ts'),
       import('../restore-view.ts'),
     ])
+    refuseFile(plainPath(target))
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
       const wanted = path.length === 0 ? path : (await locate(repository, chosen.body.root, path)).path
@@ -136,3 +138,16 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
     })
   },
 })
+
+/** Before the repository is opened; everything else about the target is found out when it is. */
+function refuseFile(target: string): void {
+  const isFolder = (): boolean => {
+    try {
+      return statSync(target).isDirectory()
+    } catch (cause) {
+      return errnoOf(cause) !== 'ENOTDIR'
+    }
+  }
+  if (isFolder()) return
+  throw new BackupError('usage', 'the target is a file, or below one', target, { hint: 'name a folder with --target' })
+}

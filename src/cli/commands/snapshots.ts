@@ -38,12 +38,17 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     return withOpenRepository(context, async (repository) => {
       const { snapshots: chosen, exitCode } = await view.chosenSnapshots(context, repository, flags)
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
-      if (chosen.length === 0) reporter.note('no snapshots')
+      if (chosen.length === 0)
+        reporter.note(isFiltered(flags) ? 'no snapshot is what these flags ask for' : 'no snapshots')
       else for (const line of tableLines(view.SNAPSHOT_COLUMNS, chosen.map(view.snapshotRow))) out.line(line)
       return exitCode
     })
   },
 })
+
+function isFiltered({ host, tag = [], source }: SnapshotsFlags): boolean {
+  return host !== undefined || tag.length > 0 || source !== undefined
+}
 
 function parseCount(digits: string): number {
   if (!/^[1-9]\d{0,8}$/.test(digits)) throw new BackupError('usage', 'not a count', digits)
