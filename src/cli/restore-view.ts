@@ -2,7 +2,7 @@
 import type { EventSink } from '../ops/events.ts'
 import type { RestoreResult } from '../ops/restore/options.ts'
 import type { Context } from './context.ts'
-import { escapeName, escapeText } from './escape.ts'
+import { escapeName } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { jsonName } from './json-lines.ts'
 import { counted, formatSize } from './units.ts'
@@ -63,8 +63,9 @@ export function printRestore({ out }: Context, request: RestoreRequest, result: 
   })
 }
 
+/** Warnings are no part of it: they are told when they come. */
 function restoreLines({ target, dryRun, verified }: RestoreRequest, result: RestoreResult): string[] {
-  const { counts, warnings, partial, troubleCount } = result
+  const { counts, partial, troubleCount } = result
   const verb = dryRun ? 'would restore' : 'restored'
   const made = [counted(counts.files, 'file'), counted(counts.directories, 'folder')]
   if (counts.symlinks > 0) made.push(counted(counts.symlinks, 'symlink'))
@@ -79,13 +80,6 @@ function restoreLines({ target, dryRun, verified }: RestoreRequest, result: Rest
   if (others.length > 0) lines.push(`  ${others.join(', ')}`)
   if (verified && !dryRun)
     lines.push(partial ? '  verified, with differences' : '  verified: every byte and attribute is as in the snapshot')
-  for (const warning of warnings) {
-    const where =
-      warning.count === 1
-        ? escapeName(warning.path)
-        : `${counted(warning.count, 'item')}, such as ${escapeName(warning.path)}`
-    lines.push(`  the target cannot hold ${warning.class}: ${where} (${escapeText(warning.reason)})`)
-  }
   if (partial)
     lines.push(`  ${counted(Math.max(troubleCount, counts.failed), 'item')} could not be restored; each is named above`)
   return lines

@@ -100,6 +100,9 @@ test('a target that this user may not write to ends with the exit code for that 
   const some = operator.run(['restore', `latest:${source}`, '--target', target], as)
   assert.equal(some.status, 3, some.stderr)
   assert.deepEqual(readdirSync(join(target, 'sub')), ['b.raw'])
+  const owners = `${some.stdout}${some.stderr}`.split('\n').filter((line) => line.includes('owner'))
+  assert.equal(owners.length, 1, owners.join('\n'))
+  assert.match(owners[0]!, /^warning: owner could not be restored for \d items?: this user may not set owners: /)
 })
 
 test('attributes that could not be corrected are not counted as corrected', async (t) => {

@@ -11,6 +11,7 @@ import { closeFd, openAt } from '../../posix/open.ts'
 import { chmodAt, chmodFd, chownAt, chownFd, KEEP_ID } from '../../posix/ownership.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { setTimesAt, setTimesFd } from '../../posix/times.ts'
+import { effectiveUid } from '../../posix/users.ts'
 import { getXattr, listXattr, removeXattr, setXattr } from '../../posix/xattr.ts'
 import { sameFileTime } from './file-time.ts'
 import type { MetadataClasses, WarningClass } from './options.ts'
@@ -172,7 +173,8 @@ function giveOwner(
     if (errnoOf(cause) === 'EROFS') throw cause
     // Whoever is not root may still give a file of theirs to another of their groups.
     const group = gid !== wanted.gid && attempt(undefined, 'owner', () => changeOwner(place, KEEP_ID, wanted.gid))
-    if (!group || uid !== wanted.uid) warn('owner', cause)
+    const forbidden = errnoOf(cause) === 'EPERM' && effectiveUid() !== 0
+    if (!group || uid !== wanted.uid) warn('owner', forbidden ? 'this user may not set owners' : cause)
     return { uid, gid: group ? wanted.gid : gid, changed: group }
   }
 }
