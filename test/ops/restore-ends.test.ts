@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFile
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { OperationEvent } from '../../src/ops/events.ts'
+import { reasonsOf } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { missing, requireCommand, requireRoot, withLoopFs } from '../support/requirements.ts'
 import { scene, small } from '../support/restore-scene.ts'
@@ -105,6 +106,8 @@ for (const threads of [0, 2]) {
       await assert.rejects(restored({ repo, root }, source, target, { threads }), (error: Error) => {
         assert.equal((error as { code?: string }).code, 'full')
         assert.match(error.message, /no room left in the target/)
+        assert.match(reasonsOf(error), /because [^]*ENOSPC: no space left/)
+        assert.equal(reasonsOf(error).match(/no room left/g)!.length, 1, 'it is said once, and then why')
         return true
       })
       const left = readdirSync(target)

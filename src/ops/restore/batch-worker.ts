@@ -143,7 +143,8 @@ function allOf(batch: Batch, cause: BackupError): FileFailure[] {
 }
 
 function failureOf(id: number, cause: unknown): FileFailure {
-  if (isFull(cause)) throw new BackupError('full', 'no room left in the target', 'restore', { cause })
+  // The reason is in the text: causes stay behind in the worker.
+  if (isFull(cause)) throw new BackupError('full', 'writing files', reasonsOf(cause))
   if (cause instanceof Error && 'code' in cause) return { id, code: codeOf(cause), message: reasonsOf(cause) }
   throw cause
 }
