@@ -51,6 +51,11 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     if (counts.packsUnindexed > 0) {
       out.line(`${counted(counts.packsUnindexed, 'pack')} in no index: ${aboutUnindexed(result)}`)
     }
+    if (result.indexIncomplete) {
+      const message =
+        'segments of the index are lost or damaged: what they named is read all the same, and a backup indexes it again'
+      context.reporter.onEvent({ type: 'warning', code: 'not-found', message })
+    }
     showFindings(context, result)
     out.record({
       type: 'summary',
@@ -106,8 +111,9 @@ function packsRead({ counts }: CheckResult): string {
 }
 
 /** Only where nothing is missing is it certain that nothing needs a pack: the index that named it may be what is lost. */
-function aboutUnindexed({ damageCount, unreadable }: Findings): string {
-  if (damageCount > 0 || unreadable.length > 0) return 'they may hold what is missing, so keep them'
+function aboutUnindexed({ damageCount, unreadable, indexIncomplete }: CheckResult): string {
+  if (damageCount > 0 || unreadable.length > 0) return 'keep what may hold what is missing'
+  if (indexIncomplete) return 'snapshots need what is in there'
   return 'of a backup that is under way or was killed; no snapshot needs them'
 }
 

@@ -3,6 +3,7 @@ import { type BackupError, reasonsOf } from '../base/errors.ts'
 import type { UnlockedRepository } from '../repo/open-repository.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
+import type { ProblemEvent } from '../ops/events.ts'
 import type { Context } from './context.ts'
 import { findCredential, opening } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
@@ -14,9 +15,16 @@ import { openStoreAt, repositoryLocation } from './stores.ts'
 export async function withRepository<T>(context: Context, work: (repository: Repository) => Promise<T>): Promise<T> {
   return withOpenRepository(context, async (repository) => {
     await repository.loadIndex()
-    warnOf(context, repository.index.damaged, '; what no other segment names cannot be read')
+    warnOf(context, repository.index.damaged, '; what no other segment names is looked for in the packs')
+    repository.onIncompleteIndex = (packs) => context.reporter.onEvent(incompleteIndex(packs))
     return work(repository)
   })
+}
+
+function incompleteIndex(packs: number): ProblemEvent {
+  const what = packs === 1 ? '1 pack is' : `${packs} packs are`
+  const message = `the index is incomplete: ${what} in no segment of it and read all the same; a backup indexes them again, \`holdfast check\` tells more`
+  return { type: 'warning', code: 'not-found', message }
 }
 
 /** The same without the index: enough for snapshots. */

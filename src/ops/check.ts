@@ -60,6 +60,8 @@ export interface CheckCounts {
 
 export interface CheckResult {
   readonly counts: Readonly<CheckCounts>
+  /** Snapshots need packs that no index segment names: readers find them, more slowly, until a backup indexes them. */
+  readonly indexIncomplete: boolean
   /** What is not as it was written, or is missing: the repository is damaged if there is any. */
   readonly damages: readonly Damage[]
   readonly damageCount: number
@@ -151,6 +153,7 @@ class Check {
     for (const name of this.#packs.keys()) if (!index.packs.has(name)) this.#counts.packsUnindexed++
     return {
       counts: this.#counts,
+      indexIncomplete: index.index.isIncomplete,
       damages: this.#damage.list(),
       damageCount: this.#damage.count,
       unreadable: this.#survey.unreadable,

@@ -14,21 +14,26 @@ const CACHE_BYTES_MAX = 24 * 1024 * 1024
 /** Gives the sealer of a session's blocks; throws `wrong-key` when the credential cannot open them. */
 export type BlockSealers = (sid: Uint8Array, kind: 'data' | 'meta') => Promise<Sealer>
 
+/** Looks for a blob that the index does not name. */
+export type Search = (ref: Uint8Array) => Promise<BlobLocation | undefined>
+
 export class BlockReader {
   readonly #store: Store
   readonly #index: LoadedIndex
   readonly #keys: BlobKeys
   readonly #sealers: BlockSealers
+  readonly #search: Search | undefined
   /** Plaintext by number of the block, the least recently used first. */
   readonly #cache = new Map<number, Uint8Array>()
   readonly #pending = new Map<number, Promise<Uint8Array>>()
   #cached = 0
 
-  constructor(store: Store, index: LoadedIndex, keys: BlobKeys, sealers: BlockSealers) {
+  constructor(store: Store, index: LoadedIndex, keys: BlobKeys, sealers: BlockSealers, search?: Search) {
     this.#store = store
     this.#index = index
     this.#keys = keys
     this.#sealers = sealers
+    this.#search = search
   }
 
   locate(ref: Uint8Array): BlobLocation | undefined {
@@ -37,7 +42,7 @@ export class BlockReader {
 
   /** The bytes of a blob, compared with its ref: a view of the block, so copy what has to live long. */
   async blob(type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
-    const location = this.locate(ref)
+    const location = this.locate(ref) ?? (await this.#search?.(ref))
     if (location === undefined) throw missing(type, ref, this.#index.damaged)
     const plain = this.#cache.get(location.block.number) ?? (await this.block(location.block))
     const bytes = plain.subarray(location.offset, location.offset + location.length)

@@ -54,11 +54,16 @@ export class LoadedIndex {
   readonly damaged: BackupError[] = []
   /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
   missing: readonly PackRecord[] = []
+  /** Names of packs that a writing session must not rely on: condemned or missing ones. */
+  excluded: ReadonlySet<string> = new Set()
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
   readonly #packNumbers = new Map<string, number>()
   readonly #sids: Uint8Array[] = []
   readonly #sidNumbers = new Map<string, number>()
+  /** True when a blob was located that only a pack has which no segment names. */
+  isIncomplete = false
+  #unnamedFrom = Infinity
   #blocks = new Uint32Array(BLOCK_WIDTH * 1024)
   #blockCount = 0
 
@@ -101,10 +106,16 @@ export class LoadedIndex {
     }
   }
 
+  /** Packs that are added from now on are in no segment; none that is may be added after them. */
+  beginUnnamed(): void {
+    this.#unnamedFrom = this.#blockCount
+  }
+
   /** Where a blob lies; undefined when the index does not name it, or it is claimed and not yet in a pack. */
   locate(loc: Uint8Array): BlobLocation | undefined {
     const place = this.blobs.find(loc)
     if (place === undefined || place.block >= this.#blockCount) return undefined
+    if (place.block >= this.#unnamedFrom) this.isIncomplete = true
     return { block: this.block(place.block), offset: place.offset, length: place.length }
   }
 

@@ -22,6 +22,7 @@ import type { Store } from '../store/store.ts'
 import { BlobKeys } from './blob-keys.ts'
 import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
+import type { BlockSealers, Search } from './block-reader.ts'
 import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
@@ -30,6 +31,7 @@ import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
+import { readDirectories } from './unindexed-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
 export interface OpenedRepository {
@@ -60,8 +62,12 @@ export class Repository {
   readonly writers: WriterDirectory
   readonly sessionKeys: SessionKeyRing
   readonly catalog: SnapshotCatalog
+  /** Called when the index did not name a blob and so many packs that no segment names were added to it. */
+  onIncompleteIndex: (packs: number) => void = () => {}
   #index: LoadedIndex | undefined
   #reader: BlockReader | undefined
+  #searching: Search | undefined
+  #completed: Promise<void> | undefined
 
   constructor({ store, description, bundle, problems = [] }: OpenedRepository) {
     this.store = store
@@ -94,7 +100,15 @@ export class Repository {
     const index = await this.readIndex(NONE)
     // A backup stores again what was in packs that are missing: then it is taken from where it is.
     const missing = await missingPacks(this.store, index.contested)
-    this.useIndex(missing.length === 0 ? index : await this.readIndex(NONE, namesOf(missing)))
+    this.#use(missing.length === 0 ? index : await this.readIndex(NONE, namesOf(missing)), (ref) => this.#search(ref))
+  }
+
+  /**
+   * Where a blob lies, for reading: one that the index does not name is looked for in the packs that it does not name
+   * either, whose own directories are read for that once.
+   */
+  async locateAnywhere(type: BlobType, ref: Uint8Array): Promise<BlobLocation | undefined> {
+    return this.locate(type, ref) ?? (await this.#searching?.(ref))
   }
 
   /**
@@ -110,6 +124,7 @@ export class Repository {
       const index = await this.readIndex(excluded)
       const found = await missingPacks(this.store, index.packs, await listing)
       if (found.length === 0) {
+        index.excluded = excluded
         index.missing = missing.sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
         return index
       }
@@ -120,8 +135,32 @@ export class Repository {
 
   /** Reads through an index that was loaded otherwise: that of a writing session. */
   useIndex(index: LoadedIndex): void {
+    this.#use(index)
+  }
+
+  #use(index: LoadedIndex, search?: Search): void {
     this.#index = index
-    this.#reader = new BlockReader(this.store, index, this.blobKeys, (sid, kind) => this.sessionKeys.sealer(sid, kind))
+    this.#searching = search
+    this.#completed = undefined
+    const sealers: BlockSealers = (sid, kind) => this.sessionKeys.sealer(sid, kind)
+    this.#reader = new BlockReader(this.store, index, this.blobKeys, sealers, search)
+  }
+
+  async #search(ref: Uint8Array): Promise<BlobLocation | undefined> {
+    const { index } = this
+    await (this.#completed ??= this.#complete(index))
+    return index.locate(this.blobKeys.locOf(ref))
+  }
+
+  /** Adds all packs that no segment names. */
+  async #complete(index: LoadedIndex): Promise<void> {
+    const unnamed = [...(await listPacks(this.store))].filter(([name]) => !index.hasPack(name))
+    let added = 0
+    for await (const pack of readDirectories(this.store, this.indexSealer, unnamed)) {
+      index.addPack(pack, pack.sessions)
+      added++
+    }
+    if (added > 0) this.onIncompleteIndex(added)
   }
 
   /**

@@ -7,6 +7,7 @@ import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import { encodeIndexSegment, SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../format/index-segment.ts'
+import type { IndexSegment } from '../format/index-segment.ts'
 import { countBlobs } from '../format/block-table.ts'
 import {
   heartbeatName,
@@ -20,10 +21,14 @@ import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
 import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
+import { segmentsOf } from './adopted-packs.ts'
+import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
 import type { LoadedIndex } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
+import { readUnindexed } from './unindexed-packs.ts'
+import type { UnindexedPack } from './unindexed-packs.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
@@ -132,6 +137,28 @@ export class WriteSession {
   }
 
   /**
+   * Indexes again the packs that no segment names, for when the index has lost some; gives their number. Each is read
+   * whole, compared with its name and put again as it is, so that it is acknowledged to this session. `check` is called
+   * before each and may throw.
+   */
+  async adoptUnindexed(check: () => void): Promise<number> {
+    const { store, indexSealer } = this.#repo
+    const adopted: UnindexedPack[] = []
+    for (const name of (await listPacks(store)).keys()) {
+      if (this.index.hasPack(name) || this.index.excluded.has(name)) continue
+      check()
+      await this.beat()
+      const found = await readUnindexed(store, indexSealer, name)
+      if (found === undefined) continue
+      await doing('keeping a pack', name, () => store.put(name, [found.bytes]))
+      this.index.addPack(found.pack, found.pack.sessions)
+      adopted.push(found.pack)
+    }
+    for (const segment of segmentsOf(adopted)) this.#putSegment(segment)
+    return adopted.length
+  }
+
+  /**
    * Shows once an hour that the run goes on; to be called often, whether anything is stored or not. Who shows no sign of
    * life for a day is taken for dead.
    */
@@ -224,13 +251,15 @@ export class WriteSession {
     this.#unindexed = []
     this.#unindexedBlobs = 0
     this.#indexedAt = this.#opts.clock.monotonic()
-    const segment = encodeIndexSegment(
-      { sessions: [this.#opts.secrets.sid], packs },
-      { sealer: this.#repo.indexSealer, signer: this.#opts.writer.signer },
-    )
-    const name = indexName(hash(segment))
-    this.storedBytes += segment.byteLength
-    const put = doing('storing the index', name, () => this.#repo.store.put(name, [segment])).then(() => {})
+    this.#putSegment({ sessions: [this.#opts.secrets.sid], packs })
+  }
+
+  #putSegment(segment: IndexSegment): void {
+    const keys = { sealer: this.#repo.indexSealer, signer: this.#opts.writer.signer }
+    const bytes = encodeIndexSegment(segment, keys)
+    const name = indexName(hash(bytes))
+    this.storedBytes += bytes.byteLength
+    const put = doing('storing the index', name, () => this.#repo.store.put(name, [bytes])).then(() => {})
     put.catch(() => {})
     this.#indexPuts.push(put)
   }

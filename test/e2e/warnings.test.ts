@@ -66,7 +66,7 @@ test('a damaged segment of the index is warned of by name, and what others name 
   assert.equal(listed.status, 0, listed.stderr)
   assert(listed.stdout.includes('first'))
   assert(onlyWarning(listed).startsWith(`warning: reading the index: ${damaged}, because `))
-  assert.match(onlyWarning(listed), /; what no other segment names cannot be read$/)
+  assert.match(onlyWarning(listed), /; what no other segment names is looked for in the packs$/)
 
   const lines = operator
     .run(['ls', first!, '--json'])
@@ -85,7 +85,7 @@ test('a damaged segment of the index is warned of by name, and what others name 
 
   const checked = operator.run(['check'])
   assert.equal(checked.status, 4)
-  assert.deepEqual(warnings(checked), [])
+  assert.match(onlyWarning(checked), /segments of the index are lost or damaged: what they named is read all the same/)
   assert(checked.stdout.includes(damaged))
 
   const stored = operator.run(['backup', join(operator.home, 'first')])

@@ -192,12 +192,16 @@ test('a meta pack that is gone costs the folders whose nodes are in it', async (
   assert.ok(result.damages[0]!.affected.some(({ id }) => id === s.snapshots[0]))
 })
 
-test('an index segment that is gone leaves packs that nothing names and blobs that nobody finds', async (t) => {
+test('an index segment that is gone is told, and what it named is still found in the packs', async (t) => {
   const s = await scene(t)
+  assert.equal((await s.check({ depth: 'structure' })).indexIncomplete, false)
   await s.store.delete(find(s.names, PREFIXES.index))
-  const result = await s.check({ depth: 'structure' })
-  assert.ok(result.damageCount > 0)
-  assert.ok(result.counts.packsUnindexed > 0)
+  for (const depth of ['structure', 'all'] as const) {
+    const result = await s.check({ depth })
+    assert.deepEqual(result.damages, [])
+    assert.equal(result.indexIncomplete, true)
+    assert.ok(result.counts.packsUnindexed > 0)
+  }
 })
 
 test('a snapshot that is gone breaks the chain of its writer', async (t) => {

@@ -95,7 +95,12 @@ const MISTAKES: readonly {
     rule: /^W5 /,
     losesData: false,
   },
-  { what: 'puts its index last', wrap: (store) => new Late(store, 'index/', 'snap/'), rule: /^W4 /, losesData: true },
+  {
+    what: 'puts its index last',
+    wrap: (store) => new Late(store, 'index/', 'snap/'),
+    rule: /^W4 /,
+    losesData: false, // readers find what is in packs that no segment names
+  },
   {
     what: 'does not look for its intent again',
     wrap: (store) => new Trusting(store),

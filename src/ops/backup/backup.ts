@@ -23,7 +23,7 @@ import type { EventSink } from '../events.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
-import { missingWarning } from './missing-warning.ts'
+import { adoptedWarning, missingWarning } from './missing-warning.ts'
 import { chooseParent } from './parent-choice.ts'
 import { ParentTree } from './parent-tree.ts'
 import { Pipeline } from './pipeline.ts'
@@ -135,6 +135,11 @@ async function backUpIn(
     paths: opts.source.paths,
   })
   if (unreadable.length > 0) opts.onEvent({ type: 'warning', ...aboutUnreadable(unreadable) })
+  if (parent !== undefined && repo.locate('tree', parent.body.root) === undefined) {
+    const adopted = await session.adoptUnindexed(() => throwIfStopped(opts.signal))
+    if (adopted > 0) opts.onEvent(adoptedWarning(adopted))
+    executor.indexGrew(session.index.blobs.handle)
+  }
   const stored = await storeTree(opts, { session, executor, parent })
   const body: SnapshotBody = {
     started,

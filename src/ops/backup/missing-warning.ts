@@ -1,4 +1,4 @@
-// What a backup says of packs that the index names and that are not there.
+// What a backup says of packs that the index names and that are not there, and the other way round.
 import type { PackRecord } from '../../repo/loaded-index.ts'
 import type { ProblemEvent } from '../events.ts'
 
@@ -12,4 +12,9 @@ export function missingWarning(packs: readonly PackRecord[]): ProblemEvent {
   if (packs.length > PACKS_SHOWN) names.push(`${packs.length - PACKS_SHOWN} more`)
   const message = `${what} missing or not whole; what ${one ? 'it' : 'they'} held is stored again where the source still has it; run \`holdfast check\` (${names.join(', ')})`
   return { type: 'warning', code: 'not-found', message }
+}
+
+export function adoptedWarning(count: number): ProblemEvent {
+  const what = count === 1 ? '1 pack that no segment of it names is' : `${count} packs that no segment of it names are`
+  return { type: 'warning', code: 'not-found', message: `the index was incomplete: ${what} indexed again` }
 }

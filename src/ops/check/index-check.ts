@@ -7,6 +7,7 @@ import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { LoadedIndex } from '../../repo/loaded-index.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { readDirectories } from '../../repo/unindexed-packs.ts'
 import { tablesDigest } from './tables-digest.ts'
 import type { BrokenParts } from './broken-parts.ts'
 import { surveyObjects } from './object-survey.ts'
@@ -80,6 +81,13 @@ export async function checkIndex(
       const message = `it has ${size} bytes where the index says ${pack.size}`
       broken.packs.set(name, survey.damage.add(name, 'corrupt', message))
     }
+  }
+  // The index may have lost segments: what they named can still be read, and is not missing.
+  index.beginUnnamed()
+  const unnamed = [...listed].filter(([name]) => !index.hasPack(name))
+  for await (const pack of readDirectories(repo.store, repo.indexSealer, unnamed)) {
+    survey.checkStopped()
+    index.addPack(pack, pack.sessions)
   }
   return { index, packs, sessions }
 }

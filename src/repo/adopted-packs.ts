@@ -1,0 +1,55 @@
+// Packs that no segment names, on their way back into the index: their tables in segments of their own.
+import { countBlobs } from '../format/block-table.ts'
+import { SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../format/index-segment.ts'
+import type { IndexedPack, IndexSegment } from '../format/index-segment.ts'
+import { toHex } from '../base/bytes.ts'
+import type { UnindexedPack } from './unindexed-packs.ts'
+
+/** Sessions of a segment: far below what it can list, so that those of one more pack fit. */
+const SESSIONS_MAX = 16_384
+
+/** The packs in segments; blocks refer to the sessions of the segment. */
+export function* segmentsOf(packs: Iterable<UnindexedPack>): Generator<IndexSegment> {
+  let segment = new Segment()
+  for (const pack of packs) {
+    if (!segment.hasRoomFor(pack)) {
+      yield segment
+      segment = new Segment()
+    }
+    segment.add(pack)
+  }
+  if (segment.packs.length > 0) yield segment
+}
+
+class Segment implements IndexSegment {
+  readonly sessions: Uint8Array[] = []
+  readonly packs: IndexedPack[] = []
+  readonly #ordinals = new Map<string, number>()
+  #blobs = 0
+
+  hasRoomFor({ blocks }: UnindexedPack): boolean {
+    if (this.packs.length === 0) return true
+    const room = this.#blobs + countBlobs(blocks) <= SEGMENT_BLOBS_MAX
+    return room && this.packs.length < SEGMENT_PACKS_MAX && this.sessions.length < SESSIONS_MAX
+  }
+
+  add({ hash, kind, size, blocks, sessions }: UnindexedPack): void {
+    this.#blobs += countBlobs(blocks)
+    this.packs.push({
+      hash,
+      kind,
+      size,
+      blocks: blocks.map((block) => ({ ...block, session: this.#ordinal(sessions[block.session]!) })),
+    })
+  }
+
+  #ordinal(sid: Uint8Array): number {
+    const key = toHex(sid)
+    let ordinal = this.#ordinals.get(key)
+    if (ordinal === undefined) {
+      ordinal = this.sessions.push(sid) - 1
+      this.#ordinals.set(key, ordinal)
+    }
+    return ordinal
+  }
+}
