@@ -322,8 +322,8 @@ export class BackupWorld extends SimWorld {
 /** Rounds of the event loop in which nobody sleeps: more than any chain of promises takes. */
 const IDLE_ROUNDS_MAX = 50
 
-/** An object, what the objects asked for begin with, the repository itself, or a blob or node of it. */
-const NAMED = /^(?:[a-z]+\/[0-9a-z/.-]*|simulation \d+:|(?:blob|tree node|content list) .*)$/
+/** An object, what the objects asked for begin with, the repository itself, a blob or node of it, or the backup as such. */
+const NAMED = /^(?:[a-z]+\/[0-9a-z/.-]*|simulation \d+:|(?:blob|tree node|content list) .*|backup)$/
 
 function outcomeOf(error: unknown, store: FaultyStore, run: Run): Outcome {
   if (isCrash(error) || store.crashed) return { kind: 'crashed' }
