@@ -14,6 +14,8 @@ export interface PackRecord {
   readonly kind: PackKind
   /** Bytes. */
   readonly size: number
+  /** Whose secrets seal its blocks, 16 bytes each. */
+  readonly sessions: readonly Uint8Array[]
 }
 
 export interface BlockPlace {
@@ -54,7 +56,9 @@ export class LoadedIndex {
   readonly damaged: BackupError[] = []
   /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
   missing: readonly PackRecord[] = []
-  /** Names of packs that a writing session must not rely on: condemned or missing ones. */
+  /** Packs that are there, and that nobody can open: the keys of a session that sealed them are gone. */
+  keyless: readonly PackRecord[] = []
+  /** Names of packs that a writing session must not rely on: condemned, missing or keyless ones. */
   excluded: ReadonlySet<string> = new Set()
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
@@ -90,7 +94,7 @@ export class LoadedIndex {
     const objectName = packName(pack.kind, toHex(pack.hash))
     if (this.#packNumbers.has(objectName)) return
     const packNumber = this.packs.length
-    this.packs.push({ objectName, kind: pack.kind, size: pack.size })
+    this.packs.push({ objectName, kind: pack.kind, size: pack.size, sessions })
     this.#packNumbers.set(objectName, packNumber)
     let offset = HEADER_SIZE
     for (const block of pack.blocks) {

@@ -26,7 +26,7 @@ import type { BlockSealers, Search } from './block-reader.ts'
 import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
-import { listPacks, missingPacks } from './missing-packs.ts'
+import { keylessPacks, listPacks, listSessionKeys, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
@@ -98,9 +98,12 @@ export class Repository {
   /** Reads the whole index for reading; again to see what has come since. */
   async loadIndex(): Promise<void> {
     const index = await this.readIndex(NONE)
-    // A backup stores again what was in packs that are missing: then it is taken from where it is.
-    const missing = await missingPacks(this.store, index.contested)
-    this.#use(missing.length === 0 ? index : await this.readIndex(NONE, namesOf(missing)), (ref) => this.#search(ref))
+    // A backup stores again what was in packs that are missing or closed to all: then it is taken from where it is.
+    const { contested } = index
+    const last = await missingPacks(this.store, contested)
+    if (contested.length > 0)
+      last.push(...(await keylessPacks(this.store, contested, await listSessionKeys(this.store))))
+    this.#use(last.length === 0 ? index : await this.readIndex(NONE, namesOf(last)), (ref) => this.#search(ref))
   }
 
   /**
@@ -113,23 +116,29 @@ export class Repository {
 
   /**
    * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
-   * the index says (LoadedIndex.missing), which hold nothing that may be referenced.
+   * the index says (LoadedIndex.missing) or cannot be opened (keyless), which hold nothing that may be referenced.
    */
   async readIndexToWrite(): Promise<LoadedIndex> {
     const listing = listPacks(this.store)
+    const keys = listSessionKeys(this.store)
     listing.catch(() => {})
+    keys.catch(() => {})
     const excluded = await this.condemnedPacks()
     const missing: PackRecord[] = []
+    const keyless: PackRecord[] = []
     for (;;) {
       const index = await this.readIndex(excluded)
-      const found = await missingPacks(this.store, index.packs, await listing)
-      if (found.length === 0) {
+      const gone = await missingPacks(this.store, index.packs, await listing)
+      const closed = await keylessPacks(this.store, index.packs, await keys)
+      if (gone.length + closed.length === 0) {
         index.excluded = excluded
-        index.missing = missing.sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
+        index.missing = inOrder(missing)
+        index.keyless = inOrder(keyless)
         return index
       }
-      missing.push(...found)
-      for (const { objectName } of found) excluded.add(objectName)
+      missing.push(...gone)
+      keyless.push(...closed.filter((pack) => !gone.includes(pack)))
+      for (const { objectName } of [...gone, ...closed]) excluded.add(objectName)
     }
   }
 
@@ -332,3 +341,7 @@ function damageOf(error: unknown): BackupError {
 
 /** Bytes of a segment for each blob, a little less than it takes: to size the table before it is read. */
 const INDEX_BYTES_PER_BLOB = 28
+
+function inOrder(packs: readonly PackRecord[]): PackRecord[] {
+  return packs.toSorted((a, b) => (a.objectName < b.objectName ? -1 : 1))
+}

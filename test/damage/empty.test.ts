@@ -89,7 +89,7 @@ for (const { name, backup, followed = false } of STRAYS) {
   })
 }
 
-for (const kind of ['pack', 'writer', 'index', 'snapshot', 'session', 'session-end']) {
+for (const kind of ['pack', 'writer', 'index', 'snapshot', 'session', 'session-keys', 'session-end']) {
   test(`when all objects of the kind ${kind} are empty, a backup makes a snapshot that can be restored`, async () => {
     const store = await lab.storeWith(Object.fromEntries(lab.names(kind).map((name) => [name, EMPTY])))
     const before = new Set((await (await lab.made.open(store)).catalog.list()).map(({ id }) => id))

@@ -92,7 +92,7 @@ export class HandmadeSnapshot implements RestoreReader {
     const { sealed, codec } = encodeBlock(sealer, SEALED_TYPES.dataBlock, plain, { level: 1 })
     const before = this.packs.get(packName) ?? new Uint8Array(HEADER_SIZE)
     this.packs.set(packName, Buffer.concat([before, sealed]))
-    const pack = { objectName: packName, kind: 'data' as const, size: 0 }
+    const pack = { objectName: packName, kind: 'data' as const, size: 0, sessions: [] }
     const number = ++this.#next
     const block = {
       number,

@@ -8,9 +8,19 @@ const PACKS_SHOWN = 3
 export function missingWarning(packs: readonly PackRecord[]): ProblemEvent {
   const one = packs.length === 1
   const what = one ? '1 pack that the index names is' : `${packs.length} packs that the index names are`
+  return warning(`${what} missing or not whole`, packs)
+}
+
+export function keylessWarning(packs: readonly PackRecord[]): ProblemEvent {
+  const what = packs.length === 1 ? '1 pack cannot be opened' : `${packs.length} packs cannot be opened`
+  return warning(`${what}, because the keys of the session that stored it are gone`, packs)
+}
+
+function warning(what: string, packs: readonly PackRecord[]): ProblemEvent {
   const names = packs.slice(0, PACKS_SHOWN).map(({ objectName }) => objectName)
   if (packs.length > PACKS_SHOWN) names.push(`${packs.length - PACKS_SHOWN} more`)
-  const message = `${what} missing or not whole; what ${one ? 'it' : 'they'} held is stored again where the source still has it; run \`holdfast check\` (${names.join(', ')})`
+  const held = packs.length === 1 ? 'it held' : 'they held'
+  const message = `${what}; what ${held} is stored again where the source still has it; run \`holdfast check\` (${names.join(', ')})`
   return { type: 'warning', code: 'not-found', message }
 }
 

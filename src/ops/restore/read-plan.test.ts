@@ -6,7 +6,7 @@ import type { WantedBlock } from './read-plan.ts'
 
 function block(pack: string, offset: number, storedLength: number): WantedBlock {
   const place = { number: 0, offset, storedLength, plainLength: 1, codec: 0, sid: new Uint8Array(16) }
-  return { place: { ...place, pack: { objectName: pack, kind: 'data', size: 0 } } }
+  return { place: { ...place, pack: { objectName: pack, kind: 'data', size: 0, sessions: [] } } }
 }
 
 const LIMITS = { gapMax: 10, lengthMax: 100 }
