@@ -9,7 +9,9 @@ import type { Zstd, ZstdParameters } from './zstd.ts'
 export function linkedZstd(): Zstd | null {
   const calls = programFunctions(SIGNATURES)
   if (calls === null || Number(calls.ZSTD_versionNumber()) < VERSION_MIN) return null
-  const zstd = new LinkedZstd(calls)
+  const [compressor, decompressor]: readonly unknown[] = [calls.ZSTD_createCCtx(), calls.ZSTD_createDCtx()]
+  if (compressor === null || decompressor === null) return null // no memory left; zstd itself would not look
+  const zstd = new LinkedZstd(calls, compressor, decompressor)
   return zstd.works() ? zstd : null
 }
 
@@ -44,10 +46,14 @@ class LinkedZstd implements Zstd {
   #parameters: ZstdParameters | undefined
   #out = uninitialised(0)
 
-  constructor(calls: Readonly<Record<keyof typeof SIGNATURES, NativeFunction>>) {
+  constructor(
+    calls: Readonly<Record<keyof typeof SIGNATURES, NativeFunction>>,
+    compressor: unknown,
+    decompressor: unknown,
+  ) {
     this.#calls = calls
-    this.#compressor = calls.ZSTD_createCCtx()
-    this.#decompressor = calls.ZSTD_createDCtx()
+    this.#compressor = compressor
+    this.#decompressor = decompressor
   }
 
   compress(plain: Uint8Array, parameters: ZstdParameters): Uint8Array {

@@ -12,7 +12,7 @@ const both: readonly (readonly [string, Zstd])[] = [
   ...(linked === null ? [] : [['direct', linked] as const]),
 ]
 
-test('the zstd of the program itself is used on Linux: without it a backup takes a tenth longer', (t) => {
+test('the zstd of the program itself is used on Linux: without it backups take longer, and nothing else would tell', (t) => {
   if (!requireLinux(t)) return
   assert.notEqual(linked, null)
 })

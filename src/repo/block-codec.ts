@@ -46,22 +46,15 @@ export function decodeBlock(
   plainLength: number,
   subject: string,
 ): Uint8Array {
-  return decode(sealer, type, sealed, codec, plainLength, subject)
+  return decode(undefined, sealer, type, sealed, codec, plainLength, subject)
 }
 
 /**
  * `decodeBlock` for who is done with the plaintext before the next call of this thread: it is decompressed into memory
  * that is used again, since fresh memory for each block costs as much as decompressing.
  */
-export function decodeBlockBriefly(
-  sealer: Sealer,
-  type: number,
-  sealed: Uint8Array,
-  codec: number,
-  plainLength: number,
-  subject: string,
-): Uint8Array {
-  return decode(sealer, type, sealed, codec, plainLength, subject, KEPT)
+export function decodeBlockBriefly(...block: Parameters<typeof decodeBlock>): Uint8Array {
+  return decode(KEPT, ...block)
 }
 
 /** Memory that a thread keeps for blocks up to a size: bundles are all shorter, single blobs may be longer. */
@@ -80,13 +73,13 @@ const KEPT_MAX = 4 * 1024 * 1024
 const KEPT = { packed: new KeptMemory(), plain: new KeptMemory() }
 
 function decode(
+  kept: typeof KEPT | undefined,
   sealer: Sealer,
   type: number,
   sealed: Uint8Array,
   codec: number,
   plainLength: number,
   subject: string,
-  kept?: typeof KEPT,
 ): Uint8Array {
   if (plainLength > BLOCK_PLAIN_MAX)
     throw new BackupError('limit', `block claims ${plainLength} bytes, more than ${BLOCK_PLAIN_MAX}`, subject)

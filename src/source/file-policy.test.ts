@@ -39,6 +39,11 @@ test('what is distrusted adds up over the patterns that match, relative to the s
   assert.deepEqual(changes('/srv'), { ignoreInode: true })
 })
 
+test('a source whose name is the beginning of another folder’s does not hold what is in that', () => {
+  const { blockSize } = policy({ fixedBlocks: [{ size: 4096, pattern: excludeGlob('/srv2/a/*.img') }] }, '/', '/srv')
+  assert.equal(blockSize('/srv2/a/b.img'), 4096)
+})
+
 test('the last pattern that matches gives the length of blocks; a source that is a file has its name', () => {
   const { blockSize } = policy(
     {

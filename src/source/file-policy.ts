@@ -3,6 +3,7 @@
 import { textOfBytes } from './path-text.ts'
 import type { ChangeOptions } from './change-detection.ts'
 import type { GlobPattern } from './glob-list.ts'
+import { sourceLength } from './look-again.ts'
 
 /** `all`: the file is read again and compared whatever its attributes say. */
 export type Distrusted = 'ctime' | 'mtime' | 'inode' | 'all'
@@ -54,11 +55,9 @@ export class FilePolicy {
 
   /** `/a/b` below the longest source that holds it; of a source that is a file itself, its name. */
   #relative(path: Uint8Array): string {
-    const source = this.#sources
-      .filter((each) => each.length < path.length && each.every((byte, i) => path[i] === byte))
-      .reduce((longest, each) => Math.max(longest, each.at(-1) === SLASH ? each.length - 1 : each.length), 0)
-    const start = path[source] === SLASH ? source : path.lastIndexOf(SLASH)
-    return textOfBytes(path.subarray(start))
+    const length = sourceLength(path, this.#sources)
+    const end = path[length - 1] === SLASH ? length - 1 : length
+    return textOfBytes(path.subarray(end < path.length ? end : path.lastIndexOf(SLASH)))
   }
 }
 

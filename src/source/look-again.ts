@@ -25,7 +25,7 @@ export function extrasAgain(path: Uint8Array, stat: FileStat, sources: readonly 
 }
 
 function again<T>(path: Uint8Array, sources: readonly Uint8Array[], look: (dirFd: number, name: Uint8Array) => T): T {
-  const start = sources.reduce((longest, source) => Math.max(longest, lengthAbove(source, path)), 0)
+  const start = sourceLength(path, sources)
   if (start === 0 || start >= path.length) return look(AT_FDCWD, path)
   let dirFd = openFolder(AT_FDCWD, path.subarray(0, start))
   try {
@@ -42,6 +42,11 @@ function again<T>(path: Uint8Array, sources: readonly Uint8Array[], look: (dirFd
   } finally {
     closeFd(dirFd)
   }
+}
+
+/** Bytes of the longest source that is `path` or holds it; 0 when none does. */
+export function sourceLength(path: Uint8Array, sources: readonly Uint8Array[]): number {
+  return sources.reduce((longest, source) => Math.max(longest, lengthAbove(source, path)), 0)
 }
 
 /** How much of `path` is the source; 0 when it does not lie below it. */

@@ -43,11 +43,10 @@ try {
 }
 
 function record(step: WalkStep): void {
-  if (step.kind === 'busy' || step.directory.depth === 0) {
-    // The top is no directory of the file system; its entries are the sources, told as such.
-    if (step.kind !== 'entries') return
-  }
+  if (step.kind === 'busy') return
   const { directory } = step
+  // The top is no directory of the file system; its entries are the sources, told as such.
+  if (directory.depth === 0 && step.kind !== 'entries') return
   if (step.kind === 'leave') recorder.leave(step.complete)
   else if (step.kind === 'enter') {
     const { parent, name, stat, key } = directory

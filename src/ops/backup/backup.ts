@@ -208,6 +208,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
   })
   const rootParent = parent && (await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true))
   const chunkMax = repo.description.chunker.max
+  const blockMax = 2 ** Math.floor(Math.log2(chunkMax)) // blocks of one size are a power of two
   const scan = new Scan(
     {
       pipeline,
@@ -216,7 +217,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
       parent: parentTree,
       chunkMax,
       compare: (entry, file) => source.compare(entry, file, parent!.body.started),
-      blockSize: (file) => Math.min(source.blockSize?.(file) ?? 0, 2 ** Math.floor(Math.log2(chunkMax))),
+      blockSize: (file) => Math.min(source.blockSize?.(file) ?? 0, blockMax),
       restat: (path) => source.restat(path),
       parentStarted: parent?.body.started,
       report,
