@@ -4,6 +4,7 @@ import { BackupError, codeOf, doingSync } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import type { Credential } from '../repo/credentials.ts'
 import type { Repository } from '../repo/repository.ts'
+import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
@@ -19,9 +20,12 @@ export interface CreationFlags {
 /** `holdfast init`. */
 export async function initRepository(context: Context, flags: CreationFlags): Promise<void> {
   const { location } = await repositoryLocation(context)
-  const store = await openNewStore(context, location)
+  const skipped: string[] = []
+  const store = await openNewStore(context, location, skipped)
   try {
-    await refuseIfThere(store)
+    // Before anybody is asked for a passphrase or gets a key file.
+    const { refuseUnlessFree } = await import('../repo/free-place.ts')
+    await refuseUnlessFree(store, () => foreignAmong(skipped))
     const { newKeyFile } = flags
     const credential =
       newKeyFile === undefined ? await credentialForNew(context, location) : await writeKeyFile(newKeyFile)
@@ -57,9 +61,10 @@ export async function withRepositoryForBackup<T>(
   work: (repository: Repository, place: BackupRepository) => Promise<T>,
 ): Promise<T> {
   const { location, isDefault } = await repositoryLocation(context)
-  const store = await openStoreAt(context, location, isDefault)
+  const skipped: string[] = []
+  const store = await openStoreAt(context, location, isDefault, skipped)
   try {
-    const created = isDefault && (await isEmpty(store))
+    const created = isDefault && (await isFree(store, skipped))
     const preparation = prepare(store)
     try {
       const repository = created
@@ -119,9 +124,9 @@ export async function writeKeyFile(file: string): Promise<Credential> {
 }
 
 /** Where a folder cannot be made, what opening a store says of a missing one is no help. */
-async function openNewStore(context: Context, location: string): Promise<Store> {
+async function openNewStore(context: Context, location: string, skipped: string[]): Promise<Store> {
   try {
-    return await openStoreAt(context, location, true)
+    return await openStoreAt(context, location, true, skipped)
   } catch (cause) {
     if (codeOf(cause) !== 'not-found') throw cause
     const hint = 'choose a place where folders can be made'
@@ -129,16 +134,13 @@ async function openNewStore(context: Context, location: string): Promise<Store> 
   }
 }
 
-/** Before anybody is asked for a passphrase or gets a key file. Throws `exists`. */
-async function refuseIfThere(store: Store): Promise<void> {
-  if (await isEmpty(store)) return
-  throw new BackupError('exists', 'there is a repository already', store.location, {
-    hint: 'use it as it is, or choose another place',
-  })
+async function isFree(store: Store, skipped: readonly string[]): Promise<boolean> {
+  const { isFreePlace } = await import('../repo/free-place.ts')
+  return isFreePlace(store, () => foreignAmong(skipped))
 }
 
-async function isEmpty(store: Store): Promise<boolean> {
-  return (await store.list('format/')).objects.length === 0
+function foreignAmong(skipped: readonly string[]): string | undefined {
+  return skipped.find((name) => !HARMLESS.has(name))
 }
 
 async function createDefault(context: Context, store: Store): Promise<Repository> {

@@ -1,4 +1,5 @@
 // From what a person calls a repository to the store that keeps it.
+import type { OnSkipped } from '../store/fs-lister.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { defaultRepository } from './config.ts'
@@ -17,8 +18,17 @@ export async function repositoryLocation(context: Context): Promise<Location> {
     : { location: named, isDefault: false }
 }
 
-/** Opens the store there; see store/open-store.ts. What lies in it and is no object is told. */
-export async function openStoreAt(context: Context, location: string, create: boolean): Promise<Store> {
+/** Opens the store there; see store/open-store.ts. What lies in it and is no object is told, and noted in `skipped`. */
+export async function openStoreAt(
+  context: Context,
+  location: string,
+  create: boolean,
+  skipped: string[] = [],
+): Promise<Store> {
   const { openStore } = await import('../store/open-store.ts')
-  return openStore(location, { create, onSkipped: (name, why) => context.reporter.warn(`${why}: ${name}`) })
+  const onSkipped: OnSkipped = (name, why) => {
+    skipped.push(name)
+    context.reporter.warn(`${why}: ${name}`)
+  }
+  return openStore(location, { create, onSkipped })
 }

@@ -9,6 +9,7 @@ import type { ChunkerSizes } from '../format/repo-description.ts'
 import { descriptionName } from '../format/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Credential, PassphraseCost } from './credentials.ts'
+import { refuseUnlessFree } from './free-place.ts'
 import { putSlot } from './keyring.ts'
 import { newBundle } from './new-bundle.ts'
 import { Repository } from './repository.ts'
@@ -28,14 +29,10 @@ export interface CreateOptions {
   readonly packSize?: number
 }
 
-/** Makes a repository in an empty store; `exists` when there is one. */
+/** Makes a repository in a free place; throws what `refuseUnlessFree` throws. */
 export async function createRepository(store: Store, opts: CreateOptions): Promise<Repository> {
   const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE } = opts
-  if ((await store.list('format/')).objects.length > 0) {
-    throw new BackupError('exists', 'there is a repository already', store.location, {
-      hint: 'use it as it is, or choose another place',
-    })
-  }
+  await refuseUnlessFree(store)
   const bundle = newBundle(random)
   const created = timespecFromMs(clock.now())
   const description = {

@@ -5,6 +5,7 @@ import { BackupError, doing } from '../base/errors.ts'
 import { decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
+import { refuseRemains } from './free-place.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
 
@@ -28,7 +29,7 @@ export type RepositoryIdentity = Pick<RepoDescription, 'repoId' | 'rootPublic'>
 export const DESCRIPTIONS_MAX = 64
 
 /**
- * Throws `not-found` when there are none, `corrupt` when none is valid, `unsupported` when the highest that is sound is too
+ * Throws `not-found` when there are none, `corrupt` when none is valid or they are gone, `unsupported` when the highest that is sound is too
  * new to be read, and what the store throws.
  */
 export async function readDescriptions(store: Store): Promise<FoundDescriptions> {
@@ -69,6 +70,7 @@ async function listDescriptions(store: Store): Promise<ObjectInfo[]> {
     if (parsed?.kind === 'description') numbered.push({ info, number: parsed.number })
   }
   if (numbered.length === 0) {
+    await refuseRemains(store)
     throw new BackupError('not-found', 'no Holdfast repository here', store.location, {
       hint: 'check the path, or make one with `holdfast init`',
     })

@@ -1,6 +1,7 @@
 // Lists the objects of a local repository in the order of their names, a page at a time.
 import type { Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
+import { BackupError, errnoOf } from '../base/errors.ts'
 import type { FsRoot } from './fs-root.ts'
 import { isObjectName, NAME_SEGMENTS_MAX, TEMPORARY_FOLDER } from './object-names.ts'
 import { LIST_PAGE_MAX, type ListPage, type ObjectInfo } from './store.ts'
@@ -94,9 +95,25 @@ export class FsLister {
     try {
       return await readdir(this.#root.pathOf(name), { withFileTypes: true })
     } catch (cause) {
+      if (errnoOf(cause) === 'ENOTDIR') await this.#refuseInTheWay(name, cause)
       if (await this.#root.saysAbsent(cause, name)) return []
       throw await this.#root.failure('listing', name, cause)
     }
+  }
+
+  /** Throws when what is in the place of a folder is no object either: nothing is known of what belongs there. */
+  async #refuseInTheWay(name: string, cause: unknown): Promise<void> {
+    const top = name.split('/', 1)[0]!
+    if ((await this.#target(top)).isDirectory()) return
+    throw new BackupError(
+      'corrupt',
+      'this is no folder, and the repository keeps objects in one',
+      this.#root.pathOf(top),
+      {
+        cause,
+        hint: 'see what it is, and bring the folder back from where it went or from another copy of the repository',
+      },
+    )
   }
 
   /** What a symbolic link leads to. */

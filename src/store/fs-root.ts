@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { BackupError, codeOf, errnoOf, type ErrorCode } from '../base/errors.ts'
 import { toHex } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
-import { TEMPORARY_FOLDER } from './object-names.ts'
+import { HARMLESS, TEMPORARY_FOLDER } from './object-names.ts'
 
 /** A folder that holds this folder is a repository's; made first and never removed (docs/format.md, section 2). */
 const MARKER_FOLDER = 'format'
@@ -13,8 +13,6 @@ export const FOLDER_MODE = 0o700
 /** Left-over temporary files are older than this; no put takes a day. */
 const LEFT_OVER_MS = 24 * 60 * 60 * 1000
 const TEMPORARY_NAME = /^[0-9a-f]{16}-[0-9]+$/
-/** Found in a new file system; does not make a folder somebody's. */
-const HARMLESS = new Set([TEMPORARY_FOLDER, 'lost+found', '.DS_Store'])
 
 interface Identity {
   readonly dev: bigint
@@ -168,7 +166,7 @@ async function makeRoot(path: string): Promise<void> {
     const foreign = (await readdir(path)).find((name) => !HARMLESS.has(name))
     if (foreign !== undefined) {
       throw new BackupError('exists', `folder is not empty, it holds ${JSON.stringify(foreign)}`, path, {
-        hint: 'choose a new or an empty folder for the repository',
+        hint: 'choose a new or an empty folder; if a repository is here, bring back its folder format/ from another copy',
       })
     }
     await makeFolders(join(path, MARKER_FOLDER))

@@ -7,6 +7,8 @@ import { NAME_LENGTH_MAX, OBJECT_SIZE_MAX } from './store.ts'
 export const NAME_SEGMENTS_MAX = 5
 /** Folder at the top of a local repository for files that are not objects yet; no object may be named below it. */
 export const TEMPORARY_FOLDER = 'tmp'
+/** Found in a new file system; does not make a folder somebody's. */
+export const HARMLESS: ReadonlySet<string> = new Set([TEMPORARY_FOLDER, 'lost+found', '.DS_Store'])
 
 // A segment does not begin with a dot or a dash: that rules out `.` and `..`, hidden files that file systems make
 // (`.nfs0001`) and names that command line tools take for options. An object is never at the top, where a repository's

@@ -110,6 +110,21 @@ test('a folder in the place of an object is no object and is not taken for one',
   assert.equal(await store.delete('data/ab/ff'), false)
 })
 
+test('something else in the place of a folder is an error that names it, not an empty list', async (t) => {
+  const { store, root } = await filled(t)
+  writeFileSync(join(root, 'snap'), '')
+  symlinkSync('/dev/null', join(root, 'meta'))
+  for (const [prefix, path] of [
+    ['snap/', 'snap'],
+    ['snap/0123/', 'snap'],
+    ['meta/', 'meta'],
+  ] as const) {
+    await rejectsWith('corrupt', store.list(prefix), join(root, path))
+  }
+  for (const name of ['meta', 'snap']) rmSync(join(root, name))
+  assert.deepEqual((await store.list('snap/')).objects, [])
+})
+
 test('left-over temporary files go after a day; younger ones and those of others stay', async (t) => {
   const { root } = await filled(t)
   const long = new Date(Date.now() - 25 * 60 * 60 * 1000)

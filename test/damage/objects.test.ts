@@ -159,10 +159,13 @@ for (const { kind, scrub, check: byCheck, readable } of LOSSES) {
   })
 }
 
-test('without its description or its only key slot a repository is not found, rather than damaged or made anew', async () => {
-  for (const kind of ['description', 'key-slot']) {
+test('without its description a repository is damaged, without a key slot there is none to open', async () => {
+  for (const [kind, code] of [
+    ['description', 'corrupt'],
+    ['key-slot', 'not-found'],
+  ] as const) {
     const store = await lab.storeWith({ [lab.names(kind)[0]!]: undefined })
-    await assert.rejects(lab.made.open(store), { code: 'not-found' })
+    await assert.rejects(lab.made.open(store), { code })
   }
 })
 

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -124,6 +125,45 @@ test('what is no repository is told apart, named, and left as it is', async (t) 
   assert.notEqual(init.status, 0, 'a folder that holds something else does not become a repository')
   assert.deepEqual(listing(folder), before)
   assert.equal(readFileSync(place('file'), 'utf8'), 'a letter')
+})
+
+test('a repository that has lost its description is not made anew', async (t) => {
+  const { scratch, operator, photos } = await withSnapshot(t)
+  const description = join(scratch.location, 'format/1')
+  const bytes = readFileSync(description)
+  rmSync(description)
+  const before = listing(scratch.location)
+  const asDefault: RunOptions = { env: { HOLDFAST_REPO: undefined, XDG_DATA_HOME: join(operator.home, 'data') } }
+  mkdirSync(join(operator.home, 'data/holdfast'), { recursive: true })
+  symlinkSync(scratch.location, join(operator.home, 'data/holdfast/repository'))
+  for (const [args, opts] of [[['init']], [['snapshots']], [['backup', photos]], [['backup', photos], asDefault]] as [
+    string[],
+    RunOptions?,
+  ][]) {
+    const lost =
+      /the description of this repository \(format\/\) is missing, and \S+ is there: .*\n {2}hint: bring the folder/
+    fails(operator.run(args, opts), 4, lost)
+  }
+  assert.deepEqual(listing(scratch.location), before)
+  writeFileSync(description, bytes)
+  assert.equal(operator.run(['backup', photos], asDefault).status, 0)
+})
+
+test('a folder that only looks empty to a repository is not taken', async (t) => {
+  const folder = tempFolder(t, 'repo')
+  const operator = new Operator(folder, await ScratchRepository.create(folder))
+  const place = join(folder, 'place')
+  mkdirSync(join(place, 'format'), { recursive: true })
+  mkdirSync(join(place, 'lost+found'))
+  mkdirSync(join(place, 'camera'))
+  writeFileSync(join(place, 'camera/IMG.JPG'), '')
+  fails(
+    operator.run(['--repo', place, 'init']),
+    11,
+    /this place is not empty, it holds "camera\/IMG.JPG": \S+\/place\n {2}hint: choose/,
+  )
+  rmSync(join(place, 'camera/IMG.JPG'))
+  assert.equal(operator.run(['--repo', place, 'init']).status, 0)
 })
 
 test('a repository of restic is not touched', async (t) => {
