@@ -2,7 +2,7 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { BackupError, codeOf, doingSync } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
-import type { Credential } from '../repo/credentials.ts'
+import type { KeyFile, NewCredential } from '../credentials/credential.ts'
 import type { Repository } from '../repo/repository.ts'
 import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
@@ -84,7 +84,7 @@ export async function withRepositoryForBackup<T>(
 export async function createAt(
   context: Context,
   store: Store,
-  credential: Credential,
+  credential: NewCredential,
   label = '',
 ): Promise<Repository> {
   const [{ createRepository }, { DEFAULT_PARAMS }, { initHashing }] = await Promise.all([
@@ -97,7 +97,7 @@ export async function createAt(
   return createRepository(store, { credential, label, clock, random: secureRandom, chunker: DEFAULT_PARAMS })
 }
 
-export function keepWarning(kind: Credential['kind'], keyFile?: string): string {
+export function keepWarning(kind: NewCredential['kind'], keyFile?: string): string {
   if (kind === 'passphrase')
     return 'Keep the passphrase where this machine cannot lose it: without it nobody can read the backups.'
   const name = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
@@ -105,7 +105,7 @@ export function keepWarning(kind: Credential['kind'], keyFile?: string): string 
 }
 
 /** Writes a new key file, which must not exist, readable by its owner only; returns what it opens. */
-export async function writeKeyFile(file: string): Promise<Credential> {
+export async function writeKeyFile(file: string): Promise<KeyFile> {
   const { formatKeyFile, newKeyFileSecret } = await import('../crypto/keyfile.ts')
   const secret = newKeyFileSecret(secureRandom)
   doingSync('writing key file', file, () => {

@@ -2,7 +2,7 @@
 import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
-import type { Credential } from '../repo/credentials.ts'
+import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import type { Context } from './context.ts'
@@ -70,7 +70,7 @@ export async function changeKey(
   tell(context, `changed the passphrase; its key is now ${shortKey(name)}`, { action: 'changed', id: keyId(name) })
 }
 
-async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<Credential> {
+async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<NewCredential> {
   if (flags.newKeyFile === undefined) {
     return { kind: 'passphrase', passphrase: await newPassphrase(context, location, flags.newPasswordFile) }
   }

@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { displayText } from '../base/bytes.ts'
 import { BackupError, codeOf, wrap } from '../base/errors.ts'
-import type { Credential } from '../repo/credentials.ts'
+import type { Credential, SecretCredential } from '../credentials/credential.ts'
 import type { Context } from './context.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
 
@@ -13,8 +13,8 @@ const SECRET_SIZE_MAX = 64 * 1024
 /** How often a passphrase may be typed wrong, or twice differently, before the command gives up. */
 const ATTEMPTS = 3
 
-export interface FoundCredential {
-  readonly credential: Credential
+export interface FoundCredential<C extends Credential = Credential> {
+  readonly credential: C
   /** `the passphrase from HOLDFAST_PASSWORD` and so on; undefined when the person at the terminal typed it. */
   readonly description?: string
 }
@@ -57,12 +57,12 @@ async function askOnce(location: string, before?: string): Promise<FoundCredenti
 }
 
 /** The credential for a new repository: like `findCredential`, but a passphrase is typed twice. */
-export async function credentialForNew(context: Context, location: string): Promise<Credential> {
+export async function credentialForNew(context: Context, location: string): Promise<SecretCredential> {
   const given = await givenCredential(context)
   return given?.credential ?? { kind: 'passphrase', passphrase: await askTwice(location) }
 }
 
-async function givenCredential(context: Context): Promise<FoundCredential | undefined> {
+async function givenCredential(context: Context): Promise<FoundCredential<SecretCredential> | undefined> {
   const keyFile = await keyFileName(context)
   if (keyFile !== undefined) {
     const { value: file, source } = keyFile

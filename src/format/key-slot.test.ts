@@ -7,8 +7,8 @@ import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { decodeBundle, encodeBundle } from './bundle.ts'
 import type { Bundle } from './bundle.ts'
-import { decodeKeySlot, encodeKeySlot, openKeySlot, openSlotLabel } from './key-slot.ts'
-import type { SlotMethod } from './key-slot.ts'
+import { decodeKeySlot, encodeKeySlot, openKeySlot, openSlotDetail, openSlotLabel } from './key-slot.ts'
+import type { SlotMethod } from './slot-kinds.ts'
 
 const passphrase: SlotMethod = {
   kind: 'passphrase',
@@ -102,7 +102,7 @@ test('keys are never in the clear, also where the repository is', () => {
 
 test('a slot of a later kind is listed and does not open', () => {
   const slot = decodeKeySlot(
-    sampleSlot({ kind: 'other', number: 3, params: new Uint8Array([0xa1, 0, 0x41, 9]) }),
+    sampleSlot({ kind: 'other', number: 99, params: new Uint8Array([0xa1, 0, 0x41, 9]) }),
     'keys/x',
   )
   assert.equal(slot.method.kind, 'other')
@@ -142,4 +142,24 @@ test('parameters that are missing, of a wrong size or too many are refused', () 
   ]
   for (const [kind, write] of bad)
     assert.throws(() => decodeKeySlot(slot(kind, write), 'keys/x'), corruptAbout('keys/x'))
+})
+
+test('what a slot says of its credential is for those who opened it', () => {
+  const bundle = sampleBundle()
+  const file = new Uint8Array(300).fill(7)
+  const bytes = encodeKeySlot(
+    { method: { kind: 'age', file }, bundle, created: fixedTime, label: 'ann', detail: 'age1ann' },
+    { ...keys, suite: 1 },
+  )
+  const slot = decodeKeySlot(bytes, 'keys/x')
+  assert.equal(openSlotDetail(slot, bundle, 'keys/x'), 'age1ann')
+  assert.equal(openSlotLabel(slot, bundle, 'keys/x'), 'ann')
+  const stranger = { ...bundle, domains: [{ ...bundle.domains[0]!, keyIdx: new Uint8Array(32).fill(9) }] }
+  assert.equal(openSlotDetail(slot, stranger, 'keys/x'), null)
+  // Neither stands for the other, although one key seals both.
+  const { sealedLabel, sealedDetail, ...rest } = slot
+  assert.equal(
+    openSlotLabel({ ...rest, sealedLabel: sealedDetail!, sealedDetail: sealedLabel! }, bundle, 'keys/x'),
+    null,
+  )
 })

@@ -38,6 +38,7 @@ export const SEALED_TYPES = {
   slotLabel: 37,
   sessionSecret: 38,
   localState: 39,
+  slotDetail: 40,
 } as const
 
 export type ObjectType = (typeof OBJECT_TYPES)[keyof typeof OBJECT_TYPES]

@@ -8,7 +8,7 @@ import { encodeRepoDescription } from '../format/repo-description.ts'
 import type { ChunkerSizes } from '../format/repo-description.ts'
 import { descriptionName } from '../format/names.ts'
 import type { Store } from '../store/store.ts'
-import type { Credential, PassphraseCost } from './credentials.ts'
+import type { NewCredential, PassphraseCost } from '../credentials/credential.ts'
 import { refuseUnlessFree } from './free-place.ts'
 import { putSlot } from './keyring.ts'
 import { newBundle } from './new-bundle.ts'
@@ -18,7 +18,7 @@ import { Repository } from './repository.ts'
 export const PACK_SIZE = 32 * 1024 * 1024
 
 export interface CreateOptions {
-  readonly credential: Credential
+  readonly credential: NewCredential
   /** Name of the first key slot, shown by `key list`. */
   readonly label?: string
   readonly cost?: PassphraseCost

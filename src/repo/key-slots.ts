@@ -4,8 +4,10 @@ import { BackupError } from '../base/errors.ts'
 import type { Timespec } from '../base/time.ts'
 import { checkPassphraseParams } from '../crypto/passphrase.ts'
 import type { Bundle, Role } from '../format/bundle.ts'
-import { decodeKeySlot, KEY_SLOT_SIZE_MAX, openSlotLabel } from '../format/key-slot.ts'
+import { decodeKeySlot, KEY_SLOT_SIZE_MAX, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
+import { knownKind } from '../format/slot-kinds.ts'
+import type { SlotKind } from '../format/slot-kinds.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
@@ -62,22 +64,20 @@ export async function readSlot(store: Store, name: string): Promise<KeySlot> {
   const slot = decodeKeySlot(await getNamedByHash(store, name), name)
   if (slot.suite === 0) throw new BackupError('corrupt', 'the key slot is not encrypted', name)
   if (slot.method.kind === 'passphrase') checkPassphraseParams(slot.method.params, name)
-  if (slot.method.kind === 'other') {
-    throw new BackupError('unsupported', `the key slot is of kind ${slot.method.number}`, name, {
-      hint: 'a newer version of Holdfast can open it',
-    })
-  }
+  knownKind(slot.method, name)
   return slot
 }
 
 export interface SlotInfo {
   readonly name: string
-  readonly kind: 'passphrase' | 'key-file'
+  readonly kind: SlotKind
   /** What the slot says in the clear; the capability bundle in it decides. */
   readonly role: Role
   readonly created: Timespec
   /** Empty when it has none, null when this capability bundle cannot open it. */
   readonly label: string | null
+  /** Which recipient it is for, where the kind does not say all; empty and null as with the label. */
+  readonly detail: string | null
 }
 
 /** The slots for a listing, oldest first, with their labels. */
@@ -87,8 +87,8 @@ export async function listSlots(
 ): Promise<{ readonly slots: readonly SlotInfo[]; readonly problems: readonly BackupError[] }> {
   const { slots, problems } = await readSlots(store)
   const infos = slots.map(({ name, slot }): SlotInfo => {
-    const kind = slot.method.kind === 'passphrase' ? 'passphrase' : 'key-file'
-    return { name, kind, role: slot.role, created: slot.created, label: openSlotLabel(slot, bundle, name) }
+    const [label, detail] = [openSlotLabel(slot, bundle, name), openSlotDetail(slot, bundle, name)]
+    return { name, kind: knownKind(slot.method, name), role: slot.role, created: slot.created, label, detail }
   })
   infos.sort((a, b) => a.created.sec - b.created.sec || a.created.nsec - b.created.nsec || (a.name < b.name ? -1 : 1))
   return { slots: infos, problems }

@@ -8,7 +8,7 @@ import { initHashing } from '../crypto/hash.ts'
 import { MEMORY_KIB_MIN } from '../crypto/passphrase.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { Store } from '../store/store.ts'
-import type { Credential } from './credentials.ts'
+import type { SecretCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, openWithCredential, removeSlot } from './keyring.ts'
 import type { NewSlot } from './keyring.ts'
 import { newBundle } from './new-bundle.ts'
@@ -18,8 +18,8 @@ await initHashing()
 const COST = { memoryKiB: MEMORY_KIB_MIN, passes: 1, lanes: 1 }
 const DETAILS: NewSlot = { created: { sec: 1_700_000_000, nsec: 0 }, random: secureRandom, suite: 1, cost: COST }
 const WORDS = ['anna', 'Änna', 'ben'] as const
-const credentials: readonly Credential[] = [
-  ...WORDS.map((passphrase): Credential => ({ kind: 'passphrase', passphrase })),
+const credentials: readonly SecretCredential[] = [
+  ...WORDS.map((passphrase): SecretCredential => ({ kind: 'passphrase', passphrase })),
   { kind: 'key-file', secret: new Uint8Array(32).fill(1) },
   { kind: 'key-file', secret: new Uint8Array(32).fill(2) },
 ]

@@ -11,8 +11,8 @@ import { encodeBundle } from '../format/bundle.ts'
 import { encodeKeySlot } from '../format/key-slot.ts'
 import { keySlotName } from '../format/names.ts'
 import { MemoryStore } from '../store/memory-store.ts'
-import { SlotKeys } from './credentials.ts'
-import type { Credential } from './credentials.ts'
+import { SlotKeys } from '../credentials/credential.ts'
+import type { SecretCredential } from '../credentials/credential.ts'
 import { findSlotName, listSlots, readSlot, readSlots, SLOTS_MAX, SLOTS_READ_MAX } from './key-slots.ts'
 import { addSlot, changePassphrase, createSlot, openWithCredential, removeSlot } from './keyring.ts'
 import type { NewSlot } from './keyring.ts'
@@ -22,15 +22,15 @@ await initHashing()
 
 const COST = { memoryKiB: MEMORY_KIB_MIN, passes: 1, lanes: 1 }
 const DETAILS: NewSlot = { created: { sec: 1_700_000_000, nsec: 0 }, random: secureRandom, suite: 1, cost: COST }
-const pass = (passphrase: string): Credential => ({ kind: 'passphrase', passphrase })
-const newKeyFile = (): Credential => ({ kind: 'key-file', secret: newKeyFileSecret(secureRandom) })
+const pass = (passphrase: string): SecretCredential => ({ kind: 'passphrase', passphrase })
+const newKeyFile = (): SecretCredential => ({ kind: 'key-file', secret: newKeyFileSecret(secureRandom) })
 
 /** A repository's key slots alone, with one slot for the passphrase `first`. */
 async function repository() {
   const store = new MemoryStore()
   const bundle = newBundle(secureRandom)
   const first = await addSlot(store, bundle, pass('first'), { ...DETAILS, label: 'laptop' })
-  const open = (credential: Credential) => openWithCredential({ store, repoIds: [bundle.repoId] }, credential)
+  const open = (credential: SecretCredential) => openWithCredential({ store, repoIds: [bundle.repoId] }, credential)
   return { store, bundle, first, open }
 }
 
@@ -208,8 +208,8 @@ test('a list of slots shows kind, role, time and label, the oldest first', async
   const second = await addSlot(store, bundle, newKeyFile(), { ...later, label: 'safe in the cellar' })
   const { slots, problems } = await listSlots(store, bundle)
   assert.deepEqual(slots, [
-    { name: first, kind: 'passphrase', role: 'admin', created: DETAILS.created, label: 'laptop' },
-    { name: second, kind: 'key-file', role: 'admin', created: later.created, label: 'safe in the cellar' },
+    { name: first, kind: 'passphrase', role: 'admin', created: DETAILS.created, label: 'laptop', detail: '' },
+    { name: second, kind: 'key-file', role: 'admin', created: later.created, label: 'safe in the cellar', detail: '' },
   ])
   assert.deepEqual(problems, [])
   assert.equal((await listSlots(store, newBundle(secureRandom))).slots[0]?.label, null)

@@ -8,14 +8,16 @@ import type { Timespec } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { wipe } from '../crypto/wipe.ts'
+import { describeCredential, mayOpen, newSlotKey, SlotKeys, slotKeyOf, tryCost } from '../credentials/credential.ts'
+import type { Credential, NewCredential, PassphraseCost } from '../credentials/credential.ts'
 import { encodeBundle } from '../format/bundle.ts'
 import type { Bundle } from '../format/bundle.ts'
-import { encodeKeySlot, openKeySlot, openSlotLabel } from '../format/key-slot.ts'
+import { encodeKeySlot, openKeySlot, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import { keySlotName } from '../format/names.ts'
+import { kindWords } from '../format/slot-kinds.ts'
+import type { SlotKind } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
-import { CREDENTIAL_WORDS, mayOpen, newSlotMethod, SlotKeys, slotKeyOf, tryCost } from './credentials.ts'
-import type { Credential, PassphraseCost } from './credentials.ts'
 import { readSlot, readSlots, SLOTS_MAX } from './key-slots.ts'
 import type { FoundSlots, StoredSlot } from './key-slots.ts'
 
@@ -52,7 +54,8 @@ export async function openWithCredential(
   const tried = candidates.slice(0, SLOTS_MAX)
   for (const { name, slot } of tried) {
     try {
-      const bundle = openSlotOfAny(slot, await keys.of(slot.method, name), repoIds, name)
+      const slotKey = await keys.of(slot.method, name)
+      const bundle = slotKey === null ? undefined : openSlotOfAny(slot, slotKey, repoIds, name)
       if (bundle !== undefined) return { bundle, slotName: name, problems }
     } catch (error) {
       if (!(error instanceof BackupError) || error.code === 'usage') throw error
@@ -72,33 +75,37 @@ export interface NewSlot {
   readonly cost?: PassphraseCost
 }
 
-/** The object of a new slot; puts nothing. */
+/** The object of a new slot and the key that seals it, to be wiped; puts nothing. */
 export async function createSlot(
   bundle: Bundle,
-  credential: Credential,
-  { created, random, suite, label, cost }: NewSlot,
-): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
-  const method = newSlotMethod(credential, random, cost)
-  const slotKey = await slotKeyOf(credential, method, 'new key slot')
-  const slot = { method, bundle, created, ...(label !== undefined && { label }) }
-  const bytes = encodeKeySlot(slot, { slotKey, repoId: bundle.repoId, suite: suite === 0 ? 1 : suite })
-  wipe(slotKey)
-  return { name: keySlotName(hash(bytes)), bytes }
+  credential: NewCredential,
+  { created, random, suite, label = '', cost }: NewSlot,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array; readonly slotKey: Uint8Array }> {
+  const { method, slotKey, detail } = await newSlotKey(credential, random, cost)
+  const bytes = encodeKeySlot({ method, bundle, created, label, detail }, { slotKey, repoId: bundle.repoId, suite })
+  return { name: keySlotName(hash(bytes)), bytes, slotKey }
 }
 
 /**
  * Lets one more credential open the repository; gives the name of the slot, which was read back and opened. Throws
- * `exists` for a key file that has a slot, `limit` when there are SLOTS_MAX.
+ * `exists` for a key file or a recipient that has a slot, `limit` when there are SLOTS_MAX.
  */
-export async function addSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
+export async function addSlot(
+  store: Store,
+  bundle: Bundle,
+  credential: NewCredential,
+  details: NewSlot,
+): Promise<string> {
   const { slots, problems } = await readSlots(store)
   if (slots.length + problems.length >= SLOTS_MAX) {
     throw new BackupError('limit', `the repository has ${slots.length + problems.length} key slots`, store.location, {
       hint: `remove one: more than ${SLOTS_MAX} are not tried`,
     })
   }
-  const same = credential.kind === 'key-file' ? slots.find(({ slot }) => mayOpen(credential, slot.method)) : undefined
-  if (same !== undefined) throw new BackupError('exists', 'this key file has a slot already', same.name)
+  const same = slots.find(({ name, slot }) => isFor(credential, slot, bundle, name))
+  if (same !== undefined) {
+    throw new BackupError('exists', `this ${kindWords(credential.kind)} has a slot already`, same.name)
+  }
   return putSlot(store, bundle, credential, details)
 }
 
@@ -156,20 +163,36 @@ export async function changePassphrase(
   return name
 }
 
-/** Puts a slot, reads it back and opens it, with the key computed afresh: a slip of memory would lock the owner out. */
-export async function putSlot(store: Store, bundle: Bundle, credential: Credential, details: NewSlot): Promise<string> {
-  const { name, bytes } = await createSlot(bundle, credential, details)
+/**
+ * Puts a slot, reads it back and opens it. The key is computed afresh where the credential can do so, for a slip of memory
+ * would lock the owner out; a recipient cannot open what it wraps, so there the key of the new slot is used again.
+ */
+export async function putSlot(
+  store: Store,
+  bundle: Bundle,
+  credential: NewCredential,
+  details: NewSlot,
+): Promise<string> {
+  const { name, bytes, slotKey } = await createSlot(bundle, credential, details)
   await doing('writing the key slot', name, () => store.put(name, [bytes]))
   await doing('reading the key slot back', name, async () => {
     const slot = await readSlot(store, name)
-    const slotKey = await slotKeyOf(credential, slot.method, name)
-    const opened = encodeBundle(openKeySlot(slot, { slotKey, repoId: bundle.repoId }, name))
+    const again = 'wrap' in credential ? slotKey : await slotKeyOf(credential, slot.method, name)
+    assert(again !== null, 'a credential opens the slot that is made for it')
+    const opened = encodeBundle(openKeySlot(slot, { slotKey: again, repoId: bundle.repoId }, name))
     const wanted = encodeBundle(bundle)
     const same = equalBytes(opened, wanted)
-    wipe(slotKey, opened, wanted)
+    wipe(slotKey, again, opened, wanted)
     if (!same) throw new BackupError('corrupt', 'the key slot holds something else than was put into it', name)
   })
   return name
+}
+
+/** Whether a slot was made for this credential, as far as can be told without opening it. */
+function isFor(credential: NewCredential, slot: KeySlot, bundle: Bundle, name: string): boolean {
+  if (slot.method.kind !== credential.kind) return false
+  if ('wrap' in credential) return credential.detail !== '' && openSlotDetail(slot, bundle, name) === credential.detail
+  return credential.kind === 'key-file' && mayOpen(credential, slot.method)
 }
 
 /** Undefined when it is not sealed with this key for any of these repositories. */
@@ -199,7 +222,6 @@ function cannotOpen(
   tried: number,
   problems: readonly BackupError[],
 ): BackupError {
-  const what = CREDENTIAL_WORDS[credential.kind]
   const cause = problems[0]
   const unusable = problems.length === 0 ? '' : `; ${problems.length} cannot be used`
   if (tried === 0 && slots.length === 0) {
@@ -209,28 +231,24 @@ function cannotOpen(
       hint: 'copy the folder `keys` from another copy of the repository',
     })
   }
-  const passphrases = slots.filter(({ slot }) => slot.method.kind === 'passphrase').length
-  return new BackupError('wrong-key', `the ${what} opens no key slot (${tried} tried${unusable})`, store.location, {
+  const what = describeCredential(credential)
+  const kinds = slots.flatMap(({ slot: { method } }) => (method.kind === 'other' ? [] : [method.kind]))
+  return new BackupError('wrong-key', `${what} opens no key slot (${tried} tried${unusable})`, store.location, {
     ...(cause !== undefined && { cause }),
-    hint: `the repository has ${slotCounts(passphrases, slots.length - passphrases)}: ${nextStep(credential, passphrases, slots.length)}`,
+    hint: `the repository has ${slotCounts(kinds)}: ${nextStep(credential, kinds)}`,
   })
 }
 
-function slotCounts(passphrases: number, keyFiles: number): string {
-  const counts = [
-    [passphrases, 'passphrase'],
-    [keyFiles, 'key file'],
-  ] as const
-  return counts
-    .filter(([count]) => count > 0)
-    .map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+function slotCounts(kinds: readonly SlotKind[]): string {
+  return [...Map.groupBy(kinds, (kind) => kind)]
+    .sort(([a], [b]) => (b === 'passphrase' ? 1 : 0) - (a === 'passphrase' ? 1 : 0))
+    .map(([kind, { length }]) => `${length} ${kindWords(kind)}${length === 1 ? '' : 's'}`)
     .join(' and ')
 }
 
-function nextStep({ kind }: Credential, passphrases: number, all: number): string {
-  const same = kind === 'passphrase' ? passphrases : all - passphrases
-  const other = kind === 'passphrase' ? 'key file' : 'passphrase'
-  if (same === 0) return `open it with a ${other}`
-  const again = kind === 'passphrase' ? 'try it again, mind the keyboard layout' : 'try another key file'
-  return same === all ? again : `${again}, or open it with a ${other}`
+function nextStep({ kind }: Credential, kinds: readonly SlotKind[]): string {
+  const others = [...new Set(kinds)].filter((other) => other !== kind).map((other) => `a ${kindWords(other)}`)
+  if (!kinds.includes(kind)) return `open it with ${others.join(' or ')}`
+  const again = kind === 'passphrase' ? 'try it again, mind the keyboard layout' : `try another ${kindWords(kind)}`
+  return others.length === 0 ? again : `${again}, or open it with ${others.join(' or ')}`
 }

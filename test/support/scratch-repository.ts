@@ -13,7 +13,7 @@ import type { Entry } from '../../src/format/entry-model.ts'
 import { contentOf } from '../../src/ops/cat.ts'
 import { listTree } from '../../src/ops/ls.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
-import type { Credential } from '../../src/repo/credentials.ts'
+import type { SecretCredential } from '../../src/credentials/credential.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
@@ -32,9 +32,9 @@ export type SnapshotContent = Readonly<Record<string, string>>
 export class ScratchRepository {
   readonly location: string
   readonly keyFile: string
-  readonly credential: Credential
+  readonly credential: SecretCredential
 
-  private constructor(location: string, keyFile: string, credential: Credential) {
+  private constructor(location: string, keyFile: string, credential: SecretCredential) {
     this.location = location
     this.keyFile = keyFile
     this.credential = credential

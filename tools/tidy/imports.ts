@@ -12,10 +12,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['base'],
   chunker: ['base'],
   format: ['base', 'crypto'],
-  repo: ['base', 'crypto', 'compress', 'format', 'store'],
+  credentials: ['base', 'crypto', 'format'],
+  repo: ['base', 'crypto', 'compress', 'format', 'store', 'credentials'],
   source: ['base', 'posix', 'format'],
-  ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'repo', 'source'],
-  cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'repo', 'source', 'ops'],
+  ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source'],
+  cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source', 'ops'],
 }
 
 /** Packages with machine code: importing a module must not need them, so they are loaded where their absence is handled. */

@@ -1,9 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { fromHex, utf8 } from '../../../src/base/bytes.ts'
+import { deriveKey } from '../../../src/crypto/hash.ts'
 import { keyFileId, keyFileSealingKey, parseKeyFile } from '../../../src/crypto/keyfile.ts'
 import { encodeBundle } from '../../../src/format/bundle.ts'
-import { decodeKeySlot, encodeKeySlot, openKeySlot, openSlotLabel } from '../../../src/format/key-slot.ts'
-import type { SlotMethod } from '../../../src/format/key-slot.ts'
+import {
+  decodeKeySlot,
+  encodeKeySlot,
+  openKeySlot,
+  openSlotDetail,
+  openSlotLabel,
+} from '../../../src/format/key-slot.ts'
+import {
+  AGE_HEADER_MAX,
+  AGE_PAYLOAD_SIZE,
+  OPENPGP_MESSAGE_MAX,
+  slotSecretContext,
+} from '../../../src/format/slot-kinds.ts'
+import type { SlotMethod } from '../../../src/format/slot-kinds.ts'
 import { decodeBundle } from '../../../src/format/bundle.ts'
 import { fixedRepoId } from '../../support/format-keys.ts'
 import { fixedTime, sampleBundle } from '../../support/object-samples.ts'
@@ -34,22 +47,39 @@ const given = () => {
   }
 }
 
+/** What other programs have wrapped a secret into. */
+const wrapped = () => {
+  const text = readFileSync(new URL('../credentials.json', import.meta.url), 'utf8')
+  const { secret, age, openpgp } = JSON.parse(text) as {
+    secret: string
+    age: readonly [{ file: string; identity: string }]
+    openpgp: readonly [{ message: string; key: string }]
+  }
+  return { secret: fromHex(secret)!, file: fromHex(age[0].file)!, message: fromHex(openpgp[0].message)! }
+}
+const ageMethod = (): SlotMethod => ({ kind: 'age', file: wrapped().file })
+const openpgpMethod = (): SlotMethod => ({ kind: 'openpgp', message: wrapped().message })
+
 const passphraseMethod = (): SlotMethod => ({ kind: 'passphrase', params: given().params })
 const keyFileMethod = (): SlotMethod => ({ kind: 'key-file', id: keyFileId(given().secret) })
-const slotKeyOf = (method: SlotMethod) =>
-  method.kind === 'passphrase' ? given().passphraseKey : keyFileSealingKey(given().secret)
+const slotKeyOf = ({ kind }: SlotMethod) => {
+  if (kind === 'passphrase') return given().passphraseKey
+  if (kind === 'key-file' || kind === 'other') return keyFileSealingKey(given().secret)
+  return deriveKey(slotSecretContext(kind), wrapped().secret)
+}
 
-function slot(method: SlotMethod, label?: string): Uint8Array {
-  const content = { method, bundle: sampleBundle(), created: fixedTime, ...(label !== undefined && { label }) }
+function slot(method: SlotMethod, label = '', detail = ''): Uint8Array {
+  const content = { method, bundle: sampleBundle(), created: fixedTime, label, detail }
   return encodeKeySlot(content, { slotKey: slotKeyOf(method), repoId: fixedRepoId(), suite: 1 })
 }
 
 function read(kind: string, bytes: Uint8Array, subject: string): unknown {
   if (kind === 'bundle') return decodeBundle(bytes, subject)
-  const { sealedBundle: _, sealedLabel: __, ...clear } = decodeKeySlot(bytes, subject)
+  const { sealedBundle: _, sealedLabel: __, sealedDetail: ___, ...clear } = decodeKeySlot(bytes, subject)
   const whole = decodeKeySlot(bytes, subject)
   const bundle = openKeySlot(whole, { slotKey: slotKeyOf(whole.method), repoId: fixedRepoId() }, subject)
-  return { ...clear, bundle, label: openSlotLabel(whole, bundle, subject) }
+  const detail = openSlotDetail(whole, bundle, subject)
+  return { ...clear, bundle, label: openSlotLabel(whole, bundle, subject), ...(detail !== '' && { detail }) }
 }
 
 function failures(): FailCase[] {
@@ -82,9 +112,32 @@ function failures(): FailCase[] {
       bytes: params((w) => w.openMap().key(0).bytes(salt).key(1).uint(8192).key(2).uint(2).closeMap()),
       error: 'corrupt',
     },
+    {
+      name: 'an age file that is too long',
+      kind: 'slot',
+      bytes: slot({ kind: 'age', file: new Uint8Array(AGE_HEADER_MAX + AGE_PAYLOAD_SIZE + 1) }),
+      error: 'corrupt',
+    },
+    {
+      name: 'an OpenPGP message that is too long',
+      kind: 'slot',
+      bytes: slot({ kind: 'openpgp', message: new Uint8Array(OPENPGP_MESSAGE_MAX + 1) }),
+      error: 'corrupt',
+    },
+    {
+      name: 'an age slot with a parameter too many',
+      kind: 'slot',
+      bytes: changed({ 0: cbor((w) => w.uint(3)) }),
+      error: 'corrupt',
+    },
     { name: 'no bundle', kind: 'slot', bytes: changed({ 2: null }), error: 'corrupt' },
     { name: 'a slot that ends early', kind: 'slot', bytes: bytes.slice(0, -1), error: 'corrupt' },
-    { name: 'kind 3', kind: 'slot', bytes: changed({ 0: cbor((w) => w.uint(3)) }), error: 'unsupported' },
+    {
+      name: 'a kind from later',
+      kind: 'slot',
+      bytes: changed({ 0: cbor((w) => w.uint(99)) }),
+      error: 'unsupported',
+    },
     {
       name: 'version 2 of the object',
       kind: 'slot',
@@ -112,8 +165,13 @@ export const slotsSection: Section = {
   file: 'slots.json',
   about:
     'docs/format.md 3.3 and 3.6. Kinds: `slot` a whole key slot, opened with the passphrase or the key file of ' +
-    'crypto.json, `bundle` the plaintext of a capability bundle. Suite 1.',
-  given: () => ({ repoId: fixedRepoId(), passphrase: given().passphrase, keyFile: given().keyFile }),
+    'crypto.json or the secret that credentials.json has wrapped, `bundle` the plaintext of a capability bundle. Suite 1.',
+  given: () => ({
+    repoId: fixedRepoId(),
+    passphrase: given().passphrase,
+    keyFile: given().keyFile,
+    secret: wrapped().secret,
+  }),
   ok: () => {
     const clear = { suite: 1, created: fixedTime, role: 'admin' }
     const bundle = sampleBundle()
@@ -129,6 +187,18 @@ export const slotsSection: Section = {
         kind: 'slot',
         bytes: slot(keyFileMethod()),
         value: { ...clear, method: keyFileMethod(), bundle, label: '' },
+      },
+      {
+        name: 'an age slot with a detail',
+        kind: 'slot',
+        bytes: slot(ageMethod(), 'ann', 'age1ann'),
+        value: { ...clear, method: ageMethod(), bundle, label: 'ann', detail: 'age1ann' },
+      },
+      {
+        name: 'an OpenPGP slot',
+        kind: 'slot',
+        bytes: slot(openpgpMethod()),
+        value: { ...clear, method: openpgpMethod(), bundle, label: '' },
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
     ]

@@ -1,0 +1,147 @@
+// docs/format.md, 3.6: the kinds of key slots. What a kind needs so that its key can be found again stands here in one entry.
+import { assert } from '../base/assert.ts'
+import type { CborReader, CborWriter } from '../base/cbor.ts'
+import { BackupError } from '../base/errors.ts'
+import { PASSPHRASE_SALT_SIZE } from '../crypto/passphrase.ts'
+import type { PassphraseParams } from '../crypto/passphrase.ts'
+import { need } from './fields.ts'
+
+/** How the key of a slot is found. */
+export type SlotMethod =
+  | { readonly kind: 'passphrase'; readonly params: PassphraseParams }
+  | { readonly kind: 'key-file'; /** 16 bytes, `keyFileId`. */ readonly id: Uint8Array }
+  | { readonly kind: 'age'; /** A binary age file whose content is the slot secret. */ readonly file: Uint8Array }
+  | { readonly kind: 'openpgp'; /** A binary OpenPGP message with the slot secret. */ readonly message: Uint8Array }
+  | { readonly kind: 'other'; readonly number: number; /** Encoded. */ readonly params: Uint8Array }
+
+/** A kind that this version knows. */
+export type SlotKind = Exclude<SlotMethod['kind'], 'other'>
+/** A kind whose slots hold a random secret in a wrapping of their own; the sealing key comes from that secret. */
+export type WrappingKind = Exclude<SlotKind, 'passphrase' | 'key-file'>
+
+export const SLOT_SECRET_SIZE = 32
+/** A file for one recipient has 200 bytes, one for twenty post-quantum recipients 32 KiB. */
+export const AGE_HEADER_MAX = 64 * 1024
+/** After the header: nonce (16), the secret, tag (16). */
+export const AGE_PAYLOAD_SIZE = 16 + SLOT_SECRET_SIZE + 16
+/** A message for one RSA-4096 key has 600 bytes. */
+export const OPENPGP_MESSAGE_MAX = 64 * 1024
+const KEY_FILE_ID_SIZE = 16
+
+interface KindEntry<Method extends SlotMethod> {
+  readonly number: number
+  /** For messages: `the passphrase`. */
+  readonly what: string
+  /** The context of `DK` that makes the sealing key out of the slot secret, where there is one. */
+  readonly context: Method['kind'] extends WrappingKind ? string : undefined
+  /** Writes the map of parameters. */
+  write(w: CborWriter, method: Method): void
+  /** Exact: an unknown parameter would change how the key is found. Bytes alias the input. */
+  read(r: CborReader): Method
+}
+
+const KINDS: { readonly [K in SlotKind]: KindEntry<Extract<SlotMethod, { kind: K }>> } = {
+  passphrase: {
+    number: 1,
+    what: 'passphrase',
+    context: undefined,
+    write(w, { params: { salt, memoryKiB, passes, lanes } }) {
+      assert(salt.length === PASSPHRASE_SALT_SIZE, 'the salt of a passphrase slot has 16 bytes')
+      w.openMap().key(0).bytes(salt).key(1).uint(memoryKiB).key(2).uint(passes).key(3).uint(lanes).closeMap()
+    },
+    read(r) {
+      let salt: Uint8Array | undefined
+      const numbers: number[] = []
+      exactly(r, (key) => {
+        if (key === 0) salt = r.fixed(PASSPHRASE_SALT_SIZE)
+        else if (key <= 3) numbers[key] = r.uint()
+        else return false
+        return true
+      })
+      const params = {
+        salt: need(r, salt, 'salt'),
+        memoryKiB: need(r, numbers[1], 'memory'),
+        passes: need(r, numbers[2], 'number of passes'),
+        lanes: need(r, numbers[3], 'number of lanes'),
+      }
+      return { kind: 'passphrase', params }
+    },
+  },
+  'key-file': {
+    number: 2,
+    what: 'key file',
+    context: undefined,
+    write(w, { id }) {
+      assert(id.length === KEY_FILE_ID_SIZE, 'the id of a key file has 16 bytes')
+      writeBytesOnly(w, id)
+    },
+    read: (r) => ({ kind: 'key-file', id: readOnly(r, 'id of the key file', () => r.fixed(KEY_FILE_ID_SIZE)) }),
+  },
+  age: {
+    number: 3,
+    what: 'age identity',
+    context: 'holdfast 1 age slot',
+    write: (w, { file }) => writeBytesOnly(w, file),
+    read: (r) => ({ kind: 'age', file: readOnly(r, 'age file', () => r.bytes(AGE_HEADER_MAX + AGE_PAYLOAD_SIZE)) }),
+  },
+  openpgp: {
+    number: 5,
+    what: 'OpenPGP key',
+    context: 'holdfast 1 openpgp slot',
+    write: (w, { message }) => writeBytesOnly(w, message),
+    read: (r) => ({ kind: 'openpgp', message: readOnly(r, 'OpenPGP message', () => r.bytes(OPENPGP_MESSAGE_MAX)) }),
+  },
+}
+
+/** For messages. */
+export function kindWords(kind: SlotKind): string {
+  return KINDS[kind].what
+}
+
+/** The context of `DK` for the secret of a slot of this kind. */
+export function slotSecretContext(kind: WrappingKind): string {
+  return KINDS[kind].context
+}
+
+/** Writes keys 0 and 1 of a slot. */
+export function writeMethod(w: CborWriter, method: SlotMethod): void {
+  if (method.kind === 'other') {
+    w.key(0).uint(method.number).key(1).raw(method.params)
+    return
+  }
+  const entry = KINDS[method.kind] as KindEntry<SlotMethod>
+  entry.write(w.key(0).uint(entry.number).key(1), method)
+}
+
+/** Reads the value of key 1 of a slot of the kind with this number. */
+export function readMethod(r: CborReader, number: number): SlotMethod {
+  const entry = Object.values(KINDS).find((kind) => kind.number === number)
+  return entry === undefined ? { kind: 'other', number, params: r.item() } : entry.read(r)
+}
+
+/** Throws `unsupported` for a kind that this version does not know. */
+export function knownKind(method: SlotMethod, subject: string): SlotKind {
+  if (method.kind !== 'other') return method.kind
+  throw new BackupError('unsupported', `the key slot is of kind ${method.number}`, subject, {
+    hint: 'a newer version of Holdfast can open it',
+  })
+}
+
+function exactly(r: CborReader, readField: (key: number) => boolean): void {
+  if (r.fields(readField) !== undefined) throw r.corrupt('has a parameter too many')
+}
+
+/** `{0: bytes}`. */
+function writeBytesOnly(w: CborWriter, bytes: Uint8Array): void {
+  w.openMap().key(0).bytes(bytes).closeMap()
+}
+
+function readOnly(r: CborReader, what: string, readBytes: () => Uint8Array): Uint8Array {
+  let bytes: Uint8Array | undefined
+  exactly(r, (key) => {
+    if (key !== 0) return false
+    bytes = readBytes()
+    return true
+  })
+  return need(r, bytes, what)
+}
