@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { BackupError, codeOf, doingSync } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import type { KeyFile, NewCredential } from '../credentials/credential.ts'
+import { type Cipher, cipherOf, suiteOf } from '../crypto/ciphers.ts'
 import type { Repository } from '../repo/repository.ts'
 import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
@@ -15,10 +16,13 @@ import { openStoreAt, repositoryLocation } from './stores.ts'
 export interface CreationFlags {
   readonly newKeyFile?: string
   readonly label?: string
+  readonly cipher?: Cipher
+  readonly publicData?: boolean
 }
 
 /** `holdfast init`. */
 export async function initRepository(context: Context, flags: CreationFlags): Promise<void> {
+  const cipher = chosenCipher(flags)
   const { location } = await repositoryLocation(context)
   const skipped: string[] = []
   const store = await openNewStore(context, location, skipped)
@@ -29,13 +33,43 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
     const { newKeyFile } = flags
     const credential =
       newKeyFile === undefined ? await credentialForNew(context, location) : await writeKeyFile(newKeyFile)
-    const repository = await createAt(context, store, credential, flags.label)
-    context.out.line(`created an encrypted repository at ${escapeName(store.location)}`)
-    context.reporter.note(keepWarning(credential.kind, flags.newKeyFile))
-    context.out.record({ type: 'repository', location: store.location, id: Buffer.from(repository.id).toString('hex') })
+    const repository = await createAt(context, store, credential, { label: flags.label ?? '', cipher })
+    const what = cipher === 'none' ? 'a repository without encryption' : 'an encrypted repository'
+    context.out.line(`created ${what} at ${escapeName(store.location)}${cipher === 'none' ? '' : ` (${cipher})`}`)
+    warnOfReaders(context, repository)
+    context.reporter.note(keepWarning(credential.kind, cipher, flags.newKeyFile))
+    context.out.record({
+      type: 'repository',
+      location: store.location,
+      id: Buffer.from(repository.id).toString('hex'),
+      cipher,
+    })
   } finally {
     await store.close()
   }
+}
+
+/** `none` for content that anybody may read must be meant. Throws `usage`. */
+function chosenCipher({ cipher = 'aes-256-gcm', publicData = false }: CreationFlags): Cipher {
+  if (cipher === 'none' && !publicData) {
+    throw new BackupError('usage', 'without a cipher whoever has the store reads every file in it', '--cipher none', {
+      hint: 'if everybody may read what is backed up, add --public-data',
+    })
+  }
+  if (cipher !== 'none' && publicData) {
+    throw new BackupError('usage', `with ${cipher} the data is not public`, '--public-data', {
+      hint: 'leave it out, or choose --cipher none',
+    })
+  }
+  return cipher
+}
+
+/** Says before anything is stored who will be able to read it. */
+export function warnOfReaders({ reporter }: Context, { description }: Repository): void {
+  if (cipherOf(description.suite) !== 'none') return
+  reporter.note(
+    'This repository is not encrypted: names and content of all files can be read by whoever has the store.',
+  )
 }
 
 export interface BackupRepository {
@@ -71,6 +105,7 @@ export async function withRepositoryForBackup<T>(
         ? await createDefault(context, store)
         : await openWith(context, store, () => preparation.begin())
       warnOf(context, repository.problems)
+      warnOfReaders(context, repository)
       return await work(repository, { location: store.location, created })
     } finally {
       await preparation.end()
@@ -85,7 +120,7 @@ export async function createAt(
   context: Context,
   store: Store,
   credential: NewCredential,
-  label = '',
+  { label = '', cipher = 'aes-256-gcm' }: { readonly label?: string; readonly cipher?: Cipher } = {},
 ): Promise<Repository> {
   const [{ createRepository }, { DEFAULT_PARAMS }, { initHashing }] = await Promise.all([
     import('../repo/create-repository.ts'),
@@ -94,14 +129,15 @@ export async function createAt(
   ])
   await initHashing()
   const { clock } = context
-  return createRepository(store, { credential, label, clock, random: secureRandom, chunker: DEFAULT_PARAMS })
+  const suite = suiteOf(cipher)
+  return createRepository(store, { credential, label, clock, random: secureRandom, chunker: DEFAULT_PARAMS, suite })
 }
 
-export function keepWarning(kind: NewCredential['kind'], keyFile?: string): string {
-  if (kind === 'passphrase')
-    return 'Keep the passphrase where this machine cannot lose it: without it nobody can read the backups.'
-  const name = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
-  return `Keep ${name} where this machine cannot lose it: without it nobody can read the backups.`
+export function keepWarning(kind: NewCredential['kind'], cipher: Cipher, keyFile?: string): string {
+  const file = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
+  const name = kind === 'passphrase' ? 'the passphrase' : file
+  const why = cipher === 'none' ? 'no command opens the repository' : 'nobody can read the backups'
+  return `Keep ${name} where this machine cannot lose it: without it ${why}.`
 }
 
 /** Writes a new key file, which must not exist, readable by its owner only; returns what it opens. */
@@ -146,6 +182,6 @@ function foreignAmong(skipped: readonly string[]): string | undefined {
 async function createDefault(context: Context, store: Store): Promise<Repository> {
   context.reporter.note(`No repository yet: creating an encrypted one in ${store.location}`)
   const credential = await credentialForNew(context, 'the new repository')
-  context.reporter.note(keepWarning(credential.kind))
+  context.reporter.note(keepWarning(credential.kind, 'aes-256-gcm'))
   return createAt(context, store, credential)
 }

@@ -1,6 +1,7 @@
 // `holdfast stats`.
 import { repositoryStats } from '../ops/stats.ts'
 import type { Repository } from '../repo/repository.ts'
+import { cipherOf } from '../crypto/ciphers.ts'
 import type { Context } from './context.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { chosenSnapshots } from './snapshot-view.ts'
@@ -13,6 +14,7 @@ export async function showStats(context: Context, repository: Repository): Promi
   const { snapshots, exitCode } = await chosenSnapshots(context, repository, {})
   const stats = await repositoryStats(repository, snapshots)
   const { data, meta } = stats
+  const cipher = cipherOf(repository.description.suite)
   const rows = [
     ['snapshots', formatCount(stats.snapshots)],
     ['files in them', formatCount(stats.files)],
@@ -25,6 +27,7 @@ export async function showStats(context: Context, repository: Repository): Promi
     ['stored folders', formatSize(meta.storedBytes)],
     ['whole store', `${formatSize(stats.storeBytes)}${ratio(stats.restoredBytes, stats.storeBytes, 'in all')}`],
     ['blobs', formatCount(stats.blobs)],
+    ['cipher', cipher],
   ]
   const width = Math.max(...rows.map(([name]) => name!.length))
   for (const [name, value] of rows) out.line(`${name!.padEnd(width)}  ${value}`)
@@ -52,6 +55,7 @@ export async function showStats(context: Context, repository: Repository): Promi
     meta_plain_bytes: meta.plainBytes,
     meta_stored_bytes: meta.storedBytes,
     store_bytes: stats.storeBytes,
+    cipher,
     objects: Object.fromEntries(kinds.map(([kind, { count, bytes }]) => [kind, { count, bytes }])),
   })
   return exitCode

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
+import type { Suite } from '../crypto/seal.ts'
 import { signingKeyFromSeed } from '../crypto/signing.ts'
 import { encodeRepoDescription } from '../format/repo-description.ts'
 import type { ChunkerSizes } from '../format/repo-description.ts'
@@ -27,18 +28,20 @@ export interface CreateOptions {
   /** Sizes of chunks in bytes. */
   readonly chunker: ChunkerSizes
   readonly packSize?: number
+  /** AES-256-GCM unless given. With 0 whoever has the store reads it. */
+  readonly suite?: Suite
 }
 
 /** Makes a repository in a free place; throws what `refuseUnlessFree` throws. */
 export async function createRepository(store: Store, opts: CreateOptions): Promise<Repository> {
-  const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE } = opts
+  const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE, suite = 1 } = opts
   await refuseUnlessFree(store)
   const bundle = newBundle(random)
   const created = timespecFromMs(clock.now())
   const description = {
     repoId: bundle.repoId,
     created,
-    suite: 1 as const,
+    suite,
     chunker,
     packSize,
     incompat: 0,
@@ -50,7 +53,7 @@ export async function createRepository(store: Store, opts: CreateOptions): Promi
   await putSlot(store, bundle, credential, {
     created,
     random,
-    suite: description.suite,
+    suite,
     ...(label !== undefined && { label }),
     ...(cost !== undefined && { cost }),
   })

@@ -13,7 +13,7 @@ import { decodeIndexSegment } from '../format/index-segment.ts'
 import { packName, parseObjectName, planName, PREFIXES, SEQ_MAX, snapshotPrefix } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
-import { OBJECT_TYPES } from '../format/object-header.ts'
+import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
 import { readSignerId } from '../format/signed-object.ts'
 import { decodeTreeNode, isLeaf } from '../format/tree-node.ts'
 import type { TreeNode } from '../format/tree-node.ts'
@@ -93,6 +93,11 @@ export class Repository {
 
   sealerOf(key: Uint8Array): Sealer {
     return new Sealer(key, this.id, this.description.suite)
+  }
+
+  /** For parts that hold keys, which are encrypted where content is not. */
+  keySealerOf(key: Uint8Array): Sealer {
+    return new Sealer(key, this.id, keySealingSuite(this.description.suite))
   }
 
   /** Reads the whole index for reading; again to see what has come since. */

@@ -42,7 +42,7 @@ export async function writerIdentity(repo: Repository, opts: IdentityOptions): P
 
 async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
   const { state, random } = opts
-  const sealer = repo.sealerOf(repo.bundle.localKey)
+  const sealer = repo.keySealerOf(repo.bundle.localKey)
   const name = `${toHex(repo.id)}.writer`
   const kept = await state.read(name)
   if (kept !== null) {

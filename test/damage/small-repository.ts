@@ -4,6 +4,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import { seededRng } from '../../src/base/random.ts'
 import type { SecureRandom } from '../../src/base/random.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
+import type { Suite } from '../../src/crypto/seal.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
@@ -22,6 +23,8 @@ import type { ScriptedFolder } from '../support/scripted-source.ts'
 const CHUNKER = { min: 1024, average: 2048, max: 8192 }
 const PACK_SIZE = 64 * 1024
 const KIB = 1024
+/** Of the only key slot. */
+export const LABEL = 'the only one'
 
 export class SmallRepository {
   readonly credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
@@ -39,15 +42,15 @@ export class SmallRepository {
   }
 
   /** With two snapshots of one machine; `secret` of the key file that opens it, its own unless given. */
-  static async create(seed = 1, secret?: Uint8Array): Promise<SmallRepository> {
-    const made = await SmallRepository.empty(seed, secret)
+  static async create(seed = 1, secret?: Uint8Array, suite?: Suite): Promise<SmallRepository> {
+    const made = await SmallRepository.empty(seed, secret, suite)
     const first = firstTree(seededBytes(seed + 1000))
     await made.backup(first)
     await made.backup(secondTree(first, seededBytes(seed + 2000)))
     return made
   }
 
-  static async empty(seed = 1, secret?: Uint8Array): Promise<SmallRepository> {
+  static async empty(seed = 1, secret?: Uint8Array, suite: Suite = 1): Promise<SmallRepository> {
     await initHashing()
     const made = new SmallRepository(seed, secret)
     const { store, credential, clock, random } = made
@@ -57,7 +60,8 @@ export class SmallRepository {
       random,
       chunker: CHUNKER,
       packSize: PACK_SIZE,
-      label: 'the only one',
+      label: LABEL,
+      suite,
     })
     return made
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { BackupError } from '../../src/base/errors.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
+import type { Suite } from '../../src/crypto/seal.ts'
 import { parseObjectName } from '../../src/format/names.ts'
 import type { CheckResult } from '../../src/ops/check.ts'
 import type { Repository } from '../../src/repo/repository.ts'
@@ -32,8 +33,8 @@ export class Laboratory {
     this.#roots = roots
   }
 
-  static async create(seed?: number, secret?: Uint8Array): Promise<Laboratory> {
-    const made = await SmallRepository.create(seed, secret)
+  static async create(seed?: number, secret?: Uint8Array, suite?: Suite): Promise<Laboratory> {
+    const made = await SmallRepository.create(seed, secret, suite)
     const repo = await made.open()
     const whole = await readEverything(repo)
     const roots = new Map((await repo.snapshots()).map(({ objectName, body }) => [objectName, body.root]))

@@ -1,9 +1,12 @@
 import { defineCommand } from '../command.ts'
-import { text } from '../flags.ts'
+import { type Cipher, CIPHERS } from '../../crypto/ciphers.ts'
+import { oneOf, text, yes } from '../flags.ts'
 
 type InitFlags = {
   readonly newKeyFile?: string
   readonly label?: string
+  readonly cipher?: Cipher
+  readonly publicData?: boolean
 }
 
 export const init = defineCommand<InitFlags>({
@@ -12,6 +15,7 @@ export const init = defineCommand<InitFlags>({
   description: [
     'Creates an encrypted repository at --repo (by default in the user data folder). Its passphrase is taken from where every command takes it, or asked for twice. With --new-key-file a key file is written and opens the repository instead of a passphrase; an existing one is used with --key-file.',
     'Without the passphrase or the key file nobody can read the repository, not even its authors. Keep a copy of it apart from this machine.',
+    'The cipher is chosen here and stays. aes-256-gcm suits nearly every machine; chacha20-poly1305 is faster on those whose processor has no instructions for AES. With none nothing is encrypted: names and content can be read by whoever has the store, and are only protected against changes. Because that is right for public data alone, it takes --public-data as well.',
   ],
   examples: [
     { command: 'holdfast init --repo /mnt/disk/backup', what: 'on a removable disk' },
@@ -19,11 +23,17 @@ export const init = defineCommand<InitFlags>({
       command: 'holdfast init --repo /mnt/disk/backup --new-key-file ~/holdfast.key',
       what: 'for a machine that backs up unattended',
     },
+    {
+      command: 'holdfast init --repo /srv/mirror --cipher none --public-data',
+      what: 'for what everybody may read: changes are noticed, nothing is hidden',
+    },
   ],
   parameters: {
     flags: {
       newKeyFile: text('FILE', 'Write a new key file and use it instead of a passphrase'),
       label: text('TEXT', 'Name of the first key, shown by `key list`'),
+      cipher: oneOf(CIPHERS, 'How content and names are encrypted (aes-256-gcm unless given)'),
+      publicData: yes('Say that everybody may read what is backed up: needed for --cipher none'),
     },
   },
   async run(context, flags) {
