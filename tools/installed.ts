@@ -13,6 +13,7 @@ interface Package {
   cpu?: string[]
   libc?: string[]
   optional?: boolean
+  dependencies?: Record<string, string>
 }
 
 const [, , root = '.', kind = 'all', folder = root] = process.argv
@@ -26,7 +27,7 @@ for (const [path, wanted] of locked) {
   const found = present.get(path)
   const dev = wanted.dev === true || wanted.devOptional === true
   if (dev && found !== undefined && wanted.optional !== true) someDev = true
-  if (found?.version === wanted.version || (found === undefined && forOtherSystem(wanted))) continue
+  if (found?.version === wanted.version || (found === undefined && notNeeded(path, wanted))) continue
   all = false
   if (present.size > 0 && (kind === 'all' || !dev))
     console.error(`missing: ${path.replace('node_modules/', '')} ${wanted.version ?? ''}`)
@@ -43,8 +44,16 @@ function packages(file: string): Map<string, Package> {
   }
 }
 
-function forOtherSystem(p: Package): boolean {
+/** Only packages that are for another system, or for such packages, ask for it. */
+function notNeeded(path: string, p: Package): boolean {
   if (p.optional !== true) return false
+  if (forOtherSystem(p)) return true
+  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+  const above = [...locked].filter(([, { dependencies = {} }]) => name in dependencies)
+  return above.length > 0 && above.every(([other, user]) => other !== path && notNeeded(other, user))
+}
+
+function forOtherSystem(p: Package): boolean {
   const names = (list: string[] | undefined, own: string): boolean => list === undefined || [list].flat().includes(own)
   return !names(p.os, process.platform) || !names(p.cpu, process.arch) || p.libc !== undefined
 }

@@ -1,6 +1,6 @@
 // Fills packs with sealed blocks. Data packs all have one size, so that nothing about their content shows. A pack that is
 // nearly full waits for a block that still fits while the next one is begun, which keeps the random fill at the end to a
-// few tenths of a percent. Memory: one and a quarter packs.
+// few tenths of a percent. Memory: one and a quarter packs, or little where the store takes a pack in pieces.
 import { assert } from '../base/assert.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { IncrementalHash } from '../crypto/hash.ts'
@@ -13,6 +13,7 @@ import { encodeHeader, HEADER_SIZE, OBJECT_TYPES } from '../format/object-header
 import { packName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
 import { padme } from '../format/padme.ts'
+import type { StagedObject } from '../store/store.ts'
 
 /** A block as it goes into a pack. */
 export interface PackableBlock {
@@ -29,9 +30,18 @@ export interface FinishedPack {
   readonly kind: PackKind
   readonly hash: Uint8Array
   readonly objectName: string
+  /** Its bytes, or those that were not yet spilled. */
   readonly parts: readonly Uint8Array[]
+  /** Where the bytes before `parts` went. */
+  readonly staged?: StagedObject | undefined
   readonly size: number
   readonly blocks: readonly DirectoryBlock[]
+}
+
+/** Bytes of a pack that is still being filled. */
+export interface Spill {
+  readonly staged: StagedObject
+  readonly parts: readonly Uint8Array[]
 }
 
 export interface AssemblerOptions {
@@ -43,6 +53,8 @@ export interface AssemblerOptions {
   readonly suite: Suite
   readonly sid: Uint8Array
   readonly random: SecureRandom
+  /** Begins an object in the store, where it takes one in pieces. */
+  readonly stage?: (() => StagedObject) | undefined
 }
 
 /** A pack is closed when less than this share of it is left. */
@@ -50,9 +62,18 @@ const ROOM_SHARE = 1 / 200
 /** A pack that waits for a block that still fits is closed when the next one has this share of a pack. */
 const WAIT_SHARE = 1 / 4
 
+/** Bytes that are spilled at once. */
+const SPILL_FROM = 1024 * 1024
+
 interface OpenPack {
-  readonly blocks: PackableBlock[]
+  readonly staged: StagedObject | undefined
+  readonly hasher: IncrementalHash
+  readonly blocks: DirectoryBlock[]
+  /** What has not been spilled. */
+  parts: Uint8Array[]
+  held: number
   blobs: number
+  /** Bytes of all blocks. */
   stored: number
 }
 
@@ -66,30 +87,55 @@ export class PackAssembler {
 
   /** Bytes of blocks that are held in memory. */
   get held(): number {
-    return this.#open.reduce((sum, pack) => sum + pack.stored, 0)
+    return this.#open.reduce((sum, pack) => sum + pack.held, 0)
   }
 
   /** Takes a block; returns the packs that became full. */
   add(block: PackableBlock): FinishedPack[] {
-    const empty: OpenPack = { blocks: [], blobs: 0, stored: 0 }
-    if (!this.#fits(block, empty)) return [this.#close(packWith(block))]
+    if (!this.#fits(block, EMPTY)) {
+      const own = this.#begin(false)
+      put(block, own)
+      return [this.#close(own)]
+    }
     const finished: FinishedPack[] = []
     let target = this.#open.find((pack) => this.#fits(block, pack))
     if (target === undefined) {
       // Two are open already and the block fits neither: blocks near the size of a pack do that.
       if (this.#open.length === 2) finished.push(this.#close(this.#fullest()))
-      target = empty
+      target = this.#begin(true)
       this.#open.push(target)
     }
-    target.blocks.push(block)
-    target.blobs += block.lengths.length
-    target.stored += block.sealed.byteLength
+    put(block, target)
     const { packSize } = this.#opts
     if (this.#room(target) < packSize * ROOM_SHARE) finished.push(this.#close(target))
     else if (this.#open.length === 2 && this.#emptiest().stored >= packSize * WAIT_SHARE) {
       finished.push(this.#close(this.#fullest()))
     }
     return finished
+  }
+
+  /** Hands out bytes of open packs that may go to the store before the pack is full. Each is handed out once. */
+  spill(): Spill[] {
+    const spills: Spill[] = []
+    for (const pack of this.#open) {
+      if (pack.staged === undefined || pack.held < SPILL_FROM) continue
+      spills.push({ staged: pack.staged, parts: pack.parts })
+      pack.parts = []
+      pack.held = 0
+    }
+    return spills
+  }
+
+  /** To be called once an hour. */
+  async keepAlive(): Promise<void> {
+    await Promise.all(this.#open.map(async ({ staged }) => staged?.keepAlive()))
+  }
+
+  /** Gives up the packs that are open. */
+  async discard(): Promise<void> {
+    const given = this.#open
+    this.#open = []
+    await Promise.all(given.map(async ({ staged }) => staged?.discard()))
   }
 
   /** Closes what is open; the last pack is padded instead of filled. */
@@ -99,12 +145,27 @@ export class PackAssembler {
     return finished
   }
 
-  #fits(block: PackableBlock, pack: OpenPack): boolean {
+  /** A pack that is put at once need not be staged. */
+  #begin(staged: boolean): OpenPack {
+    const { kind, suite, stage } = this.#opts
+    const header = encodeHeader(kind === 'data' ? OBJECT_TYPES.dataPack : OBJECT_TYPES.metaPack, suite)
+    return {
+      staged: staged ? stage?.() : undefined,
+      hasher: new IncrementalHash().update(header),
+      blocks: [],
+      parts: [header],
+      held: 0,
+      blobs: 0,
+      stored: 0,
+    }
+  }
+
+  #fits(block: PackableBlock, pack: Filling): boolean {
     if (pack.blocks.length === BLOCKS_MAX || pack.blobs + block.lengths.length > BLOBS_MAX) return false
     return this.#room(pack) >= cost(block)
   }
 
-  #room(pack: OpenPack): number {
+  #room(pack: Filling): number {
     const directory = directorySize(1, pack.blocks.length, pack.blobs) + SEAL_OVERHEAD
     return this.#opts.packSize - HEADER_SIZE - pack.stored - directory - TRAILER_STORED_SIZE
   }
@@ -119,15 +180,8 @@ export class PackAssembler {
 
   #close(pack: OpenPack, last = false): FinishedPack {
     this.#open = this.#open.filter((other) => other !== pack)
-    const { kind, packSize, sealer, suite, sid, random } = this.#opts
-    const blocks = pack.blocks.map((block): DirectoryBlock => ({
-      storedLength: block.sealed.byteLength,
-      plainLength: block.plainLength,
-      codec: block.codec,
-      session: 0,
-      locs: block.locs,
-      lengths: block.lengths,
-    }))
+    const { kind, packSize, sealer, sid, random } = this.#opts
+    const { staged, hasher, blocks } = pack
     const directory = sealDirectory({ sessions: [sid], blocks }, sealer)
     const used = HEADER_SIZE + pack.stored + directory.byteLength + TRAILER_STORED_SIZE
     // Only a block that is larger than a pack makes one that is larger.
@@ -136,17 +190,30 @@ export class PackAssembler {
     assert(size >= used, 'what was put into a pack fits it')
     const directoryOffset = size - TRAILER_STORED_SIZE - directory.byteLength
     const trailer = sealTrailer({ directoryOffset, directoryLength: directory.byteLength, packLength: size }, sealer)
-    const header = encodeHeader(kind === 'data' ? OBJECT_TYPES.dataPack : OBJECT_TYPES.metaPack, suite)
-    const parts = [header, ...pack.blocks.map((block) => block.sealed), random(size - used), directory, trailer]
-    const hasher = new IncrementalHash()
-    for (const part of parts) hasher.update(part)
+    const end = [random(size - used), directory, trailer]
+    for (const part of end) hasher.update(part)
     const hash = hasher.digest()
-    return { kind, hash, objectName: packName(kind, hash), parts, size, blocks }
+    return { kind, hash, objectName: packName(kind, hash), parts: [...pack.parts, ...end], staged, size, blocks }
   }
 }
 
-function packWith(block: PackableBlock): OpenPack {
-  return { blocks: [block], blobs: block.lengths.length, stored: block.sealed.byteLength }
+/** How far a pack is filled. */
+interface Filling {
+  readonly blocks: { readonly length: number }
+  readonly blobs: number
+  readonly stored: number
+}
+
+const EMPTY: Filling = { blocks: [], blobs: 0, stored: 0 }
+
+function put(block: PackableBlock, pack: OpenPack): void {
+  const { sealed, plainLength, codec, locs, lengths } = block
+  pack.blocks.push({ storedLength: sealed.byteLength, plainLength, codec, session: 0, locs, lengths })
+  pack.hasher.update(sealed)
+  pack.parts.push(sealed)
+  pack.held += sealed.byteLength
+  pack.blobs += lengths.length
+  pack.stored += sealed.byteLength
 }
 
 /** Bytes that a block takes of a pack, its part of the directory included. */

@@ -26,6 +26,7 @@ import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
 import type { LoadedIndex } from './loaded-index.ts'
+import type { Store } from '../store/store.ts'
 import type { Repository } from './repository.ts'
 import { readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
@@ -84,6 +85,7 @@ export class WriteSession {
       suite: repo.description.suite,
       sid: opts.secrets.sid,
       random: opts.random,
+      stage: repo.store.stage?.bind(repo.store),
     }
     this.data = new PackAssembler({ ...shared, kind: 'data', packSize: repo.description.packSize })
     this.meta = new PackAssembler({
@@ -124,13 +126,13 @@ export class WriteSession {
 
   /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
   async putPack(pack: FinishedPack): Promise<void> {
-    await doing('storing a pack', pack.objectName, () => this.#repo.store.put(pack.objectName, pack.parts))
+    await doing('storing a pack', pack.objectName, () => store(this.#repo.store, pack))
     this.storedBytes += pack.size
     this.index.addPack(pack, [this.#opts.secrets.sid])
     const blobs = countBlobs(pack.blocks)
     if (this.#unindexed.length > 0 && this.#unindexedBlobs + blobs > SEGMENT_BLOBS_MAX) this.#putIndex()
     // The index needs the tables, not the bytes.
-    this.#unindexed.push({ ...pack, parts: [] })
+    this.#unindexed.push({ ...pack, parts: [], staged: undefined })
     this.#unindexedBlobs += blobs
     const due = this.#opts.clock.monotonic() - this.#indexedAt > INDEX_INTERVAL_MS
     if (due || this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
@@ -172,7 +174,10 @@ export class WriteSession {
       { sid: secrets.sid, number },
       { suite: this.#repo.description.suite, signer: writer.signer },
     )
-    await doing('showing a sign of life', name, () => this.#repo.store.put(name, [mark]))
+    await doing('showing a sign of life', name, async () => {
+      await this.#repo.store.put(name, [mark])
+      await Promise.all([this.data.keepAlive(), this.meta.keepAlive()])
+    })
   }
 
   /** Puts what is left of the index and waits until all of it is acknowledged. */
@@ -262,6 +267,14 @@ export class WriteSession {
     const put = doing('storing the index', name, () => this.#repo.store.put(name, [bytes])).then(() => {})
     put.catch(() => {})
     this.#indexPuts.push(put)
+  }
+}
+
+async function store(into: Store, { objectName, parts, staged }: FinishedPack): Promise<void> {
+  if (staged === undefined) await into.put(objectName, parts)
+  else {
+    await staged.append(parts)
+    await staged.commit(objectName)
   }
 }
 

@@ -18,14 +18,13 @@ import {
   folderOf,
   TEMPORARY_FOLDER,
 } from './object-names.ts'
-import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
+import { removeTemporary, StagedFile, writeAll, type TemporaryFile } from './staged-file.ts'
+import type { ListPage, ObjectInfo, PutResult, StagedObject, Store } from './store.ts'
 
 /** Objects never change: not even their owner may write to them. */
 const OBJECT_MODE = 0o400
 /** Objects of this size are looked for before they are written; smaller ones just meet the one that is there. */
 const LOOK_FIRST_BYTES = 256 * 1024
-/** Buffers a writev takes (IOV_MAX of Linux and macOS). */
-const WRITEV_PARTS_MAX = 1024
 /** What link(2) says where there are no hard links: FAT, exFAT, some FUSE and SMB. */
 const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'])
 
@@ -78,6 +77,15 @@ export class FsStore implements Store {
       // Also for an object that was there: it may be from a process that died before this.
       await this.#folders.sync(folder)
       return { created }
+    })
+  }
+
+  stage(): StagedObject {
+    this.#isWriter = true
+    return new StagedFile({
+      open: () => this.#openTemporary(),
+      finish: (temporary, name) => this.#finish(temporary, name),
+      doing: (step) => this.#doing('storing', TEMPORARY_FOLDER, step),
     })
   }
 
@@ -157,29 +165,42 @@ export class FsStore implements Store {
 
   /** Writes the bytes to a temporary file and gives it the object's name once `ensuring` says that the folder is there. */
   async #write(name: string, parts: readonly Uint8Array[], ensuring: Promise<void>): Promise<boolean> {
-    const temporaryName = `${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`
-    const temporary = this.#root.pathOf(temporaryName)
-    const handle = await this.#openTemporary(temporaryName)
+    const temporary = await this.#openTemporary()
     try {
-      await writeAll(handle, parts)
-      await handle.sync()
+      await writeAll(temporary.handle, parts)
+      await temporary.handle.sync()
       await ensuring
-      // NFS may repeat a link whose answer was lost and then find its own work in the way.
-      return (await this.#takeName(temporary, name)) || (await handle.stat()).nlink > 1
+      return await this.#name(temporary, name)
     } finally {
-      // It is gone if it was renamed; what cannot be removed is a left-over for another day.
-      await Promise.all([handle.close(), unlink(temporary).catch(() => {})])
+      await removeTemporary(temporary)
     }
   }
 
-  async #openTemporary(name: string): Promise<FileHandle> {
+  /** Gives what was staged its name. */
+  async #finish(temporary: TemporaryFile, name: string): Promise<PutResult> {
+    checkObjectName(name)
+    const folder = folderOf(name)
+    await Promise.all([this.#folders.ensure(folder), temporary.handle.sync()])
+    const created = await this.#name(temporary, name)
+    await this.#folders.sync(folder)
+    return { created }
+  }
+
+  /** False when somebody else has the name. */
+  async #name({ path, handle }: TemporaryFile, name: string): Promise<boolean> {
+    // NFS may repeat a link whose answer was lost and then find its own work in the way.
+    return (await this.#takeName(path, name)) || (await handle.stat()).nlink > 1
+  }
+
+  async #openTemporary(): Promise<TemporaryFile> {
+    const name = `${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`
     const path = this.#root.pathOf(name)
     try {
-      return await open(path, 'wx', OBJECT_MODE)
+      return { path, handle: await open(path, 'wx', OBJECT_MODE) }
     } catch (cause) {
       if (!(await this.#root.saysAbsent(cause, name))) throw cause
       await mkdir(this.#root.pathOf(TEMPORARY_FOLDER), { mode: FOLDER_MODE, recursive: true })
-      return open(path, 'wx', OBJECT_MODE)
+      return { path, handle: await open(path, 'wx', OBJECT_MODE) }
     }
   }
 
@@ -260,19 +281,6 @@ async function isThere(path: string): Promise<boolean> {
     throw cause
   }
   throw new BackupError('corrupt', 'there is a folder where an object belongs', path)
-}
-
-/** Writes all parts without joining them; a short write (a disk that is nearly full) goes on where it stopped. */
-async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
-  let rest = parts.filter((part) => part.byteLength > 0)
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest.slice(0, WRITEV_PARTS_MAX))
-    let written = bytesWritten
-    let done = 0
-    while (done < rest.length && written >= rest[done]!.byteLength) written -= rest[done++]!.byteLength
-    rest = rest.slice(done)
-    if (written > 0) rest[0] = rest[0]!.subarray(written)
-  }
 }
 
 async function readExactly(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {

@@ -22,6 +22,24 @@ export interface PutResult {
   readonly created: boolean
 }
 
+/** An object that is on its way into a store. It ends with `commit` or `discard`; until then nobody sees anything of it. */
+export interface StagedObject {
+  /**
+   * Adds bytes, in the order of the calls, which need not wait for one another. They must not change until this resolves.
+   * Throws as `put` does; after that `commit` throws the same.
+   */
+  append(parts: readonly Uint8Array[]): Promise<void>
+
+  /** Stores what was appended, with the promises of `put`. */
+  commit(name: string): Promise<PutResult>
+
+  /** To be called once an hour: what shows no sign of life for a day is taken for the left-over of a dead process. */
+  keepAlive(): Promise<void>
+
+  /** Gives it up. Never throws. */
+  discard(): Promise<void>
+}
+
 export interface Store {
   /** For messages and the configuration: a path or a URL without secrets. */
   readonly location: string
@@ -33,6 +51,12 @@ export interface Store {
    * Throws `full`, `refused`, `io`, `unreachable`, `limit` (over `objectSizeMax` or a bad name is `usage`).
    */
   put(name: string, parts: readonly Uint8Array[]): Promise<PutResult>
+
+  /**
+   * Begins an object whose bytes come in pieces and whose name comes last. Absent where a store cannot: then who puts
+   * holds all of it.
+   */
+  stage?(): StagedObject
 
   /**
    * The bytes of an object, or of the range [offset, offset + length) of it. Never shorter than asked for: an object

@@ -1,5 +1,5 @@
 // Run by fs-crash.test.ts as a process of its own: puts objects into a local store until it is killed or done.
-//   forever: packs named by the hash of their bytes; each acknowledged name is written to standard output
+//   forever: packs named by the hash of their bytes, some whole and some in pieces; each acknowledged name is written to standard output
 //   same:    fifty names that every such process puts; those that this one made are written
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
@@ -27,6 +27,11 @@ async function putPack(n: number): Promise<void> {
   for (const part of parts) hash.update(part)
   const digest = hash.digest('hex')
   const name = `data/${digest.slice(0, 2)}/${digest}`
-  await store.put(name, parts)
+  if (n % 3 === 0) await store.put(name, parts)
+  else {
+    const staged = store.stage()
+    for (const part of parts) await staged.append([part])
+    await staged.commit(name)
+  }
   writeSync(1, `${name}\n`)
 }

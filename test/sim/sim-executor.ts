@@ -36,6 +36,7 @@ export function simExecutor(setup: WorkerSetup, reader: FileReader, opts: SimExe
     return done
   }
   return {
+    deliver: () => {},
     width: opts.workers * QUEUE_PER_WORKER,
     run: async (job: Job) => {
       const worker = workers.reduce((a, b) => (b.queued < a.queued ? b : a))

@@ -259,6 +259,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     throw error
   } finally {
     counting.abort()
+    await pipeline.close()
   }
 }
 

@@ -40,7 +40,12 @@ export interface SinkOptions {
   readonly compression: Compression
   /** Plaintext at which a bundle is closed, in bytes. */
   readonly bundleTarget: number
+  /** Takes blocks before their job has ended, so that those of a large file are not all held; may make the thread wait. */
+  readonly handOn?: ((blocks: SealedBlock[]) => void) | undefined
 }
+
+/** Sealed bytes that are handed on at once: few enough to hold, enough for a message between threads. */
+const HAND_ON_FROM = 4 * 1024 * 1024
 
 interface NewBlob {
   readonly ref: Uint8Array
@@ -63,6 +68,8 @@ export class BlobSink {
   #bundleEnd = 0
   #blobs: NewBlob[] = []
   #blocks: SealedBlock[] = []
+  #blockBytes = 0
+  readonly #handOn: SinkOptions['handOn']
   newBlobs = 0
   newBytes = 0
 
@@ -75,6 +82,7 @@ export class BlobSink {
     this.#sealer = opts.sealer
     this.#compression = opts.compression
     this.#bundleTarget = opts.bundleTarget
+    this.#handOn = opts.handOn
     this.#soloFrom = soloFrom(opts.bundleTarget)
   }
 
@@ -114,10 +122,11 @@ export class BlobSink {
     this.#bundleEnd = 0
   }
 
-  /** The blocks sealed since the last call. */
+  /** The blocks sealed since the last call that were not handed on. */
   take(): SealedBlock[] {
     const blocks = this.#blocks
     this.#blocks = []
+    this.#blockBytes = 0
     return blocks
   }
 
@@ -137,6 +146,8 @@ export class BlobSink {
     }
     assert(at === back.byteLength, 'the blobs of a block make up its plaintext')
     this.#blocks.push({ kind: 'data', sealed, codec, plainLength: plain.byteLength, locs, lengths })
+    this.#blockBytes += sealed.byteLength
+    if (this.#blockBytes >= HAND_ON_FROM) this.#handOn?.(this.take())
   }
 
   #verify(bytes: Uint8Array, ref: Uint8Array): void {

@@ -21,7 +21,17 @@ import { ContentCutter } from './content-cutter.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import { FileColumns } from './file-columns.ts'
 import { sameIdentity, unpackIdentity } from './jobs.ts'
-import type { BundleJob, FileExtra, FileIdentity, FilesJob, Job, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
+import type {
+  BundleJob,
+  FileExtra,
+  FileIdentity,
+  FilesJob,
+  Job,
+  JobResult,
+  SealedBlock,
+  SegmentJob,
+  SegmentResult,
+} from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { readStably } from '../../source/stable-read.ts'
 import { LARGE_FROM } from './large-file.ts'
@@ -60,7 +70,8 @@ export class ChunkWorker {
   readonly #windowStart: number
   #bytesRead = 0
 
-  constructor(setup: WorkerSetup, reader: FileReader) {
+  /** `handOn` as for the sink: without it all blocks of a job come with its result. */
+  constructor(setup: WorkerSetup, reader: FileReader, handOn?: (blocks: SealedBlock[]) => void) {
     const { chunker, bundleTarget } = setup
     const bundleSize = bundleSizeFor(bundleTarget, chunker.min)
     const windowSize = ContentCutter.windowSizeFor({ params: chunker })
@@ -72,6 +83,7 @@ export class ChunkWorker {
       sealer: new Sealer(setup.dataSecret, setup.repoId, setup.suite),
       compression: setup.compression,
       bundleTarget,
+      handOn,
     })
     this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize)
     this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)

@@ -5,12 +5,18 @@ import type { SharedIndexHandle } from '../../repo/blob-index.ts'
 import { ChunkWorker } from './chunk-worker.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import type { FileReader } from './file-reader.ts'
-import type { Job, JobResult } from './jobs.ts'
+import { BlockCredit } from './block-credit.ts'
+import type { Job, JobResult, SealedBlock } from './jobs.ts'
 
 export interface Executor {
   /** Jobs that may be under way at once; who has more waits, so that memory stays bounded. */
   readonly width: number
   run(job: Job): Promise<JobResult>
+  /**
+   * Blocks that workers hand on before their job has ended go to `take`; a worker that has too many under way waits until
+   * some are taken. To be called before the first job.
+   */
+  deliver(take: (blocks: readonly SealedBlock[]) => Promise<void>): void
   /** Closes the bundles that the workers hold; comes after all other jobs are done. */
   flush(): Promise<JobResult[]>
   /** The index has another table. */
@@ -23,6 +29,7 @@ export function inlineExecutor(setup: WorkerSetup, reader: FileReader): Executor
   const worker = new ChunkWorker(setup, reader)
   return {
     width: 1,
+    deliver: () => {},
     run: async (job) => worker.run(job),
     flush: async () => [worker.run(FLUSH)],
     indexGrew: (handle) => worker.attachIndex(handle),
@@ -32,6 +39,12 @@ export function inlineExecutor(setup: WorkerSetup, reader: FileReader): Executor
 
 const FLUSH: Job = { kind: 'flush' }
 
+/** What a thread is started with. */
+export interface ThreadSetup extends WorkerSetup {
+  /** Shared by all threads. */
+  readonly credit: Int32Array<SharedArrayBuffer>
+}
+
 export type ToThread =
   | { readonly kind: 'job'; readonly id: number; readonly job: Job }
   | { readonly kind: 'index'; readonly handle: SharedIndexHandle }
@@ -39,6 +52,7 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'blocks'; readonly blocks: readonly SealedBlock[]; readonly bytes: number }
   | { readonly kind: 'done'; readonly id: number; readonly result: JobResult }
   | { readonly kind: 'failed'; readonly id: number; readonly error: ThreadError }
 
@@ -81,9 +95,16 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
   }
   let pool: readonly Thread[] = []
   let { index } = setup
+  const credit = new BlockCredit()
+  let take: Parameters<Executor['deliver']>[0] | undefined
+  const hooks: ThreadHooks = {
+    waiting,
+    failAll,
+    blocks: (blocks, bytes) => void take?.(blocks).finally(() => credit.giveBack(bytes)),
+  }
   const started = () => {
     if (pool.length === 0) {
-      pool = Array.from({ length: threads }, () => startThread({ ...setup, index }, waiting, failAll))
+      pool = Array.from({ length: threads }, () => startThread({ ...setup, index, credit: credit.shared }, hooks))
     }
     return pool
   }
@@ -98,6 +119,9 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
   }
   return {
     width: threads * QUEUE_PER_THREAD,
+    deliver(taker) {
+      take = taker
+    },
     run: (job) =>
       send(
         started().reduce((a, b) => (b.queued < a.queued ? b : a)),
@@ -120,7 +144,13 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
   }
 }
 
-function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll: (error: Error) => void): Thread {
+interface ThreadHooks {
+  readonly waiting: Map<number, Waiting>
+  readonly failAll: (error: Error) => void
+  readonly blocks: (blocks: readonly SealedBlock[], bytes: number) => void
+}
+
+function startThread(setup: ThreadSetup, { waiting, failAll, blocks }: ThreadHooks): Thread {
   const worker = new Worker(new URL('worker-thread.ts', import.meta.url), {
     workerData: setup,
     resourceLimits: { maxYoungGenerationSizeMb: 6 },
@@ -134,6 +164,7 @@ function startThread(setup: WorkerSetup, waiting: Map<number, Waiting>, failAll:
   })
   worker.on('message', (message: FromThread) => {
     if (message.kind === 'ready') return settleReady()
+    if (message.kind === 'blocks') return blocks(message.blocks, message.bytes)
     const entry = waiting.get(message.id)
     if (entry === undefined) return
     waiting.delete(message.id)

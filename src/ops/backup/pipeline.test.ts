@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { BackupError } from '../../base/errors.ts'
-import { initHashing } from '../../crypto/hash.ts'
+import { concatBytes } from '../../base/bytes.ts'
+import { hash, initHashing } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack } from '../../repo/pack-assembler.ts'
+import type { PutResult, StagedObject } from '../../store/store.ts'
 import type { Executor } from './executor.ts'
-import type { Job, JobResult, SealedBlock, SegmentJob } from './jobs.ts'
+import type { Job, JobResult, SealedBlock } from './jobs.ts'
 import { Pipeline } from './pipeline.ts'
 
 await initHashing()
@@ -51,9 +53,21 @@ class Bench {
   stalled: Promise<void> = Promise.resolve()
   failPuts = false
 
-  constructor(opts: { readonly blocksPerJob?: number; readonly beat?: () => Promise<void> } = {}) {
-    const { blocksPerJob = 2, beat } = opts
+  #take: Parameters<Executor['deliver']>[0] = () => Promise.resolve()
+  readonly #data: PackAssembler
+
+  constructor(
+    opts: {
+      readonly blocksPerJob?: number
+      readonly beat?: () => Promise<void>
+      readonly stage?: () => StagedObject
+    } = {},
+  ) {
+    const { blocksPerJob = 2, beat, stage } = opts
     const executor: Executor = {
+      deliver: (take) => {
+        this.#take = take
+      },
       width: WIDTH,
       run: async () => {
         this.jobs++
@@ -67,16 +81,18 @@ class Bench {
       close: async () => {},
     }
     const random = (n: number) => new Uint8Array(n)
-    const shared = { packSize: PACK_SIZE, sealer, suite: 1 as const, sid: new Uint8Array(16), random }
+    const shared = { packSize: PACK_SIZE, sealer, suite: 1 as const, sid: new Uint8Array(16), random, stage }
+    this.#data = new PackAssembler({ ...shared, kind: 'data' })
     this.pipeline = new Pipeline({
       executor,
       index: BlobIndex.create(),
-      data: new PackAssembler({ ...shared, kind: 'data' }),
+      data: this.#data,
       meta: new PackAssembler({ ...shared, kind: 'meta' }),
       putPack: async (pack) => {
         await this.stalled
         await setImmediate()
         if (this.failPuts) throw full()
+        await pack.staged?.append(pack.parts)
         this.packs.push(pack)
         this.inMemory -= pack.blocks.reduce((sum, { storedLength }) => sum + storedLength, 0)
       },
@@ -84,11 +100,54 @@ class Bench {
     })
   }
 
+  get heldByAssembler(): number {
+    return this.#data.held
+  }
+
+  /** As a worker does in the middle of a job; resolves when the blocks are taken. */
+  handOn(blocks: number): Promise<void> {
+    return this.#take(this.#result(blocks).blocks)
+  }
+
   #result(blocks: number): JobResult {
     this.inMemory += blocks * BLOCK_SIZE
     this.mostInMemory = Math.max(this.mostInMemory, this.inMemory)
     const stats = { bytesRead: BLOCK_SIZE, newBlobs: blocks, newBytes: BLOCK_SIZE }
     return { blocks: Array.from({ length: blocks }, blockOf), stats }
+  }
+}
+
+/** Objects that come in pieces, kept as they come. */
+class StagedPieces {
+  begun = 0
+  discarded = 0
+
+  begin(): StagedObject {
+    this.begun++
+    return new StagedPiece(this)
+  }
+}
+
+class StagedPiece implements StagedObject {
+  readonly pieces: Uint8Array[] = []
+  readonly #all: StagedPieces
+
+  constructor(all: StagedPieces) {
+    this.#all = all
+  }
+
+  async append(parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) this.pieces.push(part.slice())
+  }
+
+  async commit(): Promise<PutResult> {
+    return { created: true }
+  }
+
+  async keepAlive(): Promise<void> {}
+
+  async discard(): Promise<void> {
+    this.#all.discarded++
   }
 }
 
@@ -159,16 +218,46 @@ test('a run that is stopped stores what is sealed and begins nothing', async () 
   await assert.rejects(bench.pipeline.run(JOB), stop)
 })
 
-test('a segment is in hand for each thread, and none waits in memory', async () => {
+test('blocks that come before the end of their job are stored, and are waited for', async () => {
   const bench = new Bench({ blocksPerJob: 0 })
-  const segment = (bytes: number): SegmentJob => {
-    const identity = { size: bytes, mtime: { sec: 0, nsec: 0 }, ctime: { sec: 0, nsec: 0 }, ino: 1n, dev: 1n }
-    return { kind: 'segment', path: new Uint8Array(0), identity, start: 0, end: bytes, from: 0 }
+  await bench.handOn(8)
+  assert.ok(bench.packs.length > 0)
+  await bench.handOn(1)
+  await bench.pipeline.finish()
+  assert.equal(bench.inMemory, 0)
+})
+
+test('who hands blocks on hears of room also when the store fails, and the run hears of the failure', async () => {
+  const bench = new Bench({ blocksPerJob: 0 })
+  bench.failPuts = true
+  for (let i = 0; i < 20; i++) await bench.handOn(8)
+  await assert.rejects(bench.pipeline.settle(), { code: 'full' })
+})
+
+test('where the store takes packs in pieces, blocks do not wait for their pack to be full', async () => {
+  const staged = new StagedPieces()
+  const bench = new Bench({ blocksPerJob: 1, stage: () => staged.begin() })
+  for (let i = 0; i < 40; i++) {
+    await bench.pipeline.run(JOB)
+    assert.ok(bench.heldByAssembler <= PACK_SIZE / 2, 'a pack is held in memory')
   }
-  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(32 * MIB))))
-  assert.equal(bench.mostRunning, WIDTH / 2)
-  await Promise.all(Array.from({ length: 20 }, () => bench.pipeline.run(segment(MIB))))
-  assert.equal(bench.mostRunning, WIDTH)
+  await bench.pipeline.finish()
+  assert.ok(bench.packs.length > 1)
+  for (const { staged: place, hash: name, size } of bench.packs) {
+    const bytes = concatBytes((place as StagedPiece).pieces)
+    assert.equal(bytes.byteLength, size)
+    assert.deepEqual(hash(bytes), name)
+  }
+  assert.equal(staged.discarded, 0)
+})
+
+test('a run that ends without its packs leaves nothing of them behind', async () => {
+  const staged = new StagedPieces()
+  const bench = new Bench({ blocksPerJob: 1, stage: () => staged.begin() })
+  await bench.pipeline.run(JOB)
+  await bench.pipeline.close()
+  assert.equal(staged.begun, 1)
+  assert.equal(staged.discarded, 1)
 })
 
 test('who starts jobs without waiting is held when more wait than run', async () => {

@@ -3,20 +3,12 @@
 import { Gate } from '../../base/gate.ts'
 import { releaseMemory } from '../../base/bytes.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
-import type { FinishedPack, PackAssembler } from '../../repo/pack-assembler.ts'
+import type { FinishedPack, PackAssembler, Spill } from '../../repo/pack-assembler.ts'
 import type { Executor } from './executor.ts'
-import type { Job, JobResult } from './jobs.ts'
+import type { Job, JobResult, SealedBlock } from './jobs.ts'
 
-/** Packs on their way to the store at once; each holds its bytes in memory until it is acknowledged. */
+/** Packs on their way to the store at once; each holds its bytes in memory, unless they were spilled, until it is acknowledged. */
 const PUTS_MAX = 1
-/**
- * Bytes of segments in hand, for each job that may run at once: a worker keeps the blocks of one until all of it is cut.
- * Half a segment each: one for each thread, and none that waits. With twice as many 2 GiB of random bytes took 430 instead
- * of 340 MB of memory, and were slower by a tenth.
- */
-const SEGMENT_BYTES_PER_JOB = 16 * 1024 * 1024
-/** All of them together, whatever the number of threads is. */
-const SEGMENT_BYTES_MAX = 384 * 1024 * 1024
 /** Blobs a worker may claim in one job: files of a batch, or chunks of a segment. Room is kept for them in the index. */
 const CLAIMS_PER_JOB = 4096
 
@@ -42,7 +34,6 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly #opts: PipelineOptions
   readonly #jobs: Gate
-  readonly #segmentBytes: Gate
   readonly #puts = new Gate(PUTS_MAX)
   readonly #underWay = new Set<Promise<unknown>>()
   #failure: unknown
@@ -55,7 +46,12 @@ export class Pipeline {
     this.#opts = opts
     const { width } = opts.executor
     this.#jobs = new Gate(width)
-    this.#segmentBytes = new Gate(Math.min(SEGMENT_BYTES_MAX, Math.max(2, width) * SEGMENT_BYTES_PER_JOB))
+    // A taker's own failure is the run's; the worker that waits for room only has to hear that there is some.
+    opts.executor.deliver((blocks) => {
+      const taken = this.#store(blocks)
+      this.track(taken)
+      return taken.catch(() => {})
+    })
   }
 
   /** Jobs that run at once. */
@@ -65,17 +61,6 @@ export class Pipeline {
 
   /** Resolves with the result of the job once its blocks are in packs. Rejects with the first failure of anything. */
   async run(job: Job): Promise<JobResult> {
-    if (job.kind !== 'segment') return this.#run(job)
-    const bytes = job.end - job.start
-    await this.#segmentBytes.enter(bytes)
-    try {
-      return await this.#run(job)
-    } finally {
-      this.#segmentBytes.leave(bytes)
-    }
-  }
-
-  async #run(job: Job): Promise<JobResult> {
     await this.#jobs.enter()
     try {
       this.#throwIfStopped()
@@ -150,14 +135,30 @@ export class Pipeline {
     if (this.#failure === undefined) await this.finish()
   }
 
+  /** Leaves nothing behind in the store of packs that are not full: after `finish` there are none. */
+  async close(): Promise<void> {
+    await Promise.all([this.#opts.data.discard(), this.#opts.meta.discard()])
+  }
+
   async #take({ stats, blocks }: JobResult): Promise<void> {
-    const { data, meta } = this.#opts
     this.totals.newBlobs += stats.newBlobs
     this.totals.newBytes += stats.newBytes
     this.totals.bytesRead += stats.bytesRead
+    await this.#store(blocks)
+  }
+
+  /** Resolves when the blocks are in packs, and those that became full on their way to the store. */
+  async #store(blocks: readonly SealedBlock[]): Promise<void> {
+    const { data, meta } = this.#opts
     for (const block of blocks) {
       for (const pack of (block.kind === 'data' ? data : meta).add(block)) await this.#put(pack)
     }
+    await Promise.all([...data.spill(), ...meta.spill()].map((spill) => this.#spill(spill)))
+  }
+
+  async #spill({ staged, parts }: Spill): Promise<void> {
+    await staged.append(parts)
+    for (const part of parts) releaseMemory(part)
   }
 
   async #put(pack: FinishedPack): Promise<void> {
@@ -165,13 +166,15 @@ export class Pipeline {
     if (this.#failure !== undefined) {
       // The others who wait have to hear of it too.
       this.#puts.leave()
+      await pack.staged?.discard()
       throw this.#failure
     }
     const done = this.#opts
       .putPack(pack)
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         // Before the next one is let in: it would write to a disk that is full.
         this.#fail(error)
+        await pack.staged?.discard()
         throw error
       })
       .finally(() => {

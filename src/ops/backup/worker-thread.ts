@@ -4,15 +4,22 @@ import { assert } from '../../base/assert.ts'
 import { BackupError } from '../../base/errors.ts'
 import { initHashing } from '../../crypto/hash.ts'
 import { ChunkWorker } from './chunk-worker.ts'
-import type { WorkerSetup } from './chunk-worker.ts'
-import type { FromThread, ThreadError, ToThread } from './executor.ts'
+import { BlockCredit } from './block-credit.ts'
+import type { FromThread, ThreadError, ThreadSetup, ToThread } from './executor.ts'
+import type { SealedBlock } from './jobs.ts'
 import { posixFileReader } from './posix-file-reader.ts'
 
 assert(parentPort !== null, 'worker-thread.ts runs as a worker thread')
 const port = parentPort
 
 await initHashing()
-const worker = new ChunkWorker(workerData as WorkerSetup, posixFileReader)
+const setup = workerData as ThreadSetup
+const credit = new BlockCredit(setup.credit)
+const worker = new ChunkWorker(setup, posixFileReader, (blocks) => {
+  const bytes = blocks.reduce((sum, { sealed }) => sum + sealed.byteLength, 0)
+  credit.take(bytes)
+  port.postMessage({ kind: 'blocks', blocks, bytes } satisfies FromThread, memoryOf(blocks))
+})
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
@@ -36,11 +43,15 @@ port.postMessage({ kind: 'ready' } satisfies FromThread)
 function answer(id: number, job: Parameters<ChunkWorker['run']>[0]): void {
   try {
     const result = worker.run(job)
-    const moved = result.blocks.map((block) => block.sealed.buffer as ArrayBuffer)
-    port.postMessage({ kind: 'done', id, result } satisfies FromThread, moved)
+    port.postMessage({ kind: 'done', id, result } satisfies FromThread, memoryOf(result.blocks))
   } catch (error) {
     port.postMessage({ kind: 'failed', id, error: describe(error) } satisfies FromThread)
   }
+}
+
+/** Sealed bytes are moved, not copied. */
+function memoryOf(blocks: readonly SealedBlock[]): ArrayBuffer[] {
+  return blocks.map(({ sealed }) => sealed.buffer as ArrayBuffer)
 }
 
 function describe(error: unknown): ThreadError {
