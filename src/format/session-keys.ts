@@ -99,6 +99,12 @@ export function unwrapSessionSecret(
   return secret
 }
 
+/** Whether the session has a secret for the holder of the private key that belongs to `publicKey`. */
+export function hasSessionSecret({ secrets }: SessionKeys, purpose: Purpose, publicKey: Uint8Array): boolean {
+  const recipient = recipientOf(publicKey)
+  return secrets.some((one) => one.purpose === PURPOSE[purpose] && equalBytes(one.recipient, recipient))
+}
+
 /** The bytes of `skeys/<sid>`. */
 export function encodeSessionKeys(
   keys: Omit<SessionKeys, 'wid'>,

@@ -56,9 +56,9 @@ export class LoadedIndex {
   readonly damaged: BackupError[] = []
   /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
   missing: readonly PackRecord[] = []
-  /** Packs that are there, and that nobody can open: the keys of a session that sealed them are gone. */
-  keyless: readonly PackRecord[] = []
-  /** Names of packs that a writing session must not rely on: condemned, missing or keyless ones. */
+  /** Packs that are there, and that nobody can open: the keys of a session that sealed them are gone or damaged. */
+  closed: readonly PackRecord[] = []
+  /** Names of packs that a writing session must not rely on: condemned, missing or closed ones. */
   excluded: ReadonlySet<string> = new Set()
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
@@ -89,12 +89,18 @@ export class LoadedIndex {
     return this.#packNumbers.has(objectName)
   }
 
-  /** Adds what is known of one pack; a pack that is known already is passed over. */
+  /** Adds what is known of one pack, whose blocks refer to `sessions`; a pack that is known already is passed over. */
   addPack(pack: IndexablePack, sessions: readonly Uint8Array[]): void {
     const objectName = packName(pack.kind, toHex(pack.hash))
     if (this.#packNumbers.has(objectName)) return
     const packNumber = this.packs.length
-    this.packs.push({ objectName, kind: pack.kind, size: pack.size, sessions })
+    const used = new Set(pack.blocks.map(({ session }) => session))
+    this.packs.push({
+      objectName,
+      kind: pack.kind,
+      size: pack.size,
+      sessions: Array.from(used, (ordinal) => sessions[ordinal]!),
+    })
     this.#packNumbers.set(objectName, packNumber)
     let offset = HEADER_SIZE
     for (const block of pack.blocks) {

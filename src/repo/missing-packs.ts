@@ -1,6 +1,6 @@
 // Compares packs that the index names with what the store has. A pack that is gone, or shorter or longer than the index
-// says, or whose session's keys are gone, holds nothing that may be relied upon (docs/format.md, 10, rule W8).
-import { PREFIXES, sessionKeysName } from '../format/names.ts'
+// says, holds nothing that may be relied upon (docs/format.md, 10, rule W8).
+import { PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import type { PackRecord } from './loaded-index.ts'
@@ -37,30 +37,4 @@ export async function missingPacks(
     for (const [i, info] of found.entries()) if (info?.size !== some[i]!.size) missing.push(some[i]!)
   }
   return missing
-}
-
-/** Shorter objects are none: header, names and two encapsulated secrets take more. */
-const KEYS_SIZE_MIN = 256
-
-/** Names of the key objects of sessions that are there. */
-export async function listSessionKeys(store: Store): Promise<Set<string>> {
-  const names = new Set<string>()
-  for await (const { name, size } of listAll(store, PREFIXES.sessionKeys)) if (size >= KEYS_SIZE_MIN) names.add(name)
-  return names
-}
-
-/** Those of `packs` that nobody can open. What `listed` lacks is looked for by itself, as in `missingPacks`. */
-export async function keylessPacks(
-  store: Store,
-  packs: readonly PackRecord[],
-  listed: ReadonlySet<string>,
-): Promise<PackRecord[]> {
-  const keysOf = ({ sessions }: PackRecord) => sessions.map(sessionKeysName)
-  const doubtful = [...new Set(packs.flatMap(keysOf))].filter((name) => !listed.has(name))
-  const gone = new Set<string>()
-  for (const name of doubtful) {
-    const info = await store.stat(name)
-    if (info === null || info.size < KEYS_SIZE_MIN) gone.add(name)
-  }
-  return gone.size === 0 ? [] : packs.filter((pack) => keysOf(pack).some((name) => gone.has(name)))
 }

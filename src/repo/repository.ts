@@ -23,10 +23,11 @@ import { BlobKeys } from './blob-keys.ts'
 import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
 import type { BlockSealers, Search } from './block-reader.ts'
+import { ClosedPacks } from './closed-packs.ts'
 import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
-import { keylessPacks, listPacks, listSessionKeys, missingPacks } from './missing-packs.ts'
+import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
@@ -105,9 +106,7 @@ export class Repository {
     const index = await this.readIndex(NONE)
     // A backup stores again what was in packs that are missing or closed to all: then it is taken from where it is.
     const { contested } = index
-    const last = await missingPacks(this.store, contested)
-    if (contested.length > 0)
-      last.push(...(await keylessPacks(this.store, contested, await listSessionKeys(this.store))))
+    const last = [...(await missingPacks(this.store, contested)), ...(await new ClosedPacks(this).among(contested))]
     this.#use(last.length === 0 ? index : await this.readIndex(NONE, namesOf(last)), (ref) => this.#search(ref))
   }
 
@@ -121,29 +120,27 @@ export class Repository {
 
   /**
    * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
-   * the index says (LoadedIndex.missing) or cannot be opened (keyless), which hold nothing that may be referenced.
+   * the index says (LoadedIndex.missing) or cannot be opened (closed), which hold nothing that may be referenced.
    */
-  async readIndexToWrite(): Promise<LoadedIndex> {
+  async readIndexToWrite(closedPacks = new ClosedPacks(this)): Promise<LoadedIndex> {
     const listing = listPacks(this.store)
-    const keys = listSessionKeys(this.store)
     listing.catch(() => {})
-    keys.catch(() => {})
     const excluded = await this.condemnedPacks()
     const missing: PackRecord[] = []
-    const keyless: PackRecord[] = []
+    const closed: PackRecord[] = []
     for (;;) {
       const index = await this.readIndex(excluded)
       const gone = await missingPacks(this.store, index.packs, await listing)
-      const closed = await keylessPacks(this.store, index.packs, await keys)
-      if (gone.length + closed.length === 0) {
+      const unopened = [...(await closedPacks.among(index.packs))].filter((pack) => !gone.includes(pack))
+      if (gone.length + unopened.length === 0) {
         index.excluded = excluded
         index.missing = inOrder(missing)
-        index.keyless = inOrder(keyless)
+        index.closed = inOrder(closed)
         return index
       }
       missing.push(...gone)
-      keyless.push(...closed.filter((pack) => !gone.includes(pack)))
-      for (const { objectName } of [...gone, ...closed]) excluded.add(objectName)
+      closed.push(...unopened)
+      for (const { objectName } of [...gone, ...unopened]) excluded.add(objectName)
     }
   }
 

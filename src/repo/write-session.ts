@@ -22,6 +22,7 @@ import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
 import { segmentsOf } from './adopted-packs.ts'
+import { ClosedPacks } from './closed-packs.ts'
 import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
@@ -63,10 +64,11 @@ export interface CommittedSnapshot {
 export class WriteSession {
   readonly #repo: Repository
   readonly #opts: SessionOptions
-  /** What may be referenced without being uploaded: the index less what a plan condemns and what is missing (rule W8). */
+  /** What may be referenced without being uploaded: the index less what is condemned, missing or closed (rule W8). */
   readonly index: LoadedIndex
   readonly data: PackAssembler
   readonly meta: PackAssembler
+  readonly #closedPacks: ClosedPacks
   #unindexed: FinishedPack[] = []
   #unindexedBlobs = 0
   readonly #indexPuts: Promise<void>[] = []
@@ -75,10 +77,11 @@ export class WriteSession {
   #beats = 0
   storedBytes = 0
 
-  private constructor(repo: Repository, opts: SessionOptions, index: LoadedIndex) {
+  private constructor(repo: Repository, opts: SessionOptions, index: LoadedIndex, closedPacks: ClosedPacks) {
     this.#repo = repo
     this.#opts = opts
     this.index = index
+    this.#closedPacks = closedPacks
     this.#indexedAt = this.#beatAt = opts.clock.monotonic()
     const shared = {
       sealer: repo.indexSealer,
@@ -119,9 +122,10 @@ export class WriteSession {
     )
     const keysPut = repo.store.put(sessionKeysName(secrets.sid), [keys])
     keysPut.catch(() => {})
-    const index = await repo.readIndexToWrite()
+    const closedPacks = new ClosedPacks(repo)
+    const index = await repo.readIndexToWrite(closedPacks)
     await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
-    return new WriteSession(repo, opts, index)
+    return new WriteSession(repo, opts, index, closedPacks)
   }
 
   /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
@@ -151,7 +155,7 @@ export class WriteSession {
       check()
       await this.beat()
       const found = await readUnindexed(store, indexSealer, name)
-      if (found === undefined) continue
+      if (found === undefined || (await this.#closedPacks.among([found.pack])).size > 0) continue
       await doing('keeping a pack', name, () => store.put(name, [found.bytes]))
       this.index.addPack(found.pack, found.pack.sessions)
       adopted.push(found.pack)

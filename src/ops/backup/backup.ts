@@ -23,7 +23,7 @@ import type { EventSink } from '../events.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
-import { adoptedWarning, keylessWarning, missingWarning } from './missing-warning.ts'
+import { adoptedWarning, closedWarning, missingWarning } from './missing-warning.ts'
 import { chooseParent } from './parent-choice.ts'
 import { ParentTree } from './parent-tree.ts'
 import { Pipeline } from './pipeline.ts'
@@ -103,7 +103,7 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
     }
     if (session.index.missing.length > 0) opts.onEvent(missingWarning(session.index.missing))
-    if (session.index.keyless.length > 0) opts.onEvent(keylessWarning(session.index.keyless))
+    if (session.index.closed.length > 0) opts.onEvent(closedWarning(session.index.closed))
     executor.indexGrew(session.index.blobs.handle)
     try {
       return await backUpIn(session, opts, { executor, writer, started, began })

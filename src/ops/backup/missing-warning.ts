@@ -11,9 +11,12 @@ export function missingWarning(packs: readonly PackRecord[]): ProblemEvent {
   return warning(`${what} missing or not whole`, packs)
 }
 
-export function keylessWarning(packs: readonly PackRecord[]): ProblemEvent {
+export function closedWarning(packs: readonly PackRecord[]): ProblemEvent {
   const what = packs.length === 1 ? '1 pack cannot be opened' : `${packs.length} packs cannot be opened`
-  return warning(`${what}, because the keys of the session that stored it are gone`, packs)
+  return warning(
+    `${what}, because the keys of the session that stored ${packs.length === 1 ? 'it' : 'them'} are gone or damaged`,
+    packs,
+  )
 }
 
 function warning(what: string, packs: readonly PackRecord[]): ProblemEvent {
