@@ -74,8 +74,12 @@ export interface UnlockedStore {
 }
 
 /** Runs `work` on the key slots of the repository, opened by the credential in use. */
-export async function withKeys<T>(context: Context, work: (opened: UnlockedStore) => Promise<T>): Promise<T> {
-  const [{ readDescriptions }, { unlockRepository }, { initHashing }] = await Promise.all([
+export async function withKeys<T>(
+  context: Context,
+  mode: 'read' | 'write',
+  work: (opened: UnlockedStore) => Promise<T>,
+): Promise<T> {
+  const [{ checkWritable, readDescriptions }, { unlockRepository }, { initHashing }] = await Promise.all([
     import('../repo/descriptions.ts'),
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
@@ -88,6 +92,7 @@ export async function withKeys<T>(context: Context, work: (opened: UnlockedStore
       unlockRepository(store, descriptions, credential),
     )
     warnOf(context, unlocked.problems)
+    if (mode === 'write') checkWritable(unlocked, store.location)
     return work({ store, unlocked })
   })
 }

@@ -2,7 +2,7 @@
 // that is well made, for another repository. Which one is the repository's own only an open key slot tells.
 import { equalBytes } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
-import { decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
+import { checkFeatures, decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { refuseRemains } from './free-place.ts'
@@ -60,6 +60,28 @@ export async function readDescriptions(store: Store): Promise<FoundDescriptions>
 
 export function isSameRepository(a: RepositoryIdentity, b: RepositoryIdentity): boolean {
   return equalBytes(a.repoId, b.repoId) && equalBytes(a.rootPublic, b.rootPublic)
+}
+
+/**
+ * Throws `unsupported` when this version must not write to the repository, and `corrupt` when a newer description than its
+ * own is damaged: nobody can tell then what that demands of whoever writes, and damage proves no other owner.
+ */
+export function checkWritable(
+  {
+    description,
+    newerDamaged,
+  }: { readonly description: RepoDescription; readonly newerDamaged: readonly BackupError[] },
+  location: string,
+): void {
+  checkFeatures(description, 'write', location)
+  const [damaged] = newerDamaged
+  if (damaged === undefined) return
+  const what =
+    'a newer description of the repository is damaged, so it is not known whether this version may write to it'
+  throw new BackupError('corrupt', what, damaged.subject, {
+    cause: damaged,
+    hint: 'copy the object back from another copy of the repository; remove it only if it never was part of this one',
+  })
 }
 
 /** Highest number first. */

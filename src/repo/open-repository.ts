@@ -1,5 +1,6 @@
 // Opens a repository: finds the slot that a credential fits, and the description that belongs to what is in it.
 import { BackupError } from '../base/errors.ts'
+import { parseObjectName } from '../format/names.ts'
 import { checkFeatures } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import type { Store } from '../store/store.ts'
@@ -12,13 +13,19 @@ import { Repository } from './repository.ts'
 
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */
 export async function openRepository(store: Store, credential: Credential): Promise<Repository> {
-  const { description, bundle, problems } = await unlockRepository(store, await readDescriptions(store), credential)
-  return new Repository({ store, description, bundle, problems })
+  const { description, bundle, problems, newerDamaged } = await unlockRepository(
+    store,
+    await readDescriptions(store),
+    credential,
+  )
+  return new Repository({ store, description, bundle, problems, newerDamaged })
 }
 
 export interface UnlockedRepository extends Unlocked {
   /** The highest one of the repository that the credential is for. */
   readonly description: RepoDescription
+  /** Damaged ones with a higher number; see `checkWritable`. */
+  readonly newerDamaged: readonly BackupError[]
 }
 
 /**
@@ -48,9 +55,16 @@ export async function unlockRepository(
   const foreign = found
     .filter(({ description }) => !isSameRepository(description, own.description))
     .map(({ name }) => new BackupError('corrupt', 'this description is of another repository and is passed over', name))
-  return { ...unlocked, description: own.description, problems: [...damaged, ...foreign, ...unlocked.problems] }
+  const newerDamaged = damaged.filter(({ subject }) => numberOf(subject) > numberOf(own.name))
+  const problems = [...damaged, ...foreign, ...unlocked.problems]
+  return { ...unlocked, description: own.description, newerDamaged, problems }
 }
 
 function checkReadable({ name, description }: StoredDescription): void {
   checkFeatures(description, 'read', name)
+}
+
+function numberOf(name: string): number {
+  const parsed = parseObjectName(name)
+  return parsed?.kind === 'description' ? parsed.number : -1
 }

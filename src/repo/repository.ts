@@ -40,6 +40,7 @@ export interface OpenedRepository {
   readonly description: RepoDescription
   readonly bundle: Bundle
   readonly problems?: readonly BackupError[]
+  readonly newerDamaged?: readonly BackupError[]
 }
 
 /** Index segments fetched at once. */
@@ -55,6 +56,8 @@ export class Repository {
   readonly id: Uint8Array
   /** What was wrong and not needed when this was opened, to be told: other key slots and descriptions. */
   readonly problems: readonly BackupError[]
+  /** Descriptions that are damaged and newer than the one in use; see `checkWritable`. */
+  readonly newerDamaged: readonly BackupError[]
   /** The domain that is read and written; others come with roles. */
   readonly domain: Domain
   readonly blobKeys: BlobKeys
@@ -70,9 +73,10 @@ export class Repository {
   #searching: Search | undefined
   #completed: Promise<void> | undefined
 
-  constructor({ store, description, bundle, problems = [] }: OpenedRepository) {
+  constructor({ store, description, bundle, problems = [], newerDamaged = [] }: OpenedRepository) {
     this.store = store
     this.problems = problems
+    this.newerDamaged = newerDamaged
     this.description = description
     this.bundle = bundle
     this.id = bundle.repoId

@@ -45,8 +45,9 @@ interface Stray {
 }
 
 const STRAYS: readonly Stray[] = [
-  { name: descriptionName(2) },
-  { name: descriptionName(4_294_967_294) },
+  // What it demands of whoever writes is not known.
+  { name: descriptionName(2), backup: 'corrupt' },
+  { name: descriptionName(4_294_967_294), backup: 'corrupt' },
   ...[OF_NOTHING, OTHER_HASH].flatMap((of): Stray[] => [
     { name: keySlotName(of) },
     { name: packName('data', of) },

@@ -26,26 +26,42 @@ const [DESCRIPTION, SLOT] = [lab.names('description')[0]!, lab.names('key-slot')
 /** Lengths at which a write may have ended. */
 const cutsOf = (bytes: Uint8Array): number[] => [0, 1, 7, 8, 9, bytes.length >> 1, bytes.length - 64, bytes.length - 1]
 
-test('a newest description that is cut short is passed over and named, and everything works by the one before', async () => {
+test('by a description that is newer and cut short nothing is written, and by the one before everything is read', async () => {
   const newest = await newerDescription()
   for (const length of cutsOf(newest)) {
     const store = await lab.storeWith({ [descriptionName(10)]: newest.slice(0, length) })
-    await assertUsable(store, descriptionName(10))
+    await assertReadable(store, descriptionName(10))
+    await assertNotWritable(store, descriptionName(10))
+    // Neither copying it back nor, where it is somebody else's, removing it takes more.
+    const copied = await lab.storeWith({ [descriptionName(10)]: newest })
+    await assertWritable(copied)
+    await store.delete(descriptionName(10))
+    await assertWritable(store)
   }
 })
 
-test('also when two are cut short, or an old one is; numbers decide, not the order of names', async () => {
+test('one that is sound and of another repository is no reason not to write', async () => {
+  const signer = signingKeyFromSeed(lab.made.random(32))
+  const { description } = await lab.made.open()
+  const foreign = encodeRepoDescription({ ...description, repoId: lab.made.random(16), roCompat: 1 }, signer)
+  const store = await lab.storeWith({ [descriptionName(10)]: foreign })
+  await assertReadable(store, descriptionName(10))
+  await assertWritable(store)
+  store.damage(descriptionName(10), foreign.slice(0, -1))
+  await assertNotWritable(store, descriptionName(10))
+})
+
+test('also when two are cut short; an old one is no matter; numbers decide, not the order of names', async () => {
   const newest = await newerDescription()
   const cut = newest.slice(0, 50)
-  await assertUsable(
-    await lab.storeWith({ [descriptionName(9)]: cut, [descriptionName(10)]: cut }),
-    descriptionName(10),
-    descriptionName(9),
-  )
+  const both = await lab.storeWith({ [descriptionName(9)]: cut, [descriptionName(10)]: cut })
+  await assertReadable(both, descriptionName(10), descriptionName(9))
+  await assertNotWritable(both, descriptionName(10))
   for (const broken of [DESCRIPTION, descriptionName(9)]) {
     const store = await lab.storeWith({ [descriptionName(10)]: newest, [broken]: cut })
     assert.equal((await lab.made.open(store)).description.packSize, NEWER_PACK_SIZE)
-    await assertUsable(store, broken)
+    await assertReadable(store, broken)
+    await assertWritable(store)
   }
 })
 
@@ -115,8 +131,8 @@ test('making a repository that was cut off anywhere is begun again with the same
   }
 })
 
-/** Opens, is read as it was, can be written to, and all of `broken` are named, as often as anybody looks. */
-async function assertUsable(store: MemoryStore, ...broken: readonly string[]): Promise<void> {
+/** Opens, is read as it was, and all of `broken` are named, as often as anybody looks. */
+async function assertReadable(store: MemoryStore, ...broken: readonly string[]): Promise<void> {
   const repo = await lab.made.open(store)
   const told = repo.problems.map(({ code, subject }) => `${code} ${subject}`)
   assert.deepEqual(
@@ -126,6 +142,17 @@ async function assertUsable(store: MemoryStore, ...broken: readonly string[]): P
   assert.deepEqual(await readEverything(repo), lab.whole)
   assert.deepEqual(damagedObjects(await checked(repo)), [...broken].sort())
   assert.deepEqual(await scrubbed(store), [...broken].sort())
+}
+
+async function assertNotWritable(store: MemoryStore, broken: string): Promise<void> {
+  const before = await store.list('')
+  await assert.rejects(lab.made.backup({ a: new Uint8Array(3) }, store, lab.made.copyOfState()), (error) => {
+    return story(error).startsWith('corrupt') && story(error).includes(broken)
+  })
+  assert.deepEqual(await store.list(''), before)
+}
+
+async function assertWritable(store: MemoryStore): Promise<void> {
   await lab.made.backup({ a: new Uint8Array(2000).fill(3) }, store, lab.made.copyOfState())
   assert.equal((await (await lab.made.open(store)).snapshots()).length, 3)
 }

@@ -208,11 +208,25 @@ test('a repository that needs a newer version is refused, for reading or only fo
   }
   newer({ roCompat: 1 })
   assert.equal(operator.run(['snapshots']).status, 0)
-  fails(
-    operator.run(['backup', photos]),
-    10,
-    /writing needs features this version does not know \(0\): \S+\/repository\n/,
-  )
+  const id = JSON.parse(operator.run(['key', 'list', '--json']).stdout).id
+  const writing = [
+    ['backup', photos],
+    ['key', 'add', '--new-key-file', join(operator.home, 'new.key')],
+    ['key', 'remove', id],
+    ['key', 'passwd'],
+  ]
+  for (const command of writing) {
+    const what = /writing needs features this version does not know \(0\): \S+\/repository\n/
+    fails(operator.run(command), 10, what)
+  }
+  assert.deepEqual(listing(scratch.location), before)
+  writeFileSync(second, readFileSync(second).subarray(0, 50))
+  assert.match(operator.run(['snapshots']).stderr, /warning: .*format\/2/)
+  for (const command of writing) {
+    const what =
+      /a newer description .* is damaged, so it is not known .*: format\/2\n.*\n {2}hint: copy the object back/
+    fails(operator.run(command), 4, what)
+  }
   assert.deepEqual(listing(scratch.location), before)
 
   // Another version of the object itself.

@@ -23,6 +23,6 @@ export const keyAdd = defineCommand<{ newKeyFile?: string; newPasswordFile?: str
   },
   async run(context, flags) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withKeys(context, (opened) => keys.addKey(context, opened, flags))
+    await withKeys(context, 'write', (opened) => keys.addKey(context, opened, flags))
   },
 })

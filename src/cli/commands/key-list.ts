@@ -10,6 +10,6 @@ export const keyList = defineCommand({
   parameters: {},
   async run(context) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withKeys(context, (opened) => keys.listKeys(context, opened))
+    await withKeys(context, 'read', (opened) => keys.listKeys(context, opened))
   },
 })

@@ -11,6 +11,6 @@ export const keyPasswd = defineCommand<{ newPasswordFile?: string }>({
   parameters: { flags: { newPasswordFile: text('FILE', 'Read the new passphrase from this file') } },
   async run(context, flags) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withKeys(context, (opened) => keys.changeKey(context, opened, flags))
+    await withKeys(context, 'write', (opened) => keys.changeKey(context, opened, flags))
   },
 })

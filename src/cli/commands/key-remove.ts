@@ -13,6 +13,6 @@ export const keyRemove = defineCommand<{}, [string]>({
   },
   async run(context, _flags, id) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])
-    await withKeys(context, (opened) => keys.removeKey(context, opened, id))
+    await withKeys(context, 'write', (opened) => keys.removeKey(context, opened, id))
   },
 })

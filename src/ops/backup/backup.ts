@@ -8,8 +8,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
-import { checkFeatures } from '../../format/repo-description.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
+import { checkWritable } from '../../repo/descriptions.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -88,7 +88,7 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
 
 async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   const { repo, clock, random, host, tool, state } = opts
-  checkFeatures(repo.description, 'write', repo.store.location)
+  checkWritable(repo, repo.store.location)
   const began = clock.monotonic()
   const started = timespecFromMs(opts.source.begin?.() ?? clock.now())
   const writer = await writerIdentity(repo, { state, clock, random, host })
