@@ -88,7 +88,7 @@ export async function runScrub(context: Context): Promise<ExitCode> {
   })
 }
 
-type Findings = Pick<CheckResult, 'damages' | 'damageCount' | 'unreadable' | 'unknown' | 'unknownCount'>
+type Findings = Pick<CheckResult, 'damages' | 'damageCount' | 'cutOff' | 'unreadable' | 'unknown' | 'unknownCount'>
 
 function checkDepth({ readData, sample }: CheckFlags): Pick<CheckOptions, 'depth' | 'sample'> {
   if (readData === true && sample !== undefined) {
@@ -122,12 +122,14 @@ function exitCodeOf({ damageCount, unreadable }: Findings): ExitCode {
   return unreadable.length > 0 ? EXIT.failed : EXIT.ok
 }
 
-function findingCounts({ damageCount, unreadable, unknownCount }: Findings): Record<string, number> {
-  return { damaged: damageCount, unreadable: unreadable.length, unknown: unknownCount }
+function findingCounts({ damageCount, cutOff, unreadable, unknownCount }: Findings): Record<string, number> {
+  return { damaged: damageCount, cut_off: cutOff.length, unreadable: unreadable.length, unknown: unknownCount }
 }
 
 function showFindings({ out }: Context, findings: Findings): void {
-  const { damages, damageCount, unreadable, unknown, unknownCount } = findings
+  const { damages, damageCount, cutOff, unreadable, unknown, unknownCount } = findings
+  for (const name of cutOff)
+    out.line(`cut off when a backup was interrupted, nothing is lost with it: ${escapeText(name)}`)
   for (const name of unknown) out.line(`not part of the repository: ${escapeText(name)}`)
   if (unknownCount > unknown.length) out.line(`  and ${formatCount(unknownCount - unknown.length)} more`)
   for (const { object, message } of unreadable) {

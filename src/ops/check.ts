@@ -1,6 +1,7 @@
 // Verifies a repository with its keys. Three depths: the structure (every object that is not a pack, every tree, every
 // reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
 // and 100 bytes for each node of the trees.
+import { toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { Rng } from '../base/random.ts'
 import { initHashing } from '../crypto/hash.ts'
@@ -11,6 +12,7 @@ import { returnLargeBuffers } from '../posix/allocator.ts'
 import type { Repository } from '../repo/repository.ts'
 import { AffectedWalk } from './check/affected.ts'
 import { BrokenParts } from './check/broken-parts.ts'
+import { SessionFacts } from './check/cut-off.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
 import { DamageLog, isDamage } from './check/damage.ts'
@@ -19,7 +21,7 @@ import { checkIndex } from './check/index-check.ts'
 import type { CheckedIndex } from './check/index-check.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
-import { ObjectVerifier } from './check/object-verifier.ts'
+import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import { checkPacks } from './check/pack-check.ts'
 import type { ListedPack } from './check/pack-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
@@ -65,6 +67,8 @@ export interface CheckResult {
   /** What is not as it was written, or is missing: the repository is damaged if there is any. */
   readonly damages: readonly Damage[]
   readonly damageCount: number
+  /** Names of snapshots of which a backup that died left only a part: nothing that was reported as done is lost with them. */
+  readonly cutOff: readonly string[]
   /** What could not be read, so that nothing is known about it. */
   readonly unreadable: readonly Unreadable[]
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
@@ -115,6 +119,8 @@ class Check {
   readonly #snapshotNames = new Set<string>()
   readonly #links: ChainLink[] = []
   readonly #snapshots: CheckedSnapshot[] = []
+  readonly #sessions = new SessionFacts()
+  #cutOff: readonly string[] = []
 
   constructor(opts: CheckOptions) {
     const { repo, onEvent = ignoreEvents, signal } = opts
@@ -137,7 +143,7 @@ class Check {
     await this.#list()
     for (const prefix of SMALL_OBJECTS) {
       await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
-        this.#verifier.verify(name, parsed, bytes)
+        this.#sessions.note(parsed, this.#verifier.verify(name, parsed, bytes))
         this.#object(name)
       })
     }
@@ -156,6 +162,7 @@ class Check {
       indexIncomplete: index.index.isIncomplete,
       damages: this.#damage.list(),
       damageCount: this.#damage.count,
+      cutOff: this.#cutOff,
       unreadable: this.#survey.unreadable,
       unknown: this.#unknown,
       unknownCount: this.#unknownCount,
@@ -202,9 +209,13 @@ class Check {
 
   async #checkSnapshots(): Promise<void> {
     const { id: repoId, sessionKeys } = this.#repo
-    await surveyObjects(this.#survey, this.#objects(PREFIXES.snapshots), async ({ name, parsed }, bytes) => {
-      const { head } = this.#verifier.verify(name, parsed, bytes)
+    await surveyObjects(this.#survey, this.#objects(PREFIXES.snapshots), async (object, bytes) => {
+      const { name, parsed } = object
+      if (this.#sessions.isTorn(object, bytes)) return
+      const verified = this.#verifier.verify(name, parsed, bytes)
+      const { head } = verified
       if (head === undefined || parsed.kind !== 'snapshot') return
+      this.#sessions.note(parsed, verified)
       this.#links.push({ objectName: name, id: parsed.hash, head })
       const sealer = await sessionKeys.sealer(head.sid, 'meta')
       const publicKey = await this.#repo.writers.publicKey(head.wid)
@@ -216,12 +227,17 @@ class Check {
       this.#damage.add(object, 'not-found', message)
     }
     for (const { id, body } of this.#snapshots) {
+      if (body.parent !== undefined) this.#sessions.seen.add(toHex(body.parent))
       for (const { wid, seq, hash } of body.heads) {
+        this.#sessions.seen.add(toHex(hash))
         const name = snapshotName(wid, seq, hash)
         if (this.#snapshotNames.has(name)) continue
         this.#damage.add(name, 'not-found', `snapshot ${id.slice(0, 8)} has seen it, and it is not there`)
       }
     }
+    const { cutOff, damaged } = this.#sessions.torn()
+    for (const name of damaged) this.#damage.add(name, 'corrupt', NOT_AS_NAMED)
+    this.#cutOff = cutOff
     this.#counts.snapshots = this.#snapshots.length
   }
 

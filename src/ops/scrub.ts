@@ -8,12 +8,13 @@ import type { Store } from '../store/store.ts'
 import { readDescriptions } from '../repo/descriptions.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
+import { SessionFacts } from './check/cut-off.ts'
 import { DamageLog } from './check/damage.ts'
 import type { Damage } from './check/damage.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
 import { likelyDescription } from './check/likely-description.ts'
-import { ObjectVerifier } from './check/object-verifier.ts'
+import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import type { PublicFacts } from './check/object-verifier.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
@@ -29,6 +30,8 @@ export interface ScrubResult {
   readonly bytes: number
   readonly damages: readonly Damage[]
   readonly damageCount: number
+  /** As in a check. */
+  readonly cutOff: readonly string[]
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
   readonly unknown: readonly string[]
   readonly unknownCount: number
@@ -60,6 +63,7 @@ export async function scrubStore({ store, onEvent = ignoreEvents, signal }: Scru
     bytes: scrub.bytesDone,
     damages: damage.list(),
     damageCount: damage.count,
+    cutOff: scrub.cutOff,
     unknown: unknown.slice(0, UNKNOWN_MAX),
     unknownCount: total.unknownCount,
     unreadable: survey.unreadable,
@@ -108,6 +112,8 @@ async function countObjects(store: Store, stopped: () => void): Promise<Totals> 
 class Scrub {
   objectsDone = 0
   bytesDone = 0
+  cutOff: readonly string[] = []
+  readonly #sessions = new SessionFacts()
   readonly #survey: Survey
   readonly #verifier: ObjectVerifier
   readonly #total: Totals
@@ -127,6 +133,9 @@ class Scrub {
 
   checkChains(): void {
     const { damage } = this.#survey
+    const { cutOff, damaged } = this.#sessions.torn()
+    for (const name of damaged) damage.add(name, 'corrupt', NOT_AS_NAMED)
+    this.cutOff = cutOff
     for (const { object, message } of chainFlaws(this.#links, this.#total.names))
       damage.add(object, 'not-found', message)
     for (const { objectName, head } of this.#links) {
@@ -136,11 +145,15 @@ class Scrub {
     }
   }
 
-  #verify({ name, parsed, size }: SurveyedObject, bytes: Uint8Array): void {
+  #verify(object: SurveyedObject, bytes: Uint8Array): void {
+    const { name, parsed, size } = object
     this.objectsDone++
     this.bytesDone += size
     this.#progress(name)
-    const { head } = this.#verifier.verify(name, parsed, bytes)
+    if (this.#sessions.isTorn(object, bytes)) return
+    const verified = this.#verifier.verify(name, parsed, bytes)
+    this.#sessions.note(parsed, verified)
+    const { head } = verified
     if (head !== undefined && parsed.kind === 'snapshot') this.#links.push({ objectName: name, id: parsed.hash, head })
   }
 

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
+import { checkRepository } from '../../src/ops/check.ts'
+import { scrubStore } from '../../src/ops/scrub.ts'
 import { NO_FAULTS } from '../../src/store/faults.ts'
 import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
@@ -44,6 +46,31 @@ test('what a store that is not atomic leaves of a backup at a crash stands in th
       { torn: true },
     )
   })
+})
+
+test('a snapshot that such a store kept a part of is told as an interrupted backup, not as damage', async () => {
+  let cutOff = 0
+  await forEachSeed(FILE, 3, async (seed) => {
+    const world = await BackupWorld.withSmallTree(seed)
+    for (let step = 0, finished = false; !finished; step++) {
+      const branch = await world.fork(step)
+      const client = branch.clients[0]!
+      const { outcome } = await branch.backup(client, { faults: { ...NO_FAULTS, torn: true }, crashAfter: step })
+      finished = outcome.kind === 'success'
+      await branch.backupWell(client)
+      const repo = await branch.openForReading()
+      const check = await checkRepository({ repo, depth: 'structure', rng: world.rng, threads: 0 })
+      const scrub = await scrubStore({ store: branch.objects })
+      for (const { cutOff: names, damages } of [check, scrub]) {
+        assert.deepEqual(
+          damages.filter(({ object }) => object.startsWith('snap/')),
+          [],
+        )
+        cutOff += names.length
+      }
+    }
+  })
+  assert.ok(cutOff > 0, 'some snapshots were torn')
 })
 
 test('a machine with bad memory stores nothing that it cannot read back', async () => {

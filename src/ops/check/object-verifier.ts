@@ -29,9 +29,13 @@ export interface PublicFacts {
 export interface Verified {
   /** Of a snapshot. */
   readonly head?: SnapshotHead
+  /** Who declared a session, hex. */
+  readonly declaredBy?: string
 }
 
 const NOTHING: Verified = {}
+/** Of an object that has another hash than its name says. */
+export const NOT_AS_NAMED = 'its bytes are not those its name promises'
 
 export class ObjectVerifier {
   readonly #facts: PublicFacts | undefined
@@ -56,9 +60,8 @@ export class ObjectVerifier {
    * about and not all that its writer signed. Signatures of packs are those of the index segments that name them.
    */
   verify(name: string, parsed: ObjectName, bytes: Uint8Array): Verified {
-    const expected = hashInName(parsed)
-    if (expected !== null && toHex(hash(bytes)) !== expected) {
-      throw new BackupError('corrupt', 'its bytes are not those its name promises', name)
+    if (!hasNamedHash(parsed, bytes)) {
+      throw new BackupError('corrupt', NOT_AS_NAMED, name)
     }
     const facts = this.#facts
     if (facts === undefined) {
@@ -82,9 +85,10 @@ export class ObjectVerifier {
       case 'snapshot':
         return this.#snapshot(name, parsed, bytes, facts)
       case 'session':
-        return this.#sealed(OBJECT_TYPES.sessionIntent, name, bytes, (keys) =>
+        this.#sealed(OBJECT_TYPES.sessionIntent, name, bytes, (keys) =>
           sessionName(decodeSessionIntent(bytes, name, keys).sid),
         )
+        return { declaredBy: toHex(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name)) }
       case 'heartbeat':
         return this.#mark(name, parsed.sid, parsed.number, bytes)
       case 'session-end':
@@ -169,6 +173,12 @@ export class ObjectVerifier {
       cause: new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex)),
     })
   }
+}
+
+/** Whether the bytes are those that the name promises, as far as it does. */
+export function hasNamedHash(parsed: ObjectName, bytes: Uint8Array): boolean {
+  const expected = hashInName(parsed)
+  return expected === null || toHex(hash(bytes)) === expected
 }
 
 function otherName(name: string): BackupError {
