@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { BackupError } from '../base/errors.ts'
+import { BackupError, reasonsOf } from '../base/errors.ts'
 import { SourceRules } from '../source/rules.ts'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { backupRules } from './backup-rules.ts'
@@ -49,4 +49,24 @@ test('a rule that is none is refused by name', () => {
   const refused = (error: unknown) =>
     error instanceof BackupError && error.code === 'usage' && error.subject === 'no sign'
   assert.throws(() => backupRules([], { rule: ['no sign'] }), refused)
+})
+
+test('a pattern that can match nothing is refused by name, wherever it is given', (t) => {
+  const file = join(tempFolder(t), 'globs')
+  for (const pattern of ['[', '*.[ab', '![', 'a\\', '[[:nothing:]]']) {
+    writeFileSync(file, `*.o\n${pattern}\n`)
+    for (const [layers, flags] of [
+      [[], { exclude: ['*.o', pattern] }],
+      [[{ exclude: [pattern] }], {}],
+      [[], { excludeFile: [file] }],
+    ] as const) {
+      assert.throws(
+        () => backupRules(layers, flags),
+        (error) =>
+          error instanceof BackupError && error.code === 'usage' && reasonsOf(error).includes(`nothing: ${pattern}`),
+        pattern,
+      )
+    }
+  }
+  for (const pattern of ['\\[', 'a]', '[]]', '[!a]']) backupRules([], { exclude: [pattern] })
 })

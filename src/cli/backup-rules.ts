@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { displayText } from '../base/bytes.ts'
 import { BackupError, doingSync } from '../base/errors.ts'
-import { excludeGlob, parseGlobFile, type GlobPattern } from '../source/glob-list.ts'
+import { excludeGlob, parseGlobFile, refuseMalformed, type GlobPattern } from '../source/glob-list.ts'
 import { parseFilterFile, parseFilterRule, type PathFilterRule } from '../source/path-filter.ts'
 import type { RuleOptions } from '../source/rules.ts'
 import type { RuleConfig } from './config.ts'
@@ -51,7 +51,9 @@ function filtersOf(layers: readonly RuleConfig[], { rule = [], ruleFile = [] }: 
 
 function globsOf(layers: readonly RuleConfig[], { exclude = [], excludeFile = [] }: RuleFlags): GlobPattern[] {
   const configured = layers.flatMap((layer) => (layer.exclude ?? []).map(excludeGlob))
-  const fromFiles = excludeFile.flatMap((file) => parseGlobFile(readRules(file)))
+  const fromFiles = excludeFile.flatMap((file) =>
+    doingSync('reading rules', file, () => parseGlobFile(readRules(file)).map(refuseMalformed)),
+  )
   return [...configured, ...fromFiles, ...exclude.map(excludeGlob)]
 }
 

@@ -1,5 +1,6 @@
 // Lists of gitignore-style patterns: from options, from files of patterns, from ignore files in the folders themselves.
 // The last pattern that matches decides; `!` takes a name in again, unless a folder above it is left out.
+import { BackupError } from '../base/errors.ts'
 import { compileGlob, type Glob, matchesGlob } from './glob.ts'
 import { textOfBytes } from './path-text.ts'
 
@@ -21,6 +22,11 @@ export class GlobPattern {
     const body = this.#directoriesOnly ? pattern.slice(0, -1) : pattern
     this.#anchored = body.includes('/')
     this.#glob = compileGlob(body.startsWith('/') ? body.slice(1) : body)
+  }
+
+  /** False for one that is malformed, as by a `[` that is never closed. */
+  get canMatch(): boolean {
+    return this.#glob !== null
   }
 
   /** `path` from `base` on is relative to the pattern's folder; its last name begins at `nameStart`. */
@@ -47,10 +53,21 @@ export class GlobList {
   }
 }
 
-/** A pattern given as an option, which knows no comments: `*.o`, `/build/`, `!keep.o`. */
+/** A pattern given as an option, which knows no comments: `*.o`, `/build/`, `!keep.o`. Throws as `refuseMalformed`. */
 export function excludeGlob(pattern: string): GlobPattern {
   const negated = pattern.startsWith('!')
-  return new GlobPattern(pattern, negated ? pattern.slice(1) : pattern, negated)
+  return refuseMalformed(new GlobPattern(pattern, negated ? pattern.slice(1) : pattern, negated))
+}
+
+/**
+ * Throws `usage` for a pattern that can match nothing. Git passes over one in silence, and so are those in ignore files that
+ * a walk finds; but who names a pattern means something by it.
+ */
+export function refuseMalformed(pattern: GlobPattern): GlobPattern {
+  if (pattern.canMatch) return pattern
+  throw new BackupError('usage', 'pattern that can match nothing', pattern.source, {
+    hint: 'close the `[`, or write `\\[` when it stands for itself; a `\\` at the end stands for nothing',
+  })
 }
 
 /** The pattern of an option that takes names in again. */
