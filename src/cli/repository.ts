@@ -76,7 +76,7 @@ export interface UnlockedStore {
 /** Runs `work` on the key slots of the repository, opened by the credential in use. */
 export async function withKeys<T>(
   context: Context,
-  mode: 'read' | 'write',
+  mode: StoreMode,
   work: (opened: UnlockedStore) => Promise<T>,
 ): Promise<T> {
   const [{ checkWritable, readDescriptions }, { unlockRepository }, { initHashing }] = await Promise.all([
@@ -84,23 +84,38 @@ export async function withKeys<T>(
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
   ])
-  return withStore(context, async (store) => {
-    await initHashing()
-    const descriptions = await readDescriptions(store)
-    const found = await findCredential(context, store.location)
-    const unlocked = await opening(found, store.location, (credential) =>
-      unlockRepository(store, descriptions, credential),
-    )
-    warnOf(context, unlocked.problems)
-    if (mode === 'write') checkWritable(unlocked, store.location)
-    return work({ store, unlocked })
-  })
+  return withStore(
+    context,
+    async (store) => {
+      await initHashing()
+      const descriptions = await readDescriptions(store)
+      const found = await findCredential(context, store.location)
+      const unlocked = await opening(found, store.location, (credential) =>
+        unlockRepository(store, descriptions, credential),
+      )
+      warnOf(context, unlocked.problems)
+      if (mode === 'write') checkWritable(unlocked, store.location)
+      return work({ store, unlocked })
+    },
+    mode,
+  )
 }
 
+/** What a command may do to the store: whatever only reads gets one that cannot be written to, whatever its mistakes. */
+export type StoreMode = 'read' | 'write'
+
 /** Runs `work` on the store alone: no key is asked for. */
-export async function withStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  const { location } = await repositoryLocation(context)
-  const store = await openStoreAt(context, location, false)
+export async function withStore<T>(
+  context: Context,
+  work: (store: Store) => Promise<T>,
+  mode: StoreMode = 'read',
+): Promise<T> {
+  const [{ location }, { ReadOnlyStore }] = await Promise.all([
+    repositoryLocation(context),
+    import('../store/read-only-store.ts'),
+  ])
+  const opened = await openStoreAt(context, location, false)
+  const store = mode === 'read' ? new ReadOnlyStore(opened) : opened
   try {
     return await work(store)
   } finally {
