@@ -185,21 +185,6 @@ test('zeroPrefix stops at the first byte that is not zero', () => {
   }
 })
 
-test('entropy tells random bytes from text', () => {
-  const kernel = createKernel({ arenaSize: 1 << 20, cdcKey: KEY, params: SMALL })
-  kernel.memory.set(bytesOf(8, 1 << 20))
-  for (const length of [4096, 100_000, 1 << 20]) assert.ok(kernel.entropy(0, length) > 7.9)
-  kernel.memory.set(bytesOf(9, 1 << 20, 16))
-  for (const length of [1000, 1 << 20]) {
-    const bits = kernel.entropy(0, length)
-    assert.ok(bits > 3.9 && bits < 4.1, `${bits} for 16 symbols`)
-  }
-  kernel.memory.fill(7)
-  assert.equal(kernel.entropy(0, 1 << 20), 0)
-  assert.equal(kernel.entropy(0, 1), 0)
-  assert.equal(kernel.entropy(0, 0), 0)
-})
-
 function tableOf(key: Uint8Array): Uint8Array {
   return gearTable((i) => blake3(Uint8Array.of(i), { key }))
 }

@@ -43,12 +43,6 @@ export interface Kernel {
   isZero(offset: number, length: number): boolean
   /** How many bytes at `offset` are zero, up to `length`. */
   zeroPrefix(offset: number, length: number): number
-
-  /**
-   * Bits of information per byte, judged from a sample of 16 KiB: 8 for random bytes and what was compressed already,
-   * about 4 to 5 for text. (Rényi entropy of order 2; repetitions of longer stretches do not show.)
-   */
-  entropy(offset: number, length: number): number
 }
 
 export interface KernelOptions {
@@ -76,7 +70,6 @@ interface Exports {
   blake3Chunks(key: number, input: number, length: number, counter: number, out: number): number
   blake3Root(key: number, cvs: number, count: number, out: number): void
   zeroPrefix(start: number, length: number): number
-  collisions(start: number, length: number): number
   gearTable(): number
 }
 
@@ -166,11 +159,6 @@ export function createKernel(options: KernelOptions): Kernel {
     zeroPrefix(offset, length) {
       inArena(offset, length)
       return wasm.zeroPrefix(arena + offset, length)
-    },
-    entropy(offset, length) {
-      inArena(offset, length)
-      // Chance alone can put a sample of random bytes a little above eight bits.
-      return Math.min(8, 8 - Math.log2(wasm.collisions(arena + offset, length)))
     },
   }
 

@@ -7,7 +7,6 @@ import { GEAR } from './gear'
 export { setCutParameters, cut } from './gear'
 export { blake3, blake3Chunks, blake3Root } from './blake3'
 export { zeroPrefix } from './zero'
-export { collisions } from './sample'
 
 export function gearTable(): usize {
   return GEAR
