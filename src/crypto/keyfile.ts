@@ -6,6 +6,8 @@ import type { SecureRandom } from '../base/random.ts'
 import { deriveKey, hash, KEY_SIZE } from './hash.ts'
 
 const MAGIC = 'holdfast-key-1 '
+/** The line of a key file inside of some other text. */
+export const KEY_FILE_PATTERN = /\bholdfast-key-1 [0-9a-f]{64}\b/
 /** Longest file that is looked at: a key file has 80 bytes, and editors may add a little white space. */
 export const KEY_FILE_SIZE_MAX = 200
 

@@ -11,6 +11,15 @@ export type SlotMethod =
   | { readonly kind: 'passphrase'; readonly params: PassphraseParams }
   | { readonly kind: 'key-file'; /** 16 bytes, `keyFileId`. */ readonly id: Uint8Array }
   | { readonly kind: 'age'; /** A binary age file whose content is the slot secret. */ readonly file: Uint8Array }
+  | {
+      readonly kind: 'shares'
+      /** What the shares are marked with, 4 bytes. */
+      readonly set: Uint8Array
+      /** How many of them give the slot secret. */
+      readonly threshold: number
+      /** How many were made. */
+      readonly count: number
+    }
   | { readonly kind: 'openpgp'; /** A binary OpenPGP message with the slot secret. */ readonly message: Uint8Array }
   | { readonly kind: 'other'; readonly number: number; /** Encoded. */ readonly params: Uint8Array }
 
@@ -27,6 +36,9 @@ export const AGE_PAYLOAD_SIZE = 16 + SLOT_SECRET_SIZE + 16
 /** A message for one RSA-4096 key has 600 bytes. */
 export const OPENPGP_MESSAGE_MAX = 64 * 1024
 const KEY_FILE_ID_SIZE = 16
+export const SHARE_SET_SIZE = 4
+/** As many as a polynomial over a field of 256 elements has places besides 0. */
+export const SHARES_MAX = 255
 
 interface KindEntry<Method extends SlotMethod> {
   readonly number: number
@@ -83,6 +95,30 @@ const KINDS: { readonly [K in SlotKind]: KindEntry<Extract<SlotMethod, { kind: K
     context: 'holdfast 1 age slot',
     write: (w, { file }) => writeBytesOnly(w, file),
     read: (r) => ({ kind: 'age', file: readOnly(r, 'age file', () => r.bytes(AGE_HEADER_MAX + AGE_PAYLOAD_SIZE)) }),
+  },
+  shares: {
+    number: 4,
+    what: 'set of shares',
+    context: 'holdfast 1 shares',
+    write(w, { set, threshold, count }) {
+      assert(set.length === SHARE_SET_SIZE, 'the mark of a set of shares has 4 bytes')
+      w.openMap().key(0).bytes(set).key(1).uint(threshold).key(2).uint(count).closeMap()
+    },
+    read(r) {
+      let set: Uint8Array | undefined
+      const numbers: number[] = []
+      exactly(r, (key) => {
+        if (key === 0) set = r.fixed(SHARE_SET_SIZE)
+        else if (key <= 2) numbers[key] = r.uint()
+        else return false
+        return true
+      })
+      const [threshold, count] = [need(r, numbers[1], 'number of shares'), need(r, numbers[2], 'number of shares')]
+      if (threshold < 2 || threshold > count || count > SHARES_MAX) {
+        throw r.corrupt(`asks for ${threshold} of ${count} shares`)
+      }
+      return { kind: 'shares', set: need(r, set, 'mark of its set of shares'), threshold, count }
+    },
   },
   openpgp: {
     number: 5,

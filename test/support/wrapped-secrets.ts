@@ -16,6 +16,9 @@ interface WrappedSecrets {
   readonly secret: string
   readonly age: readonly AgeCase[]
   readonly openpgp: readonly { readonly name: string; readonly message: string; readonly key: string }[]
+  readonly recoverySheet: { readonly keyFile: string; readonly words: string }
+  /** Three of them give the secret. */
+  readonly shares: readonly { readonly number: number; readonly text: string; readonly words: string }[]
 }
 
 export function wrappedSecrets(): WrappedSecrets {

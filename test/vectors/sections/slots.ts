@@ -60,6 +60,13 @@ const wrapped = () => {
 const ageMethod = (): SlotMethod => ({ kind: 'age', file: wrapped().file })
 const openpgpMethod = (): SlotMethod => ({ kind: 'openpgp', message: wrapped().message })
 
+const sharesMethod = (threshold = 3, count = 5): SlotMethod => ({
+  kind: 'shares',
+  set: new Uint8Array([0xca, 0xfe, 0xba, 0xbe]),
+  threshold,
+  count,
+})
+
 const passphraseMethod = (): SlotMethod => ({ kind: 'passphrase', params: given().params })
 const keyFileMethod = (): SlotMethod => ({ kind: 'key-file', id: keyFileId(given().secret) })
 const slotKeyOf = ({ kind }: SlotMethod) => {
@@ -130,6 +137,20 @@ function failures(): FailCase[] {
       bytes: changed({ 0: cbor((w) => w.uint(3)) }),
       error: 'corrupt',
     },
+    ...(
+      [
+        [3, 2],
+        [0, 0],
+        [1, 1],
+        [2, 256],
+        [3, 2 ** 40],
+      ] as const
+    ).map(([k, n]): FailCase => ({
+      name: `a slot for ${k} of ${n} shares`,
+      kind: 'slot',
+      bytes: slot(sharesMethod(k, n)),
+      error: 'corrupt',
+    })),
     { name: 'no bundle', kind: 'slot', bytes: changed({ 2: null }), error: 'corrupt' },
     { name: 'a slot that ends early', kind: 'slot', bytes: bytes.slice(0, -1), error: 'corrupt' },
     {
@@ -199,6 +220,12 @@ export const slotsSection: Section = {
         kind: 'slot',
         bytes: slot(openpgpMethod()),
         value: { ...clear, method: openpgpMethod(), bundle, label: '' },
+      },
+      {
+        name: 'a slot for 3 of 5 shares',
+        kind: 'slot',
+        bytes: slot(sharesMethod()),
+        value: { ...clear, method: sharesMethod(), bundle, label: '' },
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
     ]

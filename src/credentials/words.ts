@@ -1,0 +1,99 @@
+// Bytes as words that a person can copy by hand: 11 bits a word, the first word has the first bits. What is typed back may
+// have other case, line breaks, numbers before the words, and only the first four letters of a word.
+import { assert } from '../base/assert.ts'
+import { BackupError } from '../base/errors.ts'
+import { WORDS } from './word-list.ts'
+
+const BITS = 11
+/** As many letters tell all words of the list apart; some words are shorter. */
+const SIGNIFICANT_LETTERS = 4
+/** Longer texts are no words that somebody copied. */
+const TEXT_MAX = 64 * 1024
+const SUGGESTIONS_MAX = 3
+
+/** The number of bits must be a multiple of 11. */
+export function wordsOfBytes(bytes: Uint8Array): string[] {
+  assert((bytes.length * 8) % BITS === 0, 'bytes fill their words')
+  const words: string[] = []
+  let held = 0
+  let heldBits = 0
+  for (const byte of bytes) {
+    held = (held << 8) | byte
+    heldBits += 8
+    if (heldBits < BITS) continue
+    heldBits -= BITS
+    words.push(WORDS[held >> heldBits]!)
+    held &= (1 << heldBits) - 1
+  }
+  return words
+}
+
+/**
+ * The bytes of `count` words in what somebody typed. Throws `usage` naming `subject` and the number of the word that is not
+ * in the list, or how many words there are instead.
+ */
+export function bytesOfWords(text: string, count: number, subject: string): Uint8Array {
+  if (text.length > TEXT_MAX) throw new BackupError('usage', `these are not ${count} words`, subject)
+  const typed = typedWords(text)
+  const bytes = new Uint8Array((count * BITS) / 8)
+  let held = 0
+  let heldBits = 0
+  let at = 0
+  // A word that is wrong is told before a word that is missing: it can be two, written together.
+  const indexes = typed.map((word, i) => wordIndex(word, i + 1, subject))
+  if (indexes.length !== count) {
+    throw new BackupError('usage', `${indexes.length} words were given, ${count} are needed`, subject)
+  }
+  for (const index of indexes) {
+    held = (held << BITS) | index
+    heldBits += BITS
+    for (; heldBits >= 8; heldBits -= 8) bytes[at++] = held >> (heldBits - 8)
+    held &= (1 << heldBits) - 1
+  }
+  return bytes
+}
+
+/** Lower-case words; numbers and punctuation around them are not theirs. */
+export function typedWords(text: string): string[] {
+  return text.toLowerCase().match(/\p{L}+/gu) ?? []
+}
+
+function wordIndex(typed: string, position: number, subject: string): number {
+  const matches = completions(typed)
+  if (matches.length === 1 && (matches[0] === typed || typed.length >= SIGNIFICANT_LETTERS)) {
+    return WORDS.indexOf(matches[0]!)
+  }
+  const candidates = matches.length > 0 ? matches.slice(0, SUGGESTIONS_MAX) : nearest(typed)
+  const hint = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
+  throw new BackupError('usage', `word ${position} is no word of the list`, subject, hint === undefined ? {} : { hint })
+}
+
+/** The words that begin like this, or the one that it is. */
+function completions(typed: string): readonly string[] {
+  return WORDS.includes(typed) ? [typed] : WORDS.filter((word) => word.startsWith(typed))
+}
+
+/** The words with the smallest number of letters to change, where it is small enough to be a slip. */
+function nearest(typed: string): string[] {
+  const distances = WORDS.map((word) => lettersToChange(typed, word))
+  const least = Math.min(...distances)
+  if (least > Math.max(1, Math.floor(typed.length / 3))) return []
+  return WORDS.filter((_, i) => distances[i] === least).slice(0, SUGGESTIONS_MAX)
+}
+
+/** Optimal string alignment distance: letters added, left out, replaced, and neighbours that changed places. */
+function lettersToChange(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let cost = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (swapped) cost = Math.min(cost, rows[i - 2]![j - 2]! + 1)
+      row.push(cost)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
