@@ -48,13 +48,13 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     out.line(
       `checked ${counted(counts.snapshots, 'snapshot')} with ${counted(counts.entries, 'entry', 'entries')}, ${counted(counts.objects, 'object')}; ${packsRead(result)}`,
     )
-    if (counts.packsUnindexed > 0) {
-      out.line(`${counted(counts.packsUnindexed, 'pack')} in no index: ${aboutUnindexed(result)}`)
+    for (const [packs, about] of aboutUnindexed(result)) {
+      if (packs > 0) out.line(`${counted(packs, 'pack')} in no index: ${about}`)
     }
     if (result.indexIncomplete) {
       const message =
         'segments of the index are lost or damaged: what they named is read all the same, and a backup indexes it again'
-      context.reporter.onEvent({ type: 'warning', code: 'not-found', message })
+      context.reporter.onEvent({ type: 'warning', code: 'not-found', fact: 'index-incomplete', message })
     }
     showFindings(context, result)
     out.record({
@@ -68,6 +68,9 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs: counts.packs,
       packs_read: counts.packsRead,
       packs_unindexed: counts.packsUnindexed,
+      packs_unfinished: counts.packsUnfinished,
+      packs_unopened: counts.packsUnopened,
+      index_incomplete: result.indexIncomplete,
       blobs_read: counts.blobs,
       bytes_read: counts.bytes,
     })
@@ -110,11 +113,25 @@ function packsRead({ counts }: CheckResult): string {
   return `read ${formatCount(counts.packsRead)} of ${counted(counts.packs, 'pack')} (${formatSize(counts.bytes)} of data)`
 }
 
-/** Only where nothing is missing is it certain that nothing needs a pack: the index that named it may be what is lost. */
-function aboutUnindexed({ damageCount, unreadable, indexIncomplete }: CheckResult): string {
-  if (damageCount > 0 || unreadable.length > 0) return 'keep what may hold what is missing'
-  if (indexIncomplete) return 'snapshots need what is in there'
-  return 'of a backup that is under way or was killed; no snapshot needs them'
+/**
+ * How many there are of each kind. Only where nothing is missing is it certain that nothing needs a pack: the index that
+ * named it may be what is lost.
+ */
+function aboutUnindexed({ counts, damageCount, unreadable, indexIncomplete }: CheckResult): [number, string][] {
+  const { packsUnindexed, packsUnfinished, packsUnopened } = counts
+  const opened = packsUnindexed - packsUnopened
+  const missing = damageCount > 0 || unreadable.length > 0
+  const unopened: [number, string] = [
+    packsUnopened,
+    `not readable with this key: damaged, or not of this repository${missing ? '; keep what may be missing' : ''}`,
+  ]
+  if (missing) return [[opened, 'keep what may hold what is missing'], unopened]
+  if (indexIncomplete) return [[opened, 'snapshots need what is in there'], unopened]
+  return [
+    [packsUnfinished, 'of a backup that is under way or was killed; no snapshot needs them'],
+    [opened - packsUnfinished, 'of a backup that has ended, and the index does not name them; no snapshot needs them'],
+    unopened,
+  ]
 }
 
 function exitCodeOf({ damageCount, unreadable }: Findings): ExitCode {

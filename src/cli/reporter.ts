@@ -119,6 +119,7 @@ export class Reporter {
           type: event.type,
           code: event.code,
           message: event.message,
+          ...(event.fact === undefined ? {} : { fact: event.fact }),
           ...(event.path === undefined ? {} : jsonName(event.path)),
         })
         return

@@ -24,7 +24,7 @@ export async function withRepository<T>(context: Context, work: (repository: Rep
 function incompleteIndex(packs: number): ProblemEvent {
   const what = packs === 1 ? '1 pack is' : `${packs} packs are`
   const message = `the index is incomplete: ${what} in no segment of it and read all the same; a backup indexes them again, \`holdfast check\` tells more`
-  return { type: 'warning', code: 'not-found', message }
+  return { type: 'warning', code: 'not-found', fact: 'index-incomplete', message }
 }
 
 /** The same without the index: enough for snapshots. */

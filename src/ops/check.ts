@@ -56,8 +56,12 @@ export interface CheckCounts {
   /** Blobs verified, and the bytes of their plaintext. */
   blobs: number
   bytes: number
-  /** Packs that no index segment names: left by backups that were cut off, to be used by the next. */
+  /** Packs that no index segment names. */
   packsUnindexed: number
+  /** Those of them whose sessions have not ended: of backups that are under way or were killed. */
+  packsUnfinished: number
+  /** Those of them whose directories do not open: damaged, or not of this repository. */
+  packsUnopened: number
 }
 
 export interface CheckResult {
@@ -111,6 +115,8 @@ class Check {
     blobs: 0,
     bytes: 0,
     packsUnindexed: 0,
+    packsUnfinished: 0,
+    packsUnopened: 0,
   }
   readonly #unknown: string[] = []
   #unknownCount = 0
@@ -156,7 +162,7 @@ class Check {
     await this.#checkTrees()
     if (this.#opts.depth !== 'structure') await this.#checkPacks(index)
     if (this.#broken.any) await this.#findAffected()
-    for (const name of this.#packs.keys()) if (!index.packs.has(name)) this.#counts.packsUnindexed++
+    this.#countUnindexed(index)
     return {
       counts: this.#counts,
       indexIncomplete: index.index.isIncomplete,
@@ -272,6 +278,16 @@ class Check {
       },
       chosen,
     )
+  }
+
+  #countUnindexed({ packs, unnamed }: CheckedIndex): void {
+    for (const name of this.#packs.keys()) {
+      if (packs.has(name)) continue
+      this.#counts.packsUnindexed++
+      const sids = unnamed.get(name)
+      if (sids === undefined) this.#counts.packsUnopened++
+      else if (sids.some((sid) => this.#sessions.isUnfinished(toHex(sid)))) this.#counts.packsUnfinished++
+    }
   }
 
   #chosenPacks(): ListedPack[] {

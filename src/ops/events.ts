@@ -29,6 +29,8 @@ export interface ProblemEvent {
   readonly code: ErrorCode
   /** One sentence without the path. */
   readonly message: string
+  /** What a program can act on without reading the message. */
+  readonly fact?: 'index-incomplete'
 }
 
 export type FileAction = 'new' | 'changed' | 'unchanged' | 'removed' | 'excluded' | 'restored' | 'verified'

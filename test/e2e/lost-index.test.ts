@@ -31,6 +31,22 @@ test('without any index everything is read all the same, with a warning', (t) =>
   for (const [name, bytes] of Object.entries(files)) {
     assert.ok(readFileSync(join(target, source, name)).equals(bytes), name)
   }
+  for (const command of [
+    ['ls', '-R', 'latest'],
+    ['find', 'two'],
+    ['restore', 'latest', '--target', join(folder, 'again')],
+    ['check'],
+  ]) {
+    const records = program
+      .expect(0, ...command, '--json')
+      .trim()
+      .split('\n')
+    const facts = records.map((line) => JSON.parse(line)).filter(({ fact }) => fact === 'index-incomplete')
+    assert.equal(facts.length, 1, command[0])
+    const summary = JSON.parse(records.at(-1)!)
+    if (command[0] !== 'check') continue
+    assert.deepEqual([summary.packs_unindexed, summary.packs_unfinished, summary.index_incomplete], [2, 0, true])
+  }
   for (const flags of [[], ['--read-data']]) {
     const checked = program.run('check', ...flags)
     assert.equal(checked.status, 0, checked.stdout + checked.stderr)

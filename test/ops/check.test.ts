@@ -16,6 +16,8 @@ import { listAll } from '../../src/store/store.ts'
 import { entryAt } from '../support/entry-at.ts'
 import { backedUp } from '../support/restoring.ts'
 import type { Backed } from '../support/restoring.ts'
+import { MemoryRepository } from '../support/memory-repository.ts'
+import { ScriptedSource } from '../support/scripted-source.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /** The large file does not fit with the small ones. */
@@ -202,6 +204,30 @@ test('an index segment that is gone is told, and what it named is still found in
     assert.equal(result.indexIncomplete, true)
     assert.ok(result.counts.packsUnindexed > 0)
   }
+})
+
+test('packs that no segment names are told apart: of a backup that was killed, of one that ended, of somebody else', async (t) => {
+  const s = await scene(t)
+  const count = async () => {
+    const { counts, damages } = await s.check({ depth: 'structure' })
+    assert.deepEqual(damages, [])
+    return [counts.packsUnindexed, counts.packsUnfinished, counts.packsUnopened]
+  }
+  const foreign = await MemoryRepository.create()
+  await foreign.backup(new ScriptedSource({ file: Buffer.alloc(5000, 'x') }))
+  for await (const { name } of listAll(foreign.store, PREFIXES.data))
+    await s.store.put(name, [await foreign.store.get(name)])
+  assert.deepEqual(await count(), [1, 0, 1])
+  const before = new Set((await s.store.list('')).objects.map(({ name }) => name))
+  writeFileSync(join(s.source, 'newer'), secureRandom(5000))
+  await s.again(s.source)
+  const added = (await s.store.list('')).objects.map(({ name }) => name).filter((name) => !before.has(name))
+  for (const name of added) if (/^(?:snap|index)\//.test(name)) await s.store.delete(name)
+  const packs = added.filter((name) => /^(?:data|meta)\//.test(name)).length
+  assert.ok(packs > 0)
+  assert.deepEqual(await count(), [1 + packs, 0, 1])
+  await s.store.delete(added.find((name) => name.endsWith('.end'))!)
+  assert.deepEqual(await count(), [1 + packs, packs, 1])
 })
 
 test('a snapshot that is gone breaks the chain of its writer', async (t) => {

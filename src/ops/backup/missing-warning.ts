@@ -29,5 +29,10 @@ function warning(what: string, packs: readonly PackRecord[]): ProblemEvent {
 
 export function adoptedWarning(count: number): ProblemEvent {
   const what = count === 1 ? '1 pack that no segment of it names is' : `${count} packs that no segment of it names are`
-  return { type: 'warning', code: 'not-found', message: `the index was incomplete: ${what} indexed again` }
+  return {
+    type: 'warning',
+    code: 'not-found',
+    fact: 'index-incomplete',
+    message: `the index was incomplete: ${what} indexed again`,
+  }
 }

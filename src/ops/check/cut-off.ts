@@ -57,6 +57,11 @@ export class SessionFacts {
     return [...this.#declared.keys()].some((each) => this.#isOpen(each, wid))
   }
 
+  /** Whether it was declared and has not ended: a backup that is under way, or was killed. */
+  isUnfinished(sid: string): boolean {
+    return this.#declared.has(sid) && !this.#ended.has(sid)
+  }
+
   #isOpen(sid: string, wid: string): boolean {
     return this.#declared.get(sid) === wid && !this.#ended.has(sid) && !this.#committed.has(sid)
   }

@@ -27,6 +27,8 @@ export interface CheckedIndex {
   readonly packs: ReadonlyMap<string, IndexedBlocks>
   /** Ids of all sessions that blocks name, hex. */
   readonly sessions: ReadonlyMap<string, Uint8Array>
+  /** Sessions of the packs that no segment names and whose own directories open, by name. */
+  readonly unnamed: ReadonlyMap<string, readonly Uint8Array[]>
 }
 
 /** `listed`: sizes of the packs that are there, by name. */
@@ -84,10 +86,12 @@ export async function checkIndex(
   }
   // The index may have lost segments: what they named can still be read, and is not missing.
   index.beginUnnamed()
-  const unnamed = [...listed].filter(([name]) => !index.hasPack(name))
-  for await (const pack of readDirectories(repo.store, repo.indexSealer, unnamed)) {
+  const unnamed = new Map<string, readonly Uint8Array[]>()
+  const unknown = [...listed].filter(([name]) => !index.hasPack(name))
+  for await (const pack of readDirectories(repo.store, repo.indexSealer, unknown)) {
     survey.checkStopped()
     index.addPack(pack, pack.sessions)
+    unnamed.set(pack.objectName, pack.sessions)
   }
-  return { index, packs, sessions }
+  return { index, packs, sessions, unnamed }
 }
