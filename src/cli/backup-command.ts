@@ -68,7 +68,7 @@ export async function runBackupCommand(
     )
     context.reporter.finish()
     printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
-    const nothing = whyNothingIsLeft(result.body, rules, repository.store.location)
+    const nothing = whyNothingIsLeft(result, rules, repository.store.location)
     if (nothing !== undefined) context.reporter.onEvent({ type: 'warning', code: 'usage', message: nothing })
     return nothing === undefined ? exitCodeOfBackup(result) : EXIT.partial
   })

@@ -40,7 +40,7 @@ export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string; next: st
   {
     code: EXIT.partial,
     meaning:
-      'Done, but some files could not be read or restored, and each was named; or a backup found no file because rules leave out all that is there.',
+      'Done, but some files could not be read or restored, and each was named; or a backup found no file because rules leave out all that is there, or where the last one had found some.',
     next: 'The snapshot is kept and usable. Look at the files named, or at the rules.',
   },
   {

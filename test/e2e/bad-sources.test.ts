@@ -128,6 +128,35 @@ test('a backup that rules leave nothing of is a warning with the reason, and end
   assert.equal(operator.run(['backup', source, '--exclude', 'empty']).status, 0)
 })
 
+test('a folder that is empty where the last backup found files is a warning, and ends with 3', async (t) => {
+  const { operator, source } = await prepare(t)
+  assert.equal(operator.run(['backup', source]).status, 0)
+  rmSync(source, { recursive: true })
+  mkdirSync(source) // as a disk that is not mounted leaves it
+  const empty = operator.run(['backup', source])
+  assert.equal(empty.status, 3, empty.stderr)
+  const what =
+    /^warning: nothing but folders was backed up, and the last snapshot had \d+ files?: is a disk not mounted\? .*\/photos$/m
+  assert.match(empty.stderr, what)
+  assert.equal(operator.run(['backup', source]).status, 0, 'said once: now it is what the last one had too')
+})
+
+test('of sources none of which can be read no snapshot is made, of some the one that can is in it', async (t) => {
+  if (!canRestrict()) return void missing(t, 'setpriv or an ordinary user')
+  const { scratch, operator, source, content } = await prepare(t)
+  assert.equal(operator.run(['backup', source]).status, 0)
+  const [file, folder] = [join(operator.home, 'locked'), join(operator.home, 'closed')]
+  writeFileSync(file, 'nobody may')
+  mkdirSync(folder)
+  for (const path of [file, folder]) chmodSync(path, 0)
+  const none = operator.run(['backup', file, folder], { restricted: true })
+  assert.equal(none.status, 9, none.stderr)
+  assert.match(none.stderr, /none of the sources could be read/)
+  assert.deepEqual(await scratch.readAll(), [content])
+  assert.equal(operator.run(['backup', file, folder, source], { restricted: true }).status, 3)
+  assert.equal((await scratch.readAll()).length, 2)
+})
+
 test('a fifo is never opened: neither in a folder nor as a source', async (t) => {
   if (!requireLinux(t)) return
   const { scratch, operator, source, content } = await prepare(t)
