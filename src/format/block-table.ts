@@ -5,7 +5,7 @@
 //   size  field of a block                       then, for all blobs of the pack in order
 //   4     stored length, with its seal           24 n  locators
 //   4     plain length                            4 n  lengths
-//   1     codec: 0 stored, 1 zstd
+//   1     codec: 0 stored, 1 zstd, 2 LZ4, 3 xz
 //   2     ordinal of its session
 //   4     number of blobs
 import { assert } from '../base/assert.ts'
@@ -27,6 +27,10 @@ export const BLOBS_MAX = 1_048_576
 
 export const CODEC_STORED = 0
 export const CODEC_ZSTD = 1
+export const CODEC_LZ4 = 2
+export const CODEC_XZ = 3
+/** Higher ones belong to later versions. */
+const CODEC_MAX = CODEC_XZ
 
 /** A block of a pack as a table describes it. */
 export interface DirectoryBlock {
@@ -138,7 +142,7 @@ function tablesFlaw(
   let offset = HEADER_SIZE
   for (let i = 0; i < blocks.length; i++) {
     const block = blocks[i]!
-    if (block.codec > CODEC_ZSTD) {
+    if (block.codec > CODEC_MAX) {
       throw new BackupError('unsupported', `block ${i} has unknown codec ${block.codec}`, subject)
     }
     const flaw = blockFlaw(block, sessions)

@@ -117,7 +117,7 @@ test('tables that contradict themselves are neither written nor read', () => {
 
 test('a codec of a later version is unsupported, not damage', () => {
   const bytes = encodeDirectory(small)
-  bytes[8 + 16 + 8] = 2
+  bytes[8 + 16 + 8] = 4
   assert.throws(
     () => decodeDirectory(bytes, PACK_SIZE_MAX, 'pack x'),
     (e) => e instanceof BackupError && e.code === 'unsupported' && e.subject === 'pack x',

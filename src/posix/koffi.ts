@@ -28,16 +28,26 @@ export function loadKoffi(): KoffiModule {
 export function programFunctions<Name extends string>(
   signatures: Readonly<Record<Name, readonly [result: string, args: readonly string[]]>>,
 ): Readonly<Record<Name, NativeFunction>> | null {
-  if (process.platform !== 'linux') return null
-  try {
-    const program = loadKoffi().load(null)
-    const table: Partial<Record<Name, NativeFunction>> = {}
-    for (const name of Object.keys(signatures) as Name[]) {
-      const [result, args] = signatures[name]
-      table[name] = program.func(name, result, args)
+  return process.platform === 'linux' ? libraryFunctions([null], signatures) : null
+}
+
+/** The same of a library of the system: the first of `paths` that is there and has them all; null is the program itself. */
+export function libraryFunctions<Name extends string>(
+  paths: readonly (string | null)[],
+  signatures: Readonly<Record<Name, readonly [result: string, args: readonly string[]]>>,
+): Readonly<Record<Name, NativeFunction>> | null {
+  for (const path of paths) {
+    try {
+      const library = loadKoffi().load(path)
+      const table: Partial<Record<Name, NativeFunction>> = {}
+      for (const name of Object.keys(signatures) as Name[]) {
+        const [result, args] = signatures[name]
+        table[name] = library.func(name, result, args)
+      }
+      return table as Record<Name, NativeFunction>
+    } catch {
+      // The next one may be there.
     }
-    return table as Record<Name, NativeFunction>
-  } catch {
-    return null
   }
+  return null
 }

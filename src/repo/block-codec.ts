@@ -1,11 +1,14 @@
 // How the plaintext of a block becomes its stored form and back (docs/format.md, 4). Compressing is tried where a sample
 // says that it pays; what was stored is always opened again before anybody relies on it.
-import { BackupError } from '../base/errors.ts'
+import { BackupError, codeOf, wrap } from '../base/errors.ts'
 import { asBuffer, releaseMemory, uninitialised } from '../base/bytes.ts'
+import { lz4 } from '../compress/lz4.ts'
+import type { FixedMethod } from '../compress/method.ts'
+import { xz } from '../compress/xz.ts'
 import { zstd } from '../compress/zstd.ts'
 import type { ZstdParameters } from '../compress/zstd.ts'
 import type { Sealer } from '../crypto/seal.ts'
-import { BLOCK_PLAIN_MAX, CODEC_STORED, CODEC_ZSTD } from '../format/block-table.ts'
+import { BLOCK_PLAIN_MAX, CODEC_LZ4, CODEC_STORED, CODEC_XZ, CODEC_ZSTD } from '../format/block-table.ts'
 
 /** A block that does not shrink by this share is stored as it is: decoding it would cost more than it saves. */
 const WORTH_IT = 0.97
@@ -21,17 +24,26 @@ export interface EncodedBlock {
   readonly codec: number
 }
 
-export interface Compression {
-  /** zstd level, -7 to 19; 0 stores. */
-  readonly level: number
+/** Compresses and seals; the result owns its memory. */
+export function encodeBlock(sealer: Sealer, type: number, plain: Uint8Array, method: FixedMethod): EncodedBlock {
+  const packed = method.name !== 'none' && looksCompressible(plain) ? compress(plain, method) : undefined
+  const worthIt = packed !== undefined && packed.byteLength < plain.byteLength * WORTH_IT
+  const codec = worthIt ? CODECS[method.name] : CODEC_STORED
+  return { sealed: sealer.seal(type, blockContext(codec, plain.byteLength), worthIt ? packed : plain), codec }
 }
 
-/** Compresses and seals; the result owns its memory. */
-export function encodeBlock(sealer: Sealer, type: number, plain: Uint8Array, { level }: Compression): EncodedBlock {
-  const packed = level !== 0 && looksCompressible(plain) ? zstd().compress(plain, parametersOf(level)) : undefined
-  const worthIt = packed !== undefined && packed.byteLength < plain.byteLength * WORTH_IT
-  const codec = worthIt ? CODEC_ZSTD : CODEC_STORED
-  return { sealed: sealer.seal(type, blockContext(codec, plain.byteLength), worthIt ? packed : plain), codec }
+const CODECS = { none: CODEC_STORED, zstd: CODEC_ZSTD, lz4: CODEC_LZ4, xz: CODEC_XZ } as const
+
+/** Valid until the next call of this thread. */
+function compress(plain: Uint8Array, method: Exclude<FixedMethod, { name: 'none' }>): Uint8Array {
+  switch (method.name) {
+    case 'zstd':
+      return zstd().compress(plain, parametersOf(method.level))
+    case 'lz4':
+      return lz4.compress(plain)
+    case 'xz':
+      return xz.compress(plain, method.level)
+  }
 }
 
 /**
@@ -91,17 +103,30 @@ function decode(
     if (packed.byteLength !== plainLength) throw wrongLength(packed.byteLength, plainLength, subject)
     return packed
   }
-  if (codec !== CODEC_ZSTD) throw new BackupError('unsupported', `block has unknown codec ${codec}`, subject)
+  const decoder = decoderOf(codec)
+  if (decoder === undefined) throw new BackupError('unsupported', `block has unknown codec ${codec}`, subject)
   const plain = kept === undefined ? uninitialised(plainLength) : kept.plain.room(plainLength)
   let length: number
   try {
-    length = zstd().decompress(packed, plain)
+    length = decoder.decompress(packed, plain)
   } catch (cause) {
+    if (codeOf(cause) === 'unsupported') throw wrap('decompressing a block', subject, cause)
     throw new BackupError('corrupt', 'block does not decompress', subject, { cause })
   }
   if (kept === undefined) releaseMemory(packed)
   if (length !== plainLength) throw wrongLength(length, plainLength, subject)
   return plain
+}
+
+interface Decoder {
+  /** Fills `into` from its start and returns how many bytes it took; throws when it is damaged or does not fit. */
+  decompress(packed: Uint8Array, into: Uint8Array): number
+}
+
+function decoderOf(codec: number): Decoder | undefined {
+  if (codec === CODEC_ZSTD) return zstd()
+  if (codec === CODEC_LZ4) return lz4
+  return codec === CODEC_XZ ? xz : undefined
 }
 
 /** The additional data of a block: `codec (1) | plainLength (u32)`. */

@@ -95,7 +95,7 @@ export class HostileWriter {
     lie: { plainLength?: number; sealed?: Uint8Array } = {},
   ): void {
     const type = kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
-    const { sealed, codec } = encodeBlock(this.sealer(kind), type, plain, { level: 3 })
+    const { sealed, codec } = encodeBlock(this.sealer(kind), type, plain, { name: 'zstd', level: 3 })
     const plainLength = lie.plainLength ?? plain.length
     const table = {
       storedLength: (lie.sealed ?? sealed).length,

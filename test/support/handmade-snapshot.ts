@@ -89,7 +89,7 @@ export class HandmadeSnapshot implements RestoreReader {
   block(blobs: readonly Uint8Array[], packName = `data/00/${String(this.packs.size).padStart(64, '0')}`): Uint8Array[] {
     const plain = Buffer.concat(blobs)
     const sealer = new Sealer(SECRET, this.id, 1)
-    const { sealed, codec } = encodeBlock(sealer, SEALED_TYPES.dataBlock, plain, { level: 1 })
+    const { sealed, codec } = encodeBlock(sealer, SEALED_TYPES.dataBlock, plain, { name: 'zstd', level: 1 })
     const before = this.packs.get(packName) ?? new Uint8Array(HEADER_SIZE)
     this.packs.set(packName, Buffer.concat([before, sealed]))
     const pack = { objectName: packName, kind: 'data' as const, size: 0, sessions: [] }

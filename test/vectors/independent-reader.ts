@@ -122,6 +122,28 @@ export function tables(bytes: Uint8Array, at: number, b: number, n: number): { b
   return { blocks, end: lengthsAt + 4 * n }
 }
 
+/** 4: one LZ4 block (lz4_Block_format.md). */
+export function lz4Block(packed: Uint8Array): Uint8Array {
+  const plain: number[] = []
+  let at = 0
+  const longer = (length: number) => {
+    if (length !== 15) return length
+    let more
+    do length += more = packed[at++]!
+    while (more === 255)
+    return length
+  }
+  while (at < packed.length) {
+    const token = packed[at++]!
+    for (let left = longer(token >> 4); left > 0; left--) plain.push(packed[at++]!)
+    if (at === packed.length) break
+    const back = u16(packed, at)
+    at += 2
+    for (let left = longer(token & 15) + 4; left > 0; left--) plain.push(plain[plain.length - back]!)
+  }
+  return Uint8Array.from(plain)
+}
+
 /** 4: padme. */
 export function padme(length: number): number {
   const E = Math.floor(Math.log2(length))

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { zstdDecompressSync } from 'node:zlib'
+import * as xz from '@napi-rs/lzma/xz'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import * as reader from './independent-reader.ts'
 import { cbor, DK, fromHex, H, joined, KH, open, toHex, u16, u32 } from './independent-reader.ts'
@@ -84,6 +86,25 @@ test('a pack is read from its end, and its blobs have the locators of the direct
     })
     assert.equal(locs.join(''), block.locs)
   }
+})
+
+test('blocks of every codec have the plaintext that they say', () => {
+  const { ok, given } = load('block.json')
+  const unpack = [
+    (stored: Uint8Array) => stored,
+    (stored: Uint8Array) => new Uint8Array(zstdDecompressSync(stored)),
+    reader.lz4Block,
+    (stored: Uint8Array) => new Uint8Array(xz.decompressSync(stored)),
+  ]
+  for (const { name, bytes, value } of ok) {
+    const block = fromHex(bytes)
+    const context = block.subarray(0, 5)
+    const stored = open(fromHex(given.sessionSecret), fromHex(given.repoId), 32, context, block.subarray(5))
+    const plain = unpack[block[0]!]!(stored)
+    assert.equal(plain.length, u32(block, 1))
+    assert.equal(toHex(plain), value, name)
+  }
+  assert.equal(ok.length, unpack.length)
 })
 
 test('an index segment repeats the directories of its packs', () => {

@@ -1,4 +1,5 @@
 import type { Section } from './section.ts'
+import { blockSection } from './sections/block.ts'
 import { cborSection } from './sections/cbor.ts'
 import { chunking, derivations } from './sections/keys.ts'
 import { objectsSection } from './sections/objects.ts'
@@ -7,7 +8,14 @@ import { slotsSection } from './sections/slots.ts'
 import { treeSection } from './sections/tree.ts'
 
 /** Files of cases that are decoded. */
-export const SECTIONS: readonly Section[] = [cborSection, treeSection, packSection, slotsSection, objectsSection]
+export const SECTIONS: readonly Section[] = [
+  cborSection,
+  treeSection,
+  blockSection,
+  packSection,
+  slotsSection,
+  objectsSection,
+]
 
 /** Files of inputs and outputs. */
 export const TABLES: readonly { readonly file: string; readonly make: () => unknown }[] = [

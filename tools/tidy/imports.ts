@@ -20,7 +20,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages with machine code: importing a module must not need them, so they are loaded where their absence is handled. */
-const NATIVE = new Set(['koffi', '@napi-rs/blake-hash'])
+const NATIVE = new Set(['koffi', '@napi-rs/blake-hash', '@napi-rs/lzma', 'lz4-napi'])
 
 export interface Import {
   from: string

@@ -282,7 +282,8 @@ function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup 
     metaSecret: secrets.meta,
     chunker: description.chunker,
     bundleTarget: bundleTargetFor(description.packSize),
-    compression: { level: opts.compression ?? DEFAULT_COMPRESSION },
+    compression:
+      opts.compression === 0 ? { name: 'none' } : { name: 'zstd', level: opts.compression ?? DEFAULT_COMPRESSION },
     index: [],
   }
 }

@@ -4,13 +4,13 @@ import { assert } from '../../base/assert.ts'
 import { BackupError } from '../../base/errors.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import type { Kernel, KeySlot } from '../../chunker/kernel.ts'
+import type { FixedMethod } from '../../compress/method.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
 import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
-import type { Compression } from '../../repo/block-codec.ts'
 import type { SealedBlock } from './jobs.ts'
 
 /** From this size on a native hash beats the kernel's, whose call costs nothing; measured crossover, see crypto/hash.ts. */
@@ -37,7 +37,7 @@ export interface SinkOptions {
   readonly index: BlobIndex
   readonly keys: SinkKeys
   readonly sealer: Sealer
-  readonly compression: Compression
+  readonly compression: FixedMethod
   /** Plaintext at which a bundle is closed, in bytes. */
   readonly bundleTarget: number
   /** Takes blocks before their job has ended, so that those of a large file are not all held; may make the thread wait. */
@@ -62,7 +62,7 @@ export class BlobSink {
   readonly #refSlot: KeySlot
   readonly #locSlot: KeySlot
   readonly #sealer: Sealer
-  readonly #compression: Compression
+  readonly #compression: FixedMethod
   readonly #bundleTarget: number
   readonly #soloFrom: number
   #bundleEnd = 0

@@ -6,6 +6,7 @@ import { BackupError, codeOf } from '../../base/errors.ts'
 import { createKernel } from '../../chunker/kernel.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
 import type { ChunkerParams } from '../../chunker/params.ts'
+import type { FixedMethod } from '../../compress/method.ts'
 import { deriveKey, keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
@@ -15,7 +16,6 @@ import { SEALED_TYPES } from '../../format/object-header.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
 import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
-import type { Compression } from '../../repo/block-codec.ts'
 import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
@@ -53,7 +53,7 @@ export interface WorkerSetup {
   readonly chunker: ChunkerParams
   /** Plaintext at which a bundle is closed, in bytes. */
   readonly bundleTarget: number
-  readonly compression: Compression
+  readonly compression: FixedMethod
   readonly index: SharedIndexHandle
 }
 
@@ -63,7 +63,7 @@ export class ChunkWorker {
   readonly #cutter: ContentCutter
   readonly #metaSealer: Sealer
   readonly #metaKeys: readonly Uint8Array[]
-  readonly #compression: Compression
+  readonly #compression: FixedMethod
   readonly #reader: FileReader
   readonly #smallMax: number
   /** Where the cutter's window begins in the arena. */

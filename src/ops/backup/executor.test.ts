@@ -34,7 +34,7 @@ const setup: WorkerSetup = {
   metaSecret: secureRandom(32),
   chunker: DEFAULT_PARAMS,
   bundleTarget: 256 * 1024,
-  compression: { level: 1 },
+  compression: { name: 'zstd', level: 1 },
   index: [],
 }
 const keys = new BlobKeys(setup)

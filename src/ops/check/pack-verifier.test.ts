@@ -29,7 +29,7 @@ function pack(
 ): { bytes: Uint8Array; job: Omit<PackJob, 'bytes'> } {
   const plain = Buffer.concat(BLOBS)
   const type = kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
-  const { sealed, codec } = encodeBlock(new Sealer(SECRET, SETUP.repoId, 1), type, plain, { level: 1 })
+  const { sealed, codec } = encodeBlock(new Sealer(SECRET, SETUP.repoId, 1), type, plain, { name: 'zstd', level: 1 })
   const header = encodeHeader(kind === 'data' ? OBJECT_TYPES.dataPack : OBJECT_TYPES.metaPack, 1)
   const bytes = new Uint8Array([...header, ...sealed, 1, 2, 3])
   const locs = new Uint8Array(BLOBS.length * 24)

@@ -148,7 +148,7 @@ function failures(): FailCase[] {
     ['pack', 'a damaged block', flipped(pack().bytes, 40)],
   ]
   const newer: [string, string, Uint8Array][] = [
-    ['directory', 'codec 2', changed(directory, (b) => b.fill(2, table + 8, table + 9))],
+    ['directory', 'codec 4', changed(directory, (b) => b.fill(4, table + 8, table + 9))],
     ['pack', 'version 2', changed(pack().bytes, (b) => b.fill(2, 5, 6))],
   ]
   return [
