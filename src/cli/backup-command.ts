@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts'
 import { backupRules } from './backup-rules.ts'
 import { printBackup } from './backup-view.ts'
 import type { BackupFlags } from './commands/backup.ts'
+import { parseCompression } from './compression.ts'
 import type { Config, SourceSet } from './config.ts'
 import type { Context } from './context.ts'
 import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
@@ -30,8 +31,13 @@ export async function runBackupCommand(
   const config = await context.config()
   const set = chosenSet(config, flags.set, paths)
   const sources = absolutePaths(set?.paths ?? paths)
-  const rules = backupRules(set === undefined ? [config] : [config, set], flags)
-  const files = filePolicy(set === undefined ? [config] : [config, set], flags)
+  const layers = set === undefined ? [config] : [config, set]
+  const rules = backupRules(layers, flags)
+  const compression = parseCompression([
+    ...layers.flatMap((layer) => layer.compression ?? []),
+    ...(flags.compression ?? []),
+  ])
+  const files = { ...filePolicy(layers, flags), compression: compression.rules }
   let source: FileSystemSource
   const prepare = (store: Store): BackupPreparation => {
     source = new FileSystemSource({
@@ -59,7 +65,7 @@ export async function runBackupCommand(
         tags: [...new Set([...(set?.tags ?? []), ...(flags.tag ?? [])])],
         ...(description === undefined ? {} : { description }),
         ...(flags.parent === undefined ? {} : { parent: flags.parent === 'none' ? null : flags.parent }),
-        ...(flags.compression === undefined ? {} : { compression: flags.compression }),
+        ...(compression.method === undefined ? {} : { compression: compression.method }),
         onEvent: context.reporter.onEvent,
         fileEvents: context.globals.verbose,
         estimate: context.reporter.showsProgress,

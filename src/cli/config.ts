@@ -22,6 +22,8 @@ export interface RuleConfig {
   /** `WHAT=GLOB` and `SIZE=GLOB`, see file-policy.ts. */
   readonly distrust?: readonly string[]
   readonly fixedBlocks?: readonly string[]
+  /** `METHOD` and `METHOD[,min=SIZE]=GLOB`, see compression.ts. */
+  readonly compression?: readonly string[]
 }
 
 /** A named choice of sources: `[set.home]`. */
@@ -53,6 +55,7 @@ const RULE_KEYS = {
   'one-file-system': 'boolean',
   distrust: 'texts',
   'fixed-blocks': 'texts',
+  compression: 'text or texts',
 } as const
 const TOP_KEYS = {
   repo: 'location',
@@ -161,6 +164,9 @@ class Checker {
         return isText(value) ? value : this.#mustBe('a text', path)
       case 'texts':
         return isTexts(value) ? value : this.#mustBe('a list of texts', path)
+      case 'text or texts':
+        if (isText(value)) return [value]
+        return isTexts(value) ? value : this.#mustBe('a text or a list of texts', path)
       case 'path':
         return isText(value) ? this.#path(value) : this.#mustBe('a path', path)
       case 'location':

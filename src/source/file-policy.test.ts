@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '../base/bytes.ts'
+import type { Method } from '../compress/method.ts'
 import { FilePolicy, type FilePolicyOptions } from './file-policy.ts'
 import { excludeGlob } from './glob-list.ts'
 
@@ -8,6 +9,7 @@ function policy(options: FilePolicyOptions, ...sources: string[]) {
   const made = new FilePolicy(options, sources.map(utf8))
   return {
     changes: (path: string) => made.changesOf({ path: utf8(path) }),
+    method: (path: string, size = 0) => made.methods[made.methodOf({ path: utf8(path), stat: { size } }) - 1],
     blockSize: (path: string) => made.blockSizeOf({ path: utf8(path) }),
   }
 }
@@ -61,4 +63,25 @@ test('the last pattern that matches gives the length of blocks; a source that is
   assert.equal(blockSize('/srv/b.txt'), 0)
   assert.equal(blockSize('/data/disk.img'), 65_536)
   assert.equal(blockSize('/small/b.img'), 4096)
+})
+
+test('the last rule for compression counts that matches the path and whose size the file reaches', () => {
+  const rule = (method: Method, pattern: string, sizeMin = 0) => ({ method, sizeMin, pattern: excludeGlob(pattern) })
+  const { method } = policy(
+    {
+      compression: [
+        rule({ name: 'lz4' }, '*.log'),
+        rule({ name: 'xz', level: 6 }, '*.log', 1000),
+        rule({ name: 'none' }, '/raw/**'),
+        rule({ name: 'xz', level: 6 }, '*.txt'),
+      ],
+    },
+    '/srv',
+  )
+  assert.deepEqual(method('/srv/a.log', 999), { name: 'lz4' })
+  assert.deepEqual(method('/srv/a.log', 1000), { name: 'xz', level: 6 })
+  assert.deepEqual(method('/srv/raw/a.log', 5000), { name: 'none' })
+  assert.deepEqual(method('/srv/raw/a.txt'), { name: 'xz', level: 6 })
+  assert.equal(method('/srv/a.bin', 5000), undefined)
+  assert.equal(policy({}, '/srv').method('/srv/a.log', 5000), undefined)
 })

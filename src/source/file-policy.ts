@@ -1,5 +1,6 @@
 // What is asked for single files, by patterns on their paths: which attributes are not trusted when a file is compared with
-// its last backup, and which files are cut into blocks of one size.
+// its last backup, which files are cut into blocks of one size, and how they are compressed.
+import { sameMethod, type Method } from '../compress/method.ts'
 import { textOfBytes } from './path-text.ts'
 import type { ChangeOptions } from './change-detection.ts'
 import type { GlobPattern } from './glob-list.ts'
@@ -16,12 +17,23 @@ export interface FilePolicyOptions {
   readonly distrust?: readonly { readonly what: Distrusted; readonly pattern: GlobPattern }[]
   /** Files that are cut every `size` bytes instead of by their content: images of disks, databases. The last match counts. */
   readonly fixedBlocks?: readonly { readonly size: number; readonly pattern: GlobPattern }[]
+  /** The last one counts that matches a file of at least `sizeMin` bytes. */
+  readonly compression?: readonly CompressionRule[]
+}
+
+export interface CompressionRule {
+  readonly method: Method
+  readonly sizeMin: number
+  readonly pattern: GlobPattern
 }
 
 export class FilePolicy {
   readonly #changes: ChangeOptions
   readonly #distrust: NonNullable<FilePolicyOptions['distrust']>
   readonly #fixedBlocks: NonNullable<FilePolicyOptions['fixedBlocks']>
+  readonly #compression: NonNullable<FilePolicyOptions['compression']>
+  /** The methods of the rules, each once. */
+  readonly methods: readonly Method[]
   /** Raw paths of the sources, which patterns are relative to. */
   readonly #sources: readonly Uint8Array[]
 
@@ -29,6 +41,9 @@ export class FilePolicy {
     this.#changes = options.changes ?? {}
     this.#distrust = options.distrust ?? []
     this.#fixedBlocks = options.fixedBlocks ?? []
+    this.#compression = options.compression ?? []
+    const methods = this.#compression.map(({ method }) => method)
+    this.methods = methods.filter((method, i) => methods.findIndex((other) => sameMethod(method, other)) === i)
     this.#sources = sources
   }
 
@@ -51,6 +66,15 @@ export class FilePolicy {
     if (this.#fixedBlocks.length === 0) return 0
     const path = this.#relative(file.path)
     return this.#fixedBlocks.findLast(({ pattern }) => matches(pattern, path))?.size ?? 0
+  }
+
+  /** Which of `methods` a file is compressed with, counted from 1; 0 when no rule names it. */
+  methodOf(file: { readonly path: Uint8Array; readonly stat: { readonly size: number } }): number {
+    const rules = this.#compression
+    if (rules.length === 0) return 0
+    const path = this.#relative(file.path)
+    const rule = rules.findLast(({ sizeMin, pattern }) => file.stat.size >= sizeMin && matches(pattern, path))
+    return rule === undefined ? 0 : 1 + this.methods.findIndex((method) => sameMethod(method, rule.method))
   }
 
   /** `/a/b` below the longest source that holds it; of a source that is a file itself, its name. */

@@ -294,7 +294,7 @@ export class BackupWorld extends SimWorld {
       user: 'somebody',
       tool: 'simulator',
       description: `run ${run.number}`,
-      compression: 1,
+      compression: { name: 'zstd', level: 1 },
       onEvent: ignoreEvents,
       makeExecutor: (setup) =>
         simExecutor(setup, source, { workers: opts.workers ?? 1, rng, sleep, delayMsMax: rng() < 0.5 ? 1 : 50 }),

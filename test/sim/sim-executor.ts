@@ -38,6 +38,7 @@ export function simExecutor(setup: WorkerSetup, reader: FileReader, opts: SimExe
   return {
     deliver: () => {},
     width: opts.workers * QUEUE_PER_WORKER,
+    stalled: () => workers.every(({ queued }) => queued === 0),
     run: async (job: Job) => {
       const worker = workers.reduce((a, b) => (b.queued < a.queued ? b : a))
       return (await send(worker, async () => [await worker.inline.run(job)]))[0]!
@@ -45,6 +46,9 @@ export function simExecutor(setup: WorkerSetup, reader: FileReader, opts: SimExe
     flush: async () => {
       const flushed = await Promise.all(workers.map((worker) => send(worker, () => worker.inline.flush())))
       return flushed.flat()
+    },
+    compressAt: (level) => {
+      for (const { inline } of workers) inline.compressAt(level)
     },
     indexGrew: (handle) => {
       for (const { inline } of workers) inline.indexGrew(handle)

@@ -14,7 +14,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   format: ['base', 'crypto'],
   credentials: ['base', 'crypto', 'format'],
   repo: ['base', 'crypto', 'compress', 'format', 'store', 'credentials'],
-  source: ['base', 'posix', 'format'],
+  source: ['base', 'posix', 'compress', 'format'],
   ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source'],
   cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source', 'ops'],
 }

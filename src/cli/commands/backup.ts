@@ -1,4 +1,3 @@
-import { BackupError } from '../../base/errors.ts'
 import type { RuleFlags } from '../backup-rules.ts'
 import type { FilePolicyFlags } from '../file-policy.ts'
 import { defineCommand } from '../command.ts'
@@ -12,7 +11,7 @@ export type BackupFlags = RuleFlags &
     readonly description?: string
     readonly host?: string
     readonly parent?: string
-    readonly compression?: number
+    readonly compression?: readonly string[]
   }
 
 export const backup = defineCommand<BackupFlags, string[]>({
@@ -35,6 +34,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
       command: "holdfast backup /var/lib/libvirt --fixed-blocks '64k=*.qcow2'",
       what: 'images that change a few blocks at a time',
     },
+    {
+      command: "holdfast backup /srv --compression zstd:9 --compression 'none=*.mp4' --compression 'xz,min=1M=*.log'",
+      what: 'compress harder, films not at all, long logs as far as it goes',
+    },
   ],
   parameters: {
     flags: {
@@ -56,7 +59,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
         'SNAPSHOT',
         'Compare with this snapshot instead of the last of the same sources; `none` reads everything',
       ),
-      compression: parsed('LEVEL', 'zstd level from 1 to 19; 0 stores as it is', parseLevel),
+      compression: texts(
+        'METHOD[=GLOB]',
+        'How to compress: none, lz4, zstd:LEVEL, xz:LEVEL, or auto (the default); with a GLOB only the files that match, `METHOD,min=SIZE=GLOB` those of at least SIZE',
+      ),
       ignoreCtime: yes('A changed inode time alone does not make a file changed'),
       ignoreInode: yes('A changed inode number alone does not make a file changed'),
       distrust: texts(
@@ -76,9 +82,3 @@ export const backup = defineCommand<BackupFlags, string[]>({
     return runBackupCommand(context, flags, paths)
   },
 })
-
-function parseLevel(digits: string): number {
-  const level = /^\d{1,2}$/.test(digits) ? Number(digits) : Number.NaN
-  if (level >= 0 && level <= 19) return level
-  throw new BackupError('usage', 'not a level between 0 and 19', digits)
-}

@@ -6,6 +6,7 @@ import { BackupError, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
+import { AUTO, type Method } from '../../compress/method.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
@@ -20,9 +21,11 @@ import type { SessionSecrets } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
+import { AutoLevel } from './auto-level.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
+import { ORDINARY, type Treatment } from './jobs.ts'
 import { adoptedWarning, closedWarning, missingWarning } from './missing-warning.ts'
 import { chooseParent } from './parent-choice.ts'
 import { ParentTree } from './parent-tree.ts'
@@ -46,8 +49,8 @@ export interface BackupOptions {
   readonly description?: string
   /** Id or first digits of the snapshot to compare with; null for none; the latest of the same sources when absent. */
   readonly parent?: string | null
-  /** zstd level, 1 to 19; 0 stores. */
-  readonly compression?: number
+  /** For everything that no rule of the source names a method for; `auto` unless given. */
+  readonly compression?: Method
   readonly onEvent: EventSink
   /** Whether each file is reported, not only problems and progress. */
   readonly fileEvents?: boolean
@@ -65,8 +68,6 @@ export interface BackupResult {
   readonly storedBytes: number
   readonly durationMs: number
 }
-
-export const DEFAULT_COMPRESSION = 3
 
 /** How often a backup begins anew after it was fenced: each time somebody has to take it for dead while it runs. */
 const FENCED_MAX = 3
@@ -192,6 +193,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     putPack: (pack) => session.putPack(pack),
     check: () => throwIfStopped(signal),
     beat: () => session.beat(),
+    ...(methodsOf(opts).some(({ name }) => name === 'auto') && { auto: new AutoLevel() }),
   })
   const report = new BackupReport({
     onEvent: opts.onEvent,
@@ -217,7 +219,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
       parent: parentTree,
       chunkMax,
       compare: (entry, file) => source.compare(entry, file, parent!.body.started),
-      blockSize: (file) => Math.min(source.blockSize?.(file) ?? 0, blockMax),
+      treatment: (file) => bounded(source.treatment?.(file), blockMax),
       restat: (path) => source.restat(path),
       parentStarted: parent?.body.started,
       report,
@@ -270,6 +272,15 @@ function nothingThere(paths: readonly Uint8Array[], code: ErrorCode): BackupErro
   })
 }
 
+/** By number, as `treatment` of a source names them; the first is the default. */
+function methodsOf({ compression = AUTO, source }: BackupOptions): Method[] {
+  return [compression, ...(source.methods ?? [])]
+}
+
+function bounded(treatment: Treatment = ORDINARY, blockMax: number): Treatment {
+  return treatment.blockSize <= blockMax ? treatment : { ...treatment, blockSize: blockMax }
+}
+
 function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup {
   const { id, description, domain } = opts.repo
   return {
@@ -282,8 +293,7 @@ function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup 
     metaSecret: secrets.meta,
     chunker: description.chunker,
     bundleTarget: bundleTargetFor(description.packSize),
-    compression:
-      opts.compression === 0 ? { name: 'none' } : { name: 'zstd', level: opts.compression ?? DEFAULT_COMPRESSION },
+    methods: methodsOf(opts),
     index: [],
   }
 }

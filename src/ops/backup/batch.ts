@@ -4,7 +4,7 @@ import type { FileStat } from '../../posix/stat.ts'
 import { FileColumnsReader } from './file-columns.ts'
 import type { FileOutcome } from './file-columns.ts'
 import { packIdentities } from './jobs.ts'
-import type { FileExtra } from './jobs.ts'
+import type { FileExtra, FilesJob, Treatment } from './jobs.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /** A batch is full with this many files or bytes: a few milliseconds of work, so that the end of a run is even. */
@@ -14,8 +14,7 @@ const BYTES_MAX = 4 * 1024 * 1024
 export interface BatchedFile {
   readonly path: Uint8Array
   readonly stat: FileStat
-  /** 0 or the length of the blocks it is cut into. */
-  readonly blockSize: number
+  readonly treatment: Treatment
 }
 
 export class FileBatcher<F extends BatchedFile> {
@@ -48,14 +47,23 @@ export class FileBatcher<F extends BatchedFile> {
     let end = 0
     for (const [i, path] of paths.entries()) pathEnds[i] = end += path.byteLength
     const identities = packIdentities(batch)
-    const fixed = batch.some(({ blockSize }) => blockSize > 0)
-    const blockSizes = fixed ? { blockSizes: Uint32Array.from(batch, ({ blockSize }) => blockSize) } : {}
-    const job = { kind: 'files' as const, paths: concatBytes(paths), pathEnds, identities, ...blockSizes }
+    const treatments = columnsOf(batch.map(({ treatment }) => treatment))
+    const job = { kind: 'files' as const, paths: concatBytes(paths), pathEnds, identities, ...treatments }
     this.#pipeline.start(job, ({ files }) => {
       const columns = new FileColumnsReader(files!)
       const extras = new Map(files!.extras.map((extra) => [extra.index, extra]))
       for (const [i, file] of batch.entries()) this.#done(file, columns.next(), extras.get(i))
     })
     await this.#pipeline.room()
+  }
+}
+
+/** Only what differs from the default takes a column. */
+function columnsOf(treatments: readonly Treatment[]): Pick<FilesJob, 'blockSizes' | 'methods'> {
+  const cut = treatments.some(({ blockSize }) => blockSize > 0)
+  const compressed = treatments.some(({ method }) => method > 0)
+  return {
+    ...(cut && { blockSizes: Uint32Array.from(treatments, ({ blockSize }) => blockSize) }),
+    ...(compressed && { methods: Uint8Array.from(treatments, ({ method }) => method) }),
   }
 }

@@ -4,7 +4,6 @@ import { assert } from '../../base/assert.ts'
 import { BackupError } from '../../base/errors.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import type { Kernel, KeySlot } from '../../chunker/kernel.ts'
-import type { FixedMethod } from '../../compress/method.ts'
 import { keyedHash } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
@@ -12,6 +11,8 @@ import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
 import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
 import type { SealedBlock } from './jobs.ts'
+import { SideBundle, type NewBlob } from './side-bundle.ts'
+import { DEFAULT_METHOD, type WorkerMethods } from './worker-methods.ts'
 
 /** From this size on a native hash beats the kernel's, whose call costs nothing; measured crossover, see crypto/hash.ts. */
 const NATIVE_HASH_FROM = 16 * 1024
@@ -37,7 +38,7 @@ export interface SinkOptions {
   readonly index: BlobIndex
   readonly keys: SinkKeys
   readonly sealer: Sealer
-  readonly compression: FixedMethod
+  readonly methods: WorkerMethods
   /** Plaintext at which a bundle is closed, in bytes. */
   readonly bundleTarget: number
   /** Takes blocks before their job has ended, so that those of a large file are not all held; may make the thread wait. */
@@ -46,12 +47,6 @@ export interface SinkOptions {
 
 /** Sealed bytes that are handed on at once: few enough to hold, enough for a message between threads. */
 const HAND_ON_FROM = 4 * 1024 * 1024
-
-interface NewBlob {
-  readonly ref: Uint8Array
-  readonly loc: Uint8Array
-  readonly length: number
-}
 
 /** Uses the front of the arena, `bundleSizeFor` bytes of it; what lies behind belongs to the caller. */
 export class BlobSink {
@@ -62,11 +57,13 @@ export class BlobSink {
   readonly #refSlot: KeySlot
   readonly #locSlot: KeySlot
   readonly #sealer: Sealer
-  readonly #compression: FixedMethod
+  readonly #methods: WorkerMethods
   readonly #bundleTarget: number
   readonly #soloFrom: number
   #bundleEnd = 0
   #blobs: NewBlob[] = []
+  /** By the number of their method; made when it is first used. */
+  readonly #side: SideBundle[] = []
   #blocks: SealedBlock[] = []
   #blockBytes = 0
   readonly #handOn: SinkOptions['handOn']
@@ -80,7 +77,7 @@ export class BlobSink {
     this.#refSlot = opts.kernel.addKey(opts.keys.ref)
     this.#locSlot = opts.kernel.addKey(opts.keys.loc)
     this.#sealer = opts.sealer
-    this.#compression = opts.compression
+    this.#methods = opts.methods
     this.#bundleTarget = opts.bundleTarget
     this.#handOn = opts.handOn
     this.#soloFrom = soloFrom(opts.bundleTarget)
@@ -91,8 +88,11 @@ export class BlobSink {
     return this.#bundleEnd
   }
 
-  /** Takes the bytes at [offset, offset + length) of the arena as one blob; they may be reused afterwards. */
-  add(offset: number, length: number): Uint8Array {
+  /**
+   * Takes the bytes at [offset, offset + length) of the arena as one blob; they may be reused afterwards. A blob that is
+   * stored already stays as it was compressed then.
+   */
+  add(offset: number, length: number, method = DEFAULT_METHOD): Uint8Array {
     const kernel = this.#kernel
     const ref =
       length < NATIVE_HASH_FROM
@@ -102,24 +102,46 @@ export class BlobSink {
     if (!this.index.claim(loc)) return ref
     this.newBlobs++
     this.newBytes += length
-    if (length >= this.#soloFrom && offset !== this.#bundleEnd) {
-      this.#seal(kernel.memory.subarray(offset, offset + length), [{ ref, loc, length }])
+    if (length >= this.#soloFrom && (offset !== this.#bundleEnd || method !== DEFAULT_METHOD)) {
+      this.#seal(kernel.memory.subarray(offset, offset + length), [{ ref, loc, length }], method)
+      return ref
+    }
+    if (method !== DEFAULT_METHOD) {
+      this.#addAside(kernel.memory.subarray(offset, offset + length), { ref, loc, length }, method)
       return ref
     }
     if (offset !== this.#bundleEnd) kernel.memory.copyWithin(this.#bundleEnd, offset, offset + length)
     this.#bundleEnd += length
     this.#blobs.push({ ref, loc, length })
-    if (this.#bundleEnd >= this.#bundleTarget) this.flush()
+    if (this.#bundleEnd >= this.#bundleTarget) this.#close()
     return ref
   }
 
-  /** Closes the bundle that is being filled. */
+  /** Closes the bundles that are being filled. */
   flush(): void {
+    this.#close()
+    for (const method of this.#side.keys()) this.#closeAside(method)
+  }
+
+  #close(): void {
     if (this.#blobs.length === 0) return
     const plain = this.#kernel.memory.subarray(0, this.#bundleEnd)
-    this.#seal(plain, this.#blobs)
+    this.#seal(plain, this.#blobs, DEFAULT_METHOD)
     this.#blobs = []
     this.#bundleEnd = 0
+  }
+
+  #addAside(bytes: Uint8Array, blob: NewBlob, method: number): void {
+    const bundle = (this.#side[method] ??= new SideBundle(this.#bundleTarget + this.#soloFrom))
+    bundle.add(bytes, blob)
+    if (bundle.plain.byteLength >= this.#bundleTarget) this.#closeAside(method)
+  }
+
+  #closeAside(method: number): void {
+    const bundle = this.#side[method]
+    if (bundle === undefined || bundle.blobs.length === 0) return
+    this.#seal(bundle.plain, bundle.blobs, method)
+    bundle.empty()
   }
 
   /** The blocks sealed since the last call that were not handed on. */
@@ -131,8 +153,8 @@ export class BlobSink {
   }
 
   /** Seals a block and opens it again; only what came back bit for bit is handed on (rule W3). */
-  #seal(plain: Uint8Array, blobs: readonly NewBlob[]): void {
-    const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#compression)
+  #seal(plain: Uint8Array, blobs: readonly NewBlob[], method: number): void {
+    const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#methods.fixed(method))
     const subject = 'block just sealed'
     const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)
     const locs = new Uint8Array(blobs.length * LOCATOR_SIZE)

@@ -5,10 +5,10 @@
 const BYTES_MAX = 16 * 1024 * 1024
 
 export class BlockCredit {
-  /** One number, the bytes under way; passes between threads. */
+  /** The bytes under way, and how many threads wait; passes between threads. */
   readonly shared: Int32Array<SharedArrayBuffer>
 
-  constructor(shared = new Int32Array(new SharedArrayBuffer(4))) {
+  constructor(shared = new Int32Array(new SharedArrayBuffer(8))) {
     this.shared = shared
   }
 
@@ -16,9 +16,20 @@ export class BlockCredit {
   take(bytes: number): void {
     for (;;) {
       const taken = Atomics.load(this.shared, 0)
-      if (taken > 0 && taken + bytes > BYTES_MAX) Atomics.wait(this.shared, 0, taken)
+      if (taken > 0 && taken + bytes > BYTES_MAX) this.#wait(taken)
       else if (Atomics.compareExchange(this.shared, 0, taken, taken + bytes) === taken) return
     }
+  }
+
+  /** Threads that wait for room. */
+  get waiting(): number {
+    return Atomics.load(this.shared, 1)
+  }
+
+  #wait(taken: number): void {
+    Atomics.add(this.shared, 1, 1)
+    Atomics.wait(this.shared, 0, taken)
+    Atomics.sub(this.shared, 1, 1)
   }
 
   giveBack(bytes: number): void {

@@ -6,7 +6,7 @@ import { BackupError, codeOf } from '../../base/errors.ts'
 import { createKernel } from '../../chunker/kernel.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
 import type { ChunkerParams } from '../../chunker/params.ts'
-import type { FixedMethod } from '../../compress/method.ts'
+import type { Method } from '../../compress/method.ts'
 import { deriveKey, keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
@@ -20,7 +20,7 @@ import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import { FileColumns } from './file-columns.ts'
-import { sameIdentity, unpackIdentity } from './jobs.ts'
+import { sameIdentity, treatmentOf, unpackIdentity } from './jobs.ts'
 import type {
   BundleJob,
   FileExtra,
@@ -31,12 +31,14 @@ import type {
   SealedBlock,
   SegmentJob,
   SegmentResult,
+  Treatment,
 } from './jobs.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import { readStably } from '../../source/stable-read.ts'
 import { LARGE_FROM } from './large-file.ts'
 import type { PassResult } from '../../source/stable-read.ts'
 import type { FileReader, OpenFile } from './file-reader.ts'
+import { DEFAULT_METHOD, WorkerMethods } from './worker-methods.ts'
 
 /** Content up to this size lies in the file's entry itself. */
 export const INLINE_MAX = 512
@@ -53,7 +55,8 @@ export interface WorkerSetup {
   readonly chunker: ChunkerParams
   /** Plaintext at which a bundle is closed, in bytes. */
   readonly bundleTarget: number
-  readonly compression: FixedMethod
+  /** By number; the first is the default. */
+  readonly methods: readonly Method[]
   readonly index: SharedIndexHandle
 }
 
@@ -63,7 +66,7 @@ export class ChunkWorker {
   readonly #cutter: ContentCutter
   readonly #metaSealer: Sealer
   readonly #metaKeys: readonly Uint8Array[]
-  readonly #compression: FixedMethod
+  readonly #methods: WorkerMethods
   readonly #reader: FileReader
   readonly #smallMax: number
   /** Where the cutter's window begins in the arena. */
@@ -73,6 +76,7 @@ export class ChunkWorker {
   /** `handOn` as for the sink: without it all blocks of a job come with its result. */
   constructor(setup: WorkerSetup, reader: FileReader, handOn?: (blocks: SealedBlock[]) => void) {
     const { chunker, bundleTarget } = setup
+    this.#methods = new WorkerMethods(setup.methods)
     const bundleSize = bundleSizeFor(bundleTarget, chunker.min)
     const windowSize = ContentCutter.windowSizeFor({ params: chunker })
     this.#kernel = createKernel({ arenaSize: bundleSize + windowSize, cdcKey: setup.keyCdc, params: chunker })
@@ -81,14 +85,13 @@ export class ChunkWorker {
       index: BlobIndex.attach(setup.index),
       keys: { ref: deriveKey('holdfast 1 ref data', setup.keyId), loc: setup.keyLoc },
       sealer: new Sealer(setup.dataSecret, setup.repoId, setup.suite),
-      compression: setup.compression,
+      methods: this.#methods,
       bundleTarget,
       handOn,
     })
     this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize)
     this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)
     this.#metaKeys = ['data', 'tree', 'list'].map((type) => deriveKey(`holdfast 1 ref ${type}`, setup.keyId))
-    this.#compression = setup.compression
     this.#reader = reader
     this.#smallMax = chunker.min
     this.#windowStart = bundleSize
@@ -97,6 +100,11 @@ export class ChunkWorker {
   /** The index got another table. */
   attachIndex(handle: SharedIndexHandle): void {
     this.#sink.index = BlobIndex.attach(handle)
+  }
+
+  /** The level of `auto` from now on. */
+  compressAt(level: number): void {
+    this.#methods.compressAt(level)
   }
 
   run(job: Job): JobResult {
@@ -128,18 +136,13 @@ export class ChunkWorker {
     let start = 0
     for (let i = 0; i < job.pathEnds.length; i++) {
       const end = job.pathEnds[i]!
-      this.#readFile(
-        job.paths.subarray(start, end),
-        unpackIdentity(job.identities, i),
-        job.blockSizes?.[i] ?? 0,
-        columns,
-      )
+      this.#readFile(job.paths.subarray(start, end), unpackIdentity(job.identities, i), treatmentOf(job, i), columns)
       start = end
     }
     return columns.finish()
   }
 
-  #readFile(path: Uint8Array, seen: FileIdentity, blockSize: number, columns: FileColumns): void {
+  #readFile(path: Uint8Array, seen: FileIdentity, treatment: Treatment, columns: FileColumns): void {
     const index = columns.next
     let file: OpenFile | undefined
     try {
@@ -147,7 +150,7 @@ export class ChunkWorker {
       const opened = file
       const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) => {
         if (bytesMax > LARGE_FROM) throw new GrownFile(stat)
-        return this.#readContent(opened, bytesMax, stat.size === 0, blockSize)
+        return this.#readContent(opened, bytesMax, stat.size === 0, treatment)
       })
       const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
       const attributes = this.#attributes(file)
@@ -178,7 +181,12 @@ export class ChunkWorker {
   }
 
   /** `saysEmpty`: the file claims to have no bytes; nearly all such files are right, those of /proc are not. */
-  #readContent(file: OpenFile, bytesMax: number, saysEmpty: boolean, blockSize: number): PassResult<ReadContent> {
+  #readContent(
+    file: OpenFile,
+    bytesMax: number,
+    saysEmpty: boolean,
+    { blockSize, method }: Treatment,
+  ): PassResult<ReadContent> {
     const memory = this.#kernel.memory
     if (saysEmpty && file.read(memory, this.#sink.tail, 1, 0) === 0) {
       return { bytes: 0, value: { inline: new Uint8Array(0) } }
@@ -189,7 +197,7 @@ export class ChunkWorker {
       const bytes = readFully(file, memory, at, bytesMax, 0)
       this.#bytesRead += bytes
       if (bytes <= INLINE_MAX) return { bytes, value: { inline: memory.slice(at, at + bytes) } }
-      return { bytes, value: { extents: [{ length: bytes, ref: this.#sink.add(at, bytes) }] } }
+      return { bytes, value: { extents: [{ length: bytes, ref: this.#sink.add(at, bytes, method) }] } }
     }
     const result = this.#cutter.cut(
       {
@@ -198,7 +206,7 @@ export class ChunkWorker {
         data: (position) => (saysEmpty ? { start: position, end: bytesMax } : file.data(position, bytesMax)),
       },
       { from: 0, start: 0, end: bytesMax, blockSize },
-      (offset, length) => this.#sink.add(offset, length),
+      (offset, length) => this.#sink.add(offset, length, method),
     )
     this.#bytesRead += result.bytesRead
     const bytes = result.last.position
@@ -222,7 +230,7 @@ export class ChunkWorker {
           data: (position) => opened.data(position, size),
         },
         job,
-        (offset, length) => this.#sink.add(offset, length),
+        (offset, length) => this.#sink.add(offset, length, job.method),
       )
       this.#bytesRead += result.bytesRead
       const changed = changedBefore || result.short || !sameIdentity(job.identity, file.stat())
@@ -263,7 +271,12 @@ export class ChunkWorker {
 
   #sealBundle(job: BundleJob): JobResult['blocks'][number] {
     const { plain, locs, lengths, refs, types } = job
-    const { sealed, codec } = encodeBlock(this.#metaSealer, SEALED_TYPES.metaBlock, plain, this.#compression)
+    const { sealed, codec } = encodeBlock(
+      this.#metaSealer,
+      SEALED_TYPES.metaBlock,
+      plain,
+      this.#methods.fixed(DEFAULT_METHOD),
+    )
     const subject = 'block just sealed'
     const back = decodeBlockBriefly(this.#metaSealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
     let at = 0

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { tempFolder } from '../../../test/support/temp-folder.ts'
 import { secureRandom } from '../../base/random.ts'
 import { DEFAULT_PARAMS } from '../../chunker/params.ts'
+import type { Method } from '../../compress/method.ts'
 import { initHashing } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
@@ -34,7 +35,7 @@ const setup: WorkerSetup = {
   metaSecret: secureRandom(32),
   chunker: DEFAULT_PARAMS,
   bundleTarget: 256 * 1024,
-  compression: { name: 'zstd', level: 1 },
+  methods: [{ name: 'zstd', level: 1 }],
   index: [],
 }
 const keys = new BlobKeys(setup)
@@ -126,6 +127,21 @@ for (const [name, make] of [
         assert.equal(found.toString(), `${i} `.repeat(i * i * 300 + 1))
       }
     }
+  })
+
+  test(`auto compresses at the level told last in ${name}, a fixed method at its own`, async (t) => {
+    const text = Array.from({ length: 30_000 }, (_, i) => `${(i * i) % 9973} ${i % 89}`).join('\n')
+    const lengths = async (method: Method) => {
+      const executor = start(t, (of) => make({ ...of, methods: [method] }))
+      const length = async () => (await executor.run(bundleJob(text))).blocks[0]!.sealed.length
+      const before = await length()
+      executor.compressAt(12)
+      return [before, await length()] as const
+    }
+    const [auto, level3] = [await lengths({ name: 'auto' }), await lengths({ name: 'zstd', level: 3 })]
+    assert.equal(auto[0], level3[0])
+    assert.equal(level3[1], level3[0])
+    assert.ok(auto[1] < auto[0] * 0.95, `${auto}`)
   })
 
   test(`a job that fails in ${name} fails alone, as what it is`, async (t) => {

@@ -17,10 +17,14 @@ export interface Executor {
    * some are taken. To be called before the first job.
    */
   deliver(take: (blocks: readonly SealedBlock[]) => Promise<void>): void
+  /** True while no worker has a job that it could go on with: each waits for more, or for its blocks to be taken. */
+  stalled(): boolean
   /** Closes the bundles that the workers hold; comes after all other jobs are done. */
   flush(): Promise<JobResult[]>
   /** The index has another table. */
   indexGrew(handle: SharedIndexHandle): void
+  /** The level of `auto` from now on; jobs that are under way may take it. */
+  compressAt(level: number): void
   close(): Promise<void>
 }
 
@@ -29,10 +33,12 @@ export function inlineExecutor(setup: WorkerSetup, reader: FileReader): Executor
   const worker = new ChunkWorker(setup, reader)
   return {
     width: 1,
+    stalled: () => true, // a job runs from its beginning to its end, and nobody looks meanwhile
     deliver: () => {},
     run: async (job) => worker.run(job),
     flush: async () => [worker.run(FLUSH)],
     indexGrew: (handle) => worker.attachIndex(handle),
+    compressAt: (level) => worker.compressAt(level),
     close: async () => {},
   }
 }
@@ -48,6 +54,7 @@ export interface ThreadSetup extends WorkerSetup {
 export type ToThread =
   | { readonly kind: 'job'; readonly id: number; readonly job: Job }
   | { readonly kind: 'index'; readonly handle: SharedIndexHandle }
+  | { readonly kind: 'level'; readonly level: number }
   | { readonly kind: 'stop' }
 
 export type FromThread =
@@ -119,6 +126,7 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
   }
   return {
     width: threads * QUEUE_PER_THREAD,
+    stalled: () => pool.filter(({ queued }) => queued > 0).length <= credit.waiting,
     deliver(taker) {
       take = taker
     },
@@ -131,6 +139,10 @@ export function threadExecutor(setup: WorkerSetup, threads: number): Executor {
     indexGrew(handle) {
       index = handle
       for (const { worker } of pool) worker.postMessage({ kind: 'index', handle } satisfies ToThread)
+    },
+    compressAt(level) {
+      // Levels change when packs have been made, so the threads are there.
+      for (const { worker } of pool) worker.postMessage({ kind: 'level', level } satisfies ToThread)
     },
     async close() {
       await Promise.all(

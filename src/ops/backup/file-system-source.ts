@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { codeOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import type { Method } from '../../compress/method.ts'
 import type { Timespec } from '../../base/time.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import { compareWithParent } from '../../source/change-detection.ts'
@@ -19,6 +20,7 @@ import { ThreadedWalk } from '../../source/threaded-walk.ts'
 import { OP, WalkColumnsReader } from '../../source/walk-columns.ts'
 import { WalkPlace } from '../../source/walk-place.ts'
 import { TreeWalker } from '../../source/walk.ts'
+import { ORDINARY, type Treatment } from './jobs.ts'
 import type { Found } from './pending-file.ts'
 import type { BackupReport } from './report.ts'
 import type { Scan } from './scan.ts'
@@ -43,6 +45,7 @@ export class FileSystemSource implements BackupSource {
   readonly #opts: FileSystemSourceOptions
   readonly #clock: Clock
   readonly paths: readonly Uint8Array[]
+  readonly methods: readonly Method[]
   readonly #policy: FilePolicy
   #begun: { readonly walk: ThreadedWalk; readonly at: number } | undefined
 
@@ -51,6 +54,7 @@ export class FileSystemSource implements BackupSource {
     this.#clock = opts.clock ?? systemClock
     this.paths = opts.sources.map(({ path }) => path)
     this.#policy = new FilePolicy(opts.files ?? {}, this.paths)
+    this.methods = this.#policy.methods
   }
 
   begin(): number {
@@ -83,8 +87,10 @@ export class FileSystemSource implements BackupSource {
     return compareWithParent(entry, file.stat, since, this.#policy.changesOf(file))
   }
 
-  blockSize(file: Found): number {
-    return this.#policy.blockSizeOf(file)
+  treatment(file: Found): Treatment {
+    const blockSize = this.#policy.blockSizeOf(file)
+    const method = this.#policy.methodOf(file)
+    return blockSize === 0 && method === 0 ? ORDINARY : { blockSize, method }
   }
 
   restat(path: Uint8Array): FileStat {

@@ -19,6 +19,16 @@ export interface FileIdentity {
 /** Numbers a file takes in `FilesJob.identities`. */
 const IDENTITY_WIDTH = 9
 
+/** What is asked for the content of one file. */
+export interface Treatment {
+  /** 0 or the length of the blocks it is cut into. */
+  readonly blockSize: number
+  /** Number of the method it is compressed with; 0 is the default. */
+  readonly method: number
+}
+
+export const ORDINARY: Treatment = { blockSize: 0, method: 0 }
+
 /** Many small files at once, or one of a middle size. */
 export interface FilesJob {
   readonly kind: 'files'
@@ -29,6 +39,13 @@ export interface FilesJob {
   readonly identities: Float64Array
   /** Of each file, 0 or the length of the blocks it is cut into; absent where all are 0. */
   readonly blockSizes?: Uint32Array
+  /** Of each file, the number of the method it is compressed with; absent where all are 0. */
+  readonly methods?: Uint8Array
+}
+
+export function treatmentOf({ blockSizes, methods }: FilesJob, index: number): Treatment {
+  if (blockSizes === undefined && methods === undefined) return ORDINARY
+  return { blockSize: blockSizes?.[index] ?? 0, method: methods?.[index] ?? 0 }
 }
 
 /** A part of one large file: what begins in [start, end). */
@@ -44,6 +61,8 @@ export interface SegmentJob {
   readonly inZeros?: boolean
   /** Not 0: cut at its multiples instead of by content. */
   readonly blockSize?: number
+  /** Number of the method it is compressed with; the default when absent. */
+  readonly method?: number
 }
 
 /** A bundle of tree blobs that the main thread has encoded and hashed. */

@@ -68,7 +68,8 @@ function worker(layout: Layout, distort: (result: SegmentResult, job: SegmentJob
   }
   const path = Buffer.from('/file')
   const identity = fileStat({ size: layout.claimed ?? layout.size })
-  const read = (blockSize = 0) => readLargeFile({ path, identity, blockSize, chunkMax: params.max, ahead: 4, run })
+  const read = (blockSize = 0) =>
+    readLargeFile({ path, identity, treatment: { blockSize, method: 0 }, chunkMax: params.max, ahead: 4, run })
   return { jobs, read, bytesRead: () => bytesRead }
 }
 

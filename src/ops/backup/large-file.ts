@@ -3,7 +3,7 @@
 // cut again from where the one before it ended: the result is always that of one cut from the beginning.
 import type { Extent } from '../../format/extent.ts'
 import type { CutPlace } from './content-cutter.ts'
-import type { FileExtra, FileIdentity, JobResult, SegmentJob, SegmentResult } from './jobs.ts'
+import type { FileExtra, FileIdentity, JobResult, SegmentJob, SegmentResult, Treatment } from './jobs.ts'
 
 /** Files above this size are cut in segments. */
 export const LARGE_FROM = 16 * 1024 * 1024
@@ -24,8 +24,7 @@ export type LargeFileOutcome =
 export interface LargeFileOptions {
   readonly path: Uint8Array
   readonly identity: FileIdentity
-  /** Not 0: cut at its multiples instead of by content. */
-  readonly blockSize?: number
+  readonly treatment?: Treatment
   /** Largest chunk in bytes. */
   readonly chunkMax: number
   /** Segments asked for ahead of the one that is waited for. */
@@ -73,22 +72,22 @@ export async function readLargeFile(
   return { outcome: { kind: 'read', extents, length: place.position, extra }, changed }
 }
 
-function startSegment({ path, identity, blockSize = 0, chunkMax, run }: LargeFileOptions, start: number): Segment {
+function startSegment({ path, identity, treatment, chunkMax, run }: LargeFileOptions, start: number): Segment {
   const end = Math.min(start + SEGMENT_SIZE, identity.size)
   // Blocks of one size need no warm-up: a segment is a multiple of any.
-  const from = blockSize > 0 ? start : Math.max(0, start - WARM_UP_CHUNKS * chunkMax)
-  const result = run({ kind: 'segment', path, identity, start, end, from, blockSize }).then((done) => done.segment!)
+  const from = (treatment?.blockSize ?? 0) > 0 ? start : Math.max(0, start - WARM_UP_CHUNKS * chunkMax)
+  const result = run({ kind: 'segment', path, identity, start, end, from, ...treatment }).then((done) => done.segment!)
   // Awaited in its turn or not at all; a failure before that must not count as unhandled.
   result.catch(() => {})
   return { end, result }
 }
 
 async function cutFrom(
-  { path, identity, blockSize = 0, run }: LargeFileOptions,
+  { path, identity, treatment, run }: LargeFileOptions,
   { position, inZeros }: CutPlace,
   end: number,
 ): Promise<SegmentResult> {
-  const job = { kind: 'segment' as const, path, identity, start: position, end, from: position, inZeros, blockSize }
+  const job = { kind: 'segment' as const, path, identity, start: position, end, from: position, inZeros, ...treatment }
   return (await run(job)).segment!
 }
 

@@ -1,6 +1,7 @@
 // What the walk has found, and files of it that wait to be read.
 import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import type { Treatment } from './jobs.ts'
 import type { EntrySlot } from './tree-assembly.ts'
 
 /** An entry that the walk has found. */
@@ -21,19 +22,18 @@ export class PendingFile {
   readonly what: 'new' | 'changed' | 'unchanged' | 'verified'
   /** In the parent snapshot. */
   readonly before: Entry | undefined
-  /** 0 or the length of the blocks it is cut into. */
-  readonly blockSize: number
+  readonly treatment: Treatment
 
   constructor(
     found: Found,
     slot: EntrySlot,
-    { what, before, blockSize }: Pick<PendingFile, 'what' | 'before' | 'blockSize'>,
+    { what, before, treatment }: Pick<PendingFile, 'what' | 'before' | 'treatment'>,
   ) {
     this.#found = found
     this.slot = slot
     this.what = what
     this.before = before
-    this.blockSize = blockSize
+    this.treatment = treatment
   }
 
   get name(): Uint8Array {

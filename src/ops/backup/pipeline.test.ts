@@ -9,6 +9,7 @@ import { BlobIndex } from '../../repo/blob-index.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack } from '../../repo/pack-assembler.ts'
 import type { PutResult, StagedObject } from '../../store/store.ts'
+import { AutoLevel } from './auto-level.ts'
 import type { Executor } from './executor.ts'
 import type { Job, JobResult, SealedBlock } from './jobs.ts'
 import { Pipeline } from './pipeline.ts'
@@ -52,6 +53,8 @@ class Bench {
   /** Resolves when the store goes on. */
   stalled: Promise<void> = Promise.resolve()
   failPuts = false
+  /** Levels that workers were told. */
+  readonly levels: number[] = []
 
   #take: Parameters<Executor['deliver']>[0] = () => Promise.resolve()
   readonly #data: PackAssembler
@@ -78,6 +81,8 @@ class Bench {
       },
       flush: async () => [this.#result(1)],
       indexGrew: () => {},
+      compressAt: (level) => this.levels.push(level),
+      stalled: () => this.running === 0,
       close: async () => {},
     }
     const random = (n: number) => new Uint8Array(n)
@@ -96,6 +101,7 @@ class Bench {
         this.packs.push(pack)
         this.inMemory -= pack.blocks.reduce((sum, { storedLength }) => sum + storedLength, 0)
       },
+      auto: new AutoLevel(),
       ...(beat !== undefined && { beat }),
     })
   }
@@ -279,4 +285,33 @@ test('a sign of life that fails fails the run', async () => {
   const bench = new Bench({ beat: () => Promise.reject(full()) })
   await assert.rejects(bench.pipeline.run(JOB), { code: 'full' })
   await assert.rejects(bench.pipeline.settle(), { code: 'full' })
+})
+
+test('workers compress harder while they wait for the store, and as before when it waits for them', async () => {
+  const bench = new Bench({ blocksPerJob: 4 })
+  let opened: () => void = () => {}
+  const close = () => {
+    bench.stalled = new Promise((resolve) => {
+      opened = resolve
+    })
+  }
+  for (let i = 0; i < 60; i++) bench.pipeline.start(JOB, () => {})
+  for (let pack = 0; pack < 8; pack++) {
+    const open = opened
+    close()
+    open()
+    await quiet()
+  }
+  assert.deepEqual(bench.levels, [6])
+  opened()
+  bench.stalled = Promise.resolve()
+  await bench.pipeline.finish()
+  assert.equal(bench.levels.at(-1), 3)
+})
+
+test('a store that keeps up leaves the level as it is', async () => {
+  const bench = new Bench({ blocksPerJob: 1 })
+  for (let i = 0; i < 100; i++) await bench.pipeline.run(JOB)
+  await bench.pipeline.finish()
+  assert.deepEqual(bench.levels, [])
 })

@@ -4,6 +4,7 @@ import { Gate } from '../../base/gate.ts'
 import { releaseMemory } from '../../base/bytes.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
 import type { FinishedPack, PackAssembler, Spill } from '../../repo/pack-assembler.ts'
+import type { AutoLevel } from './auto-level.ts'
 import type { Executor } from './executor.ts'
 import type { Job, JobResult, SealedBlock } from './jobs.ts'
 
@@ -29,6 +30,8 @@ export interface PipelineOptions {
   readonly check?: () => void
   /** Called after each job: as long as something is read the run lives. */
   readonly beat?: () => Promise<void>
+  /** Sets the level of `auto`, where some content is compressed with it. */
+  readonly auto?: AutoLevel
 }
 
 export class Pipeline {
@@ -36,6 +39,10 @@ export class Pipeline {
   readonly #jobs: Gate
   readonly #puts = new Gate(PUTS_MAX)
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Groups of blocks that the store has not taken whole. */
+  #storing = 0
+  /** Whether blocks have come since the level of `auto` was looked at. */
+  #arrived = false
   #failure: unknown
   /** Why no job is started any more; what has been started goes on (`salvage`). */
   #stop: unknown
@@ -150,10 +157,16 @@ export class Pipeline {
   /** Resolves when the blocks are in packs, and those that became full on their way to the store. */
   async #store(blocks: readonly SealedBlock[]): Promise<void> {
     const { data, meta } = this.#opts
-    for (const block of blocks) {
-      for (const pack of (block.kind === 'data' ? data : meta).add(block)) await this.#put(pack)
+    this.#storing++
+    this.#arrived = true
+    try {
+      for (const block of blocks) {
+        for (const pack of (block.kind === 'data' ? data : meta).add(block)) await this.#put(pack)
+      }
+      await Promise.all([...data.spill(), ...meta.spill()].map((spill) => this.#spill(spill)))
+    } finally {
+      this.#storing--
     }
-    await Promise.all([...data.spill(), ...meta.spill()].map((spill) => this.#spill(spill)))
   }
 
   async #spill({ staged, parts }: Spill): Promise<void> {
@@ -179,9 +192,21 @@ export class Pipeline {
       })
       .finally(() => {
         for (const part of pack.parts) releaseMemory(part)
+        this.#adjustLevel()
         this.#puts.leave()
       })
     this.track(done)
+  }
+
+  #adjustLevel(): void {
+    const { auto, executor } = this.#opts
+    const waiting = this.#storing > 0
+    // Several packs out of one group of blocks tell no more than one of them.
+    if (auto === undefined || (waiting && !this.#arrived)) return
+    this.#arrived = false
+    const { level } = auto
+    auto.packStored({ waiting, stalled: executor.stalled() })
+    if (auto.level !== level) executor.compressAt(auto.level)
   }
 
   /** Jobs that are not started because of a stop are no failure. */

@@ -21,7 +21,7 @@ import { describes, makeEntry, sameContent } from './entries.ts'
 import type { EntryExtras } from './entries.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import type { FileOutcome } from './file-columns.ts'
-import type { FileExtra, SegmentJob } from './jobs.ts'
+import type { FileExtra, SegmentJob, Treatment } from './jobs.ts'
 import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
 import { PendingFile, type Found } from './pending-file.ts'
@@ -43,8 +43,8 @@ export interface ScanOptions {
   readonly chunkMax: number
   /** Whether a file is as it was when the entry was made. */
   readonly compare: (entry: Entry, file: Found) => Verdict
-  /** 0 or the length of the blocks that a file is cut into. */
-  readonly blockSize: (file: Found) => number
+  /** How the content of a file is cut and compressed. */
+  readonly treatment: (file: Found) => Treatment
   /** Looks at a file again. */
   readonly restat: (path: Uint8Array) => FileStat
   readonly report: ScanReport
@@ -177,7 +177,7 @@ export class Scan {
   }
 
   #read(frame: DirectoryFrame, found: Found, what: PendingFile['what'], before?: Entry): Promise<void> | undefined {
-    const file = new PendingFile(found, frame.reserve(), { what, before, blockSize: this.#opts.blockSize(found) })
+    const file = new PendingFile(found, frame.reserve(), { what, before, treatment: this.#opts.treatment(found) })
     if (file.stat.size > LARGE_FROM) return this.#startLargeFile(file, file.stat)
     return this.#batcher.add(file) ? this.#batcher.flush() : undefined
   }
@@ -292,7 +292,7 @@ export class Scan {
   }
 
   /** Tells how far it is, because a large file may take hours. */
-  async #readLarge({ path, blockSize }: PendingFile, identity: FileStat): ReturnType<typeof readLargeFile> {
+  async #readLarge({ path, treatment }: PendingFile, identity: FileStat): ReturnType<typeof readLargeFile> {
     const { pipeline, chunkMax, report } = this.#opts
     let told = 0
     const run = async (job: SegmentJob) => {
@@ -302,7 +302,7 @@ export class Scan {
       report.reading(path, bytes)
       return result
     }
-    const read = await readLargeFile({ path, identity, blockSize, chunkMax, ahead: this.#segmentsAhead, run })
+    const read = await readLargeFile({ path, identity, treatment, chunkMax, ahead: this.#segmentsAhead, run })
     report.reading(path, -told)
     return read
   }

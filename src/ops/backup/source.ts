@@ -1,8 +1,10 @@
 // What a backup reads from: the file system in the product, a tree in memory in the simulator.
+import type { Method } from '../../compress/method.ts'
 import type { Timespec } from '../../base/time.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { FileStat } from '../../posix/stat.ts'
 import type { Verdict } from '../../source/change-detection.ts'
+import type { Treatment } from './jobs.ts'
 import type { Found } from './pending-file.ts'
 import type { BackupReport } from './report.ts'
 import type { Scan } from './scan.ts'
@@ -24,8 +26,10 @@ export interface BackupSource {
   measure?(signal: AbortSignal): Promise<{ readonly files: number; readonly bytes: number } | undefined>
   /** Whether a file has to be read again; `since` is when the parent snapshot was begun. */
   compare(entry: Entry, file: Found, since: Timespec): Verdict
-  /** 0 or the length of the blocks that a file is cut into; absent where all are cut by their content. */
-  blockSize?(file: Found): number
+  /** Methods that some files are compressed with instead of the default. */
+  readonly methods?: readonly Method[]
+  /** How the content of a file is cut, and which of `methods` it is compressed with, counted from 1; absent where nothing is asked for any. */
+  treatment?(file: Found): Treatment
   /** Ends what `begin` began where no `walk` came after it. */
   close?(): Promise<void>
   /** Looks at a path again, on the way that the walk took: never through a symlink. */

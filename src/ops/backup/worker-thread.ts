@@ -29,6 +29,9 @@ port.on('message', (message: ToThread) => {
     case 'index':
       worker.attachIndex(message.handle)
       return
+    case 'level':
+      worker.compressAt(message.level)
+      return
     case 'job':
       answer(message.id, message.job)
   }
