@@ -5,6 +5,7 @@ import type { ContentPlan } from './content-plan.ts'
 import type { OpenDirectories } from './directory-node.ts'
 import type { Executor } from './executor.ts'
 import type { RunningSteps } from '../running-steps.ts'
+import type { Restorer } from './foresee.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { MetadataClasses, PathFilter } from './options.ts'
 import type { RestoreReader } from './reader.ts'
@@ -27,6 +28,8 @@ export interface RestoreContext {
   readonly plan: ContentPlan
   readonly executor: Executor
   readonly running: RunningSteps
+  /** Who restores, by whom a dry run tells what could not be restored. */
+  readonly restorer: Restorer
   /** File creation mask of the process. */
   readonly umask: number
   /** The attributes an entry gets here. */

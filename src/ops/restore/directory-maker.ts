@@ -11,12 +11,15 @@ import type { FileStat } from '../../posix/stat.ts'
 import { effectiveUid } from '../../posix/users.ts'
 import { getXattr, removeXattr } from '../../posix/xattr.ts'
 import { applyAttributes, attributesDiffer, chmodNamed } from './attributes.ts'
+import type { Attributes } from './attributes.ts'
 import { canChange, isClosedToOwner, lockedBy, requireChangeable } from './changeable.ts'
 import type { RestoreContext } from './context.ts'
 import { OPEN_DIRECTORY_FLAGS } from './directory-node.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import { ExistingNames } from './existing-names.ts'
 import { isFull } from './file-writer.ts'
+import { foreseeAttributes } from './foresee.ts'
+import type { WarningClass } from './options.ts'
 import { ACCESS_ACL, DEFAULT_ACL } from './posix-acl.ts'
 import { refuseMountPoint } from './remove-tree.ts'
 import { requireReplaceable, takingPlace } from './taking-place.ts'
@@ -165,6 +168,7 @@ export class DirectoryMaker {
     if (dryRun) {
       requireChangeable(directories, parent, false)
       node.missing = true
+      this.#foresee(node, undefined)
       return made()
     }
     const fd = directories.changing(parent, (parentFd) => {
@@ -177,6 +181,18 @@ export class DirectoryMaker {
     else node.inherits = parent.inherits
     directories.adopt(node, fd, statFd(fd))
     directories.release(node)
+  }
+
+  #foresee(node: DirectoryNode, found: FileStat | undefined): void {
+    if (node.wanted !== undefined) this.foresee(node, node.wanted, found)
+  }
+
+  /** In a dry run: warns of what a directory would not get; `found` is what is there. */
+  foresee(node: DirectoryNode, wanted: Attributes, found: FileStat | undefined): void {
+    const { classes, report, restorer, verifying } = this.#ctx
+    if (verifying) return
+    const warn = (what: WarningClass, cause: unknown) => report.warn(what, node.path, cause)
+    foreseeAttributes('directory', wanted, found, restorer, classes, warn)
   }
 
   #enter(node: DirectoryNode, stat: FileStat): void {
@@ -217,6 +233,7 @@ export class DirectoryMaker {
     if (!differs) report.counts.unchanged++
     else if (!dryRun) this.#differing.add(node)
     else {
+      this.#foresee(node, stat)
       try {
         if (canChange(fd, stat, classes.flags)) report.counts.attributes++
       } catch (cause) {

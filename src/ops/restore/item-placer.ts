@@ -17,6 +17,7 @@ import type { Existing } from './decide.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import type { Failure } from './file-task.ts'
 import { isFull, removeQuietly, temporaryName } from './file-writer.ts'
+import { canBeMade, foreseeAttributes } from './foresee.ts'
 import type { LinkGroup } from './link-groups.ts'
 import type { WarningClass } from './options.ts'
 import { refuseMountPoint, removeEmpty, removeTree } from './remove-tree.ts'
@@ -131,6 +132,7 @@ export class ItemPlacer {
       return this.#make(item, wanted, true)
     }
     if (differs) {
+      if (dryRun) this.#foreseeAttributes(item, wanted, stat)
       const canBe = () => directories.using(directory, (dirFd) => canChange(dirFd, stat, classes.flags))
       if (dryRun ? canBe() : this.#change(item, wanted, stat)) {
         report.counts.attributes++
@@ -190,7 +192,7 @@ export class ItemPlacer {
       return this.#end(item, { code: 'corrupt', message: 'what is in the target is not what the snapshot has' })
     }
     this.#checkPlace(item, replace)
-    if (dryRun) return this.#made(item, replace)
+    if (dryRun) return this.#foresee(item, wanted, replace)
     if (entry.kind === 'file') {
       const { content, size } = entry
       const finished = (failure: Failure | undefined) =>
@@ -221,6 +223,23 @@ export class ItemPlacer {
       this.#settle(item, 'failed')
       this.#leave(item)
     }
+  }
+
+  #foresee(item: Item, wanted: Attributes, replace: boolean): void {
+    const { restorer, verifying } = this.#ctx
+    if (verifying || canBeMade(item.entry, restorer)) {
+      this.#foreseeAttributes(item, wanted, undefined)
+      return this.#made(item, replace)
+    }
+    this.#ctx.report.warn('special files', item.path, 'this user may not make devices')
+    this.#settle(item, 'failed')
+    this.#leave(item)
+  }
+
+  #foreseeAttributes({ entry, path }: Item, wanted: Attributes, found: FileStat | undefined): void {
+    const { classes, report, restorer, verifying } = this.#ctx
+    if (verifying) return
+    foreseeAttributes(entry.kind, wanted, found, restorer, classes, (what, cause) => report.warn(what, path, cause))
   }
 
   #made(item: Item, replaced: boolean): void {

@@ -17,6 +17,7 @@ import { closeFd, openAt } from '../../posix/open.ts'
 import { umask } from '../../posix/read.ts'
 import { statAt, statFd } from '../../posix/stat.ts'
 import type { FileStat } from '../../posix/stat.ts'
+import { effectiveUid } from '../../posix/users.ts'
 import { locate, splitPath } from '../browse/tree-path.ts'
 import { BlockRunner } from './block-runner.ts'
 import { requireWritable, whyNotWritable } from './changeable.ts'
@@ -26,6 +27,7 @@ import { DirectoryMaker } from './directory-maker.ts'
 import { DirectoryNode, OpenDirectories } from './directory-node.ts'
 import { isFull } from './file-writer.ts'
 import { inlineExecutor, threadExecutor } from './executor.ts'
+import type { Restorer } from './foresee.ts'
 import { RunningSteps } from '../running-steps.ts'
 import { LinkGroups } from './link-groups.ts'
 import type { OpenFile } from './open-file.ts'
@@ -105,14 +107,17 @@ async function pass(opts: RestoreOptions, verifying: boolean): Promise<RestoreRe
     filter: opts.filter,
     guard: guardFor(target, repo.store.location),
     links: new LinkGroups(),
+    restorer: restorer(),
     attributesOf: wantedAttributes(repo, ownerMap(opts.numericOwner ?? false)),
     nextId: () => id++,
   }
   const maker = new DirectoryMaker(ctx)
   const root = new DirectoryNode(undefined, prefix, maker.finish)
   try {
-    if (target.fd === undefined) root.missing = true
-    else {
+    if (target.fd === undefined) {
+      root.missing = true
+      if (whole !== undefined) maker.foresee(root, await ctx.attributesOf(whole), undefined)
+    } else {
       if (target.created && whole !== undefined) root.wanted = await ctx.attributesOf(whole)
       maker.useTarget(root, target.fd, target.created)
     }
@@ -160,6 +165,11 @@ interface Target {
   /** Undefined when it is missing and this is a dry run. */
   readonly fd: number | undefined
   readonly created: boolean
+}
+
+function restorer(): Restorer {
+  const gid = process.getegid?.()
+  return { uid: effectiveUid(), gids: gid === undefined ? [] : [gid, ...(process.getgroups?.() ?? [])] }
 }
 
 function openTarget(path: string, dryRun: boolean): Target {
