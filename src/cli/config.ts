@@ -24,6 +24,8 @@ export interface RuleConfig {
   readonly fixedBlocks?: readonly string[]
   /** `METHOD` and `METHOD[,min=SIZE]=GLOB`, see compression.ts. */
   readonly compression?: readonly string[]
+  /** Patterns of files that are compared with what is stored. */
+  readonly compare?: readonly string[]
 }
 
 /** A named choice of sources: `[set.home]`. */
@@ -56,6 +58,7 @@ const RULE_KEYS = {
   distrust: 'texts',
   'fixed-blocks': 'texts',
   compression: 'text or texts',
+  compare: 'texts',
 } as const
 const TOP_KEYS = {
   repo: 'location',

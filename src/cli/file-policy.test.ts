@@ -18,6 +18,15 @@ test('flags come after the configuration, and short forms hold for every file', 
   )
 })
 
+test('patterns of files to compare come from the configuration, the set and the command line, in this order', () => {
+  const { compare } = filePolicy([{ compare: ['*.db'] }, { compare: ['!/tmp/*.db'] }], { compare: ['/ledger/**'] })
+  assert.deepEqual(
+    compare!.map(({ source }) => source),
+    ['*.db', '!/tmp/*.db', '/ledger/**'],
+  )
+  for (const text of ['', '!']) assert.throws(() => filePolicy([], { compare: [text] }), { code: 'usage' })
+})
+
 test('what cannot be meant is refused by name', () => {
   for (const text of ['*.db', '=x', 'all=', 'size=*.db', '']) {
     assert.throws(() => filePolicy([], { distrust: [text] }), { code: 'usage', subject: text })

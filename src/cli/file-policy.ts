@@ -1,13 +1,14 @@
-// `--distrust WHAT=GLOB` and `--fixed-blocks SIZE=GLOB`, on the command line and in the configuration.
+// `--distrust WHAT=GLOB`, `--fixed-blocks SIZE=GLOB` and `--compare GLOB`, on the command line and in the configuration.
 import { BackupError } from '../base/errors.ts'
 import { DISTRUSTED, type Distrusted, type FilePolicyOptions } from '../source/file-policy.ts'
-import { excludeGlob } from '../source/glob-list.ts'
+import { excludeGlob, type GlobPattern, refuseMalformed } from '../source/glob-list.ts'
 import type { RuleConfig } from './config.ts'
 import { parseSize } from './units.ts'
 
 export type FilePolicyFlags = {
   readonly distrust?: readonly string[]
   readonly fixedBlocks?: readonly string[]
+  readonly compare?: readonly string[]
   readonly reread?: boolean
   readonly ignoreCtime?: boolean
   readonly ignoreInode?: boolean
@@ -26,6 +27,7 @@ export function filePolicy(layers: readonly RuleConfig[], flags: FilePolicyFlags
     fixedBlocks: [...layers.flatMap(({ fixedBlocks = [] }) => fixedBlocks), ...(flags.fixedBlocks ?? [])].map(
       parseFixedBlocks,
     ),
+    compare: [...layers.flatMap(({ compare = [] }) => compare), ...(flags.compare ?? [])].map(parseCompare),
   }
 }
 
@@ -46,6 +48,11 @@ function parseFixedBlocks(text: string): NonNullable<FilePolicyOptions['fixedBlo
     throw new BackupError('usage', 'blocks have 4 KiB to 4 MiB, and their size is a power of two', text)
   }
   return { size, pattern: excludeGlob(pattern) }
+}
+
+function parseCompare(pattern: string): GlobPattern {
+  if (pattern !== '' && pattern !== '!') return refuseMalformed(excludeGlob(pattern))
+  throw new BackupError('usage', 'a pattern is missing', pattern, { hint: 'write it as in `*.db`' })
 }
 
 function parted(text: string, example: string): [before: string, pattern: string] {

@@ -88,6 +88,24 @@ test('damage anywhere in an opened body is an error with its name or another bod
   assertDamageIsNamed(encodeIndexBody(segment!), (b) => decodeIndexBody(b, 'index/x'), { ...options, step: 3 })
 })
 
+test('a segment names packs that are not relied on, in order and none twice', () => {
+  const hashes = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte))
+  const body = encodeIndexBody({ sessions, packs: [packOfBlobs(2)], distrusted: hashes })
+  const read = decodeIndexBody(body, 'index/x')
+  assert.deepEqual(read.distrusted, hashes)
+  assert.equal(read.packs.length, 1)
+  assert.equal(
+    decodeIndexBody(encodeIndexBody({ sessions, packs: [], distrusted: [] }), 'index/x').distrusted,
+    undefined,
+  )
+  for (const wrong of [hashes.toReversed(), [hashes[0]!, hashes[0]!]]) {
+    assert.throws(() => encodeIndexBody({ sessions, packs: [], distrusted: wrong }), AssertionFailed)
+    const swapped = body.slice()
+    for (const [i, hash] of wrong.entries()) swapped.set(hash, 8 + 16 + 32 * i)
+    assert.throws(() => decodeIndexBody(swapped, 'index/x'), corruptAbout('out of order'))
+  }
+})
+
 test('a segment that another writer signed is refused, also under the name of the first', () => {
   const bytes = encodeIndexSegment({ sessions: [], packs: [] }, { sealer: fixedSealer(), signer: fixedSigner('other') })
   const reader = { sealer: fixedSealer(), publicKey: fixedSigner().publicKey }
@@ -130,7 +148,8 @@ test('counts that lie are refused before anything is sized by them', () => {
     ['ends within a pack', (b) => writeU32(b, 0, 2)],
     ['bytes too many', (b) => writeU32(b, 0, 0)],
     ['ends within its 65535 sessions', (b) => writeU16(b, 4, 0xffff)],
-    ['reserved field', (b) => writeU16(b, 6, 1)],
+    ['distrusts 4097 packs', (b) => writeU16(b, 6, 4097)],
+    ['ends within its 1 sessions and 4096 distrusted packs', (b) => writeU16(b, 6, 4096)],
     ['unknown kind', (b) => b.fill(3, 24 + 32, 24 + 33)],
     ['unknown kind', (b) => b.fill(1, 24 + 33, 24 + 34)],
     ['ends within a pack', (b) => writeU16(b, 24 + 34, 0xffff)],

@@ -5,8 +5,9 @@
 //   offset  size  field of the body
 //   0       4     number of packs p
 //   4       2     number of sessions s
-//   6       2     0
+//   6       2     number of packs not relied on d
 //   8       16 s  session ids
+//           32 d  hashes of data packs that are not relied on, ascending
 //                 then p times:
 //           32    hash in the pack's name
 //           1     1 data, 2 meta
@@ -18,6 +19,7 @@
 //           24 n  locators   > block-table.ts
 //            4 n  lengths   /
 import { assert } from '../base/assert.ts'
+import { compareBytes } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 import { BLOBS_MAX, countBlobs, readTables, tablesSize, writeTables } from './block-table.ts'
@@ -42,6 +44,11 @@ export interface IndexedPack {
 export interface IndexSegment {
   readonly sessions: readonly Uint8Array[]
   readonly packs: readonly IndexedPack[]
+  /**
+   * Hashes of data packs in which something is not what the index says, 32 bytes each, ascending: what another pack has
+   * too is taken from there. Absent when there are none.
+   */
+  readonly distrusted?: readonly Uint8Array[]
 }
 
 export interface DecodedIndexedPack extends IndexedPack {
@@ -54,6 +61,8 @@ export interface DecodedIndexSegment extends IndexSegment {
 
 /** Packs of a segment. */
 export const SEGMENT_PACKS_MAX = 4096
+/** Packs that a segment says are not relied on. */
+export const SEGMENT_DISTRUSTED_MAX = 4096
 /** Blobs of a segment of more than one pack: about 2 MiB, so that no object grows with the repository. */
 export const SEGMENT_BLOBS_MAX = 65_536
 /** Bytes of a body: the largest pack's tables fit. */
@@ -74,10 +83,11 @@ export function decodeIndexSegment(bytes: Uint8Array, subject: string, keys: Sig
 }
 
 /** The body alone, to be sealed; also how a client keeps the index on its own disk. */
-export function encodeIndexBody({ sessions, packs }: IndexSegment): Uint8Array {
+export function encodeIndexBody({ sessions, packs, distrusted = [] }: IndexSegment): Uint8Array {
   assert(packs.length <= SEGMENT_PACKS_MAX, `a segment has at most ${SEGMENT_PACKS_MAX} packs`)
   assert(sessions.length <= 0xffff, 'a segment has at most 65,535 sessions')
-  let size = BODY_HEAD_SIZE + sessions.length * ID_SIZE
+  assert(distrusted.length <= SEGMENT_DISTRUSTED_MAX, `a segment distrusts at most ${SEGMENT_DISTRUSTED_MAX} packs`)
+  let size = BODY_HEAD_SIZE + sessions.length * ID_SIZE + distrusted.length * HASH_SIZE
   let blobs = 0
   for (const pack of packs) {
     const count = countBlobs(pack.blocks)
@@ -88,7 +98,14 @@ export function encodeIndexBody({ sessions, packs }: IndexSegment): Uint8Array {
   const bytes = new Uint8Array(size)
   writeU32(bytes, 0, packs.length)
   writeU16(bytes, 4, sessions.length)
+  writeU16(bytes, 6, distrusted.length)
   let at = writeSessions(bytes, BODY_HEAD_SIZE, sessions)
+  for (const [i, hash] of distrusted.entries()) {
+    assert(hash.length === HASH_SIZE, 'the name of a pack has a hash')
+    assert(i === 0 || compareBytes(distrusted[i - 1]!, hash) < 0, 'hashes ascend')
+    bytes.set(hash, at)
+    at += HASH_SIZE
+  }
   for (const pack of packs) at = writePack(bytes, at, pack, sessions.length)
   assert(at === size, 'the packs fill the body')
   return bytes
@@ -101,10 +118,19 @@ export function decodeIndexBody(bytes: Uint8Array, subject: string): DecodedInde
   const packCount = readU32(bytes, 0)
   const sessionCount = readU16(bytes, 4)
   if (packCount > SEGMENT_PACKS_MAX) throw corrupt(`lists ${packCount} packs`)
-  if (readU16(bytes, 6) !== 0) throw corrupt('has a reserved field that is not 0')
-  let at = BODY_HEAD_SIZE + sessionCount * ID_SIZE
-  if (at > bytes.length) throw corrupt(`ends within its ${sessionCount} sessions`)
+  const distrustedCount = readU16(bytes, 6)
+  if (distrustedCount > SEGMENT_DISTRUSTED_MAX) throw corrupt(`distrusts ${distrustedCount} packs`)
+  const sessionsEnd = BODY_HEAD_SIZE + sessionCount * ID_SIZE
+  let at = sessionsEnd + distrustedCount * HASH_SIZE
+  if (at > bytes.length)
+    throw corrupt(`ends within its ${sessionCount} sessions and ${distrustedCount} distrusted packs`)
   const sessions = readSessions(bytes, BODY_HEAD_SIZE, sessionCount)
+  const distrusted: Uint8Array[] = []
+  for (let from = sessionsEnd; from < at; from += HASH_SIZE) {
+    const hash = bytes.subarray(from, from + HASH_SIZE)
+    if (from > sessionsEnd && compareBytes(distrusted.at(-1)!, hash) >= 0) throw corrupt('distrusts packs out of order')
+    distrusted.push(hash)
+  }
   const packs: DecodedIndexedPack[] = []
   let blobs = 0
   for (let i = 0; i < packCount; i++) {
@@ -115,7 +141,7 @@ export function decodeIndexBody(bytes: Uint8Array, subject: string): DecodedInde
     if (i > 0 && blobs > SEGMENT_BLOBS_MAX) throw corrupt(`lists more than ${SEGMENT_BLOBS_MAX} blobs`)
   }
   if (at !== bytes.length) throw corrupt(`has ${bytes.length - at} bytes too many`)
-  return { sessions, packs }
+  return { sessions, packs, ...(distrusted.length > 0 && { distrusted }) }
 }
 
 function writePack(bytes: Uint8Array, at: number, pack: IndexedPack, sessions: number): number {

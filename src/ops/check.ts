@@ -154,7 +154,7 @@ class Check {
       })
     }
     const sizes = new Map(Array.from(this.#packs, ([name, { size }]) => [name, size]))
-    const segments = this.#objects(PREFIXES.index)
+    const segments = () => this.#objects(PREFIXES.index)
     const index = await checkIndex(this.#repo, this.#survey, this.#verifier, segments, sizes, this.#broken)
     this.#repo.useIndex(index.index)
     await this.#checkSessions(index)

@@ -213,6 +213,15 @@ export class BlobIndex {
     return block
   }
 
+  /** Records another place for a blob that is known, BLOCK_PENDING for none as yet. Owner only. */
+  move(locs: Uint8Array, at: number, block: number, offset: number, length: number): void {
+    this.#load(locs, at)
+    for (const table of this.#tables) {
+      const entry = table.find(this.#loc)
+      if (entry >= 0) return table.place(entry, block, offset, length)
+    }
+  }
+
   #load(locs: Uint8Array, at: number): void {
     const bytes = this.#locBytes
     for (let i = 0; i < LOCATOR_SIZE; i++) bytes[i] = locs[at + i]!

@@ -7,7 +7,7 @@ import type { DirectoryBlock } from '../format/block-table.ts'
 import { HEADER_SIZE } from '../format/object-header.ts'
 import { packName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
-import { BlobIndex } from './blob-index.ts'
+import { BLOCK_PENDING, BlobIndex } from './blob-index.ts'
 
 export interface PackRecord {
   readonly objectName: string
@@ -60,9 +60,13 @@ export class LoadedIndex {
   closed: readonly PackRecord[] = []
   /** Names of packs that a writing session must not rely on: condemned, missing or closed ones. */
   excluded: ReadonlySet<string> = new Set()
+  /** Names of packs in which a backup has found something else than the index says: other copies are taken first. */
+  readonly distrusted = new Set<string>()
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
   readonly #packNumbers = new Map<string, number>()
+  /** Of each pack, the number of its first block. */
+  readonly #firstBlocks: number[] = []
   readonly #sids: Uint8Array[] = []
   readonly #sidNumbers = new Map<string, number>()
   /** True when a blob was located that only a pack has which no segment names. */
@@ -102,6 +106,7 @@ export class LoadedIndex {
       sessions: Array.from(used, (ordinal) => sessions[ordinal]!),
     })
     this.#packNumbers.set(objectName, packNumber)
+    this.#firstBlocks.push(this.#blockCount)
     let offset = HEADER_SIZE
     for (const block of pack.blocks) {
       const number = this.#addBlock(packNumber, offset, block, this.#sidNumber(sessions[block.session]!))
@@ -114,6 +119,36 @@ export class LoadedIndex {
         at += length
       }
     }
+  }
+
+  /** Some blobs are taken from a distrusted pack although another one has them. */
+  get overshadowed(): boolean {
+    return this.contested.some(({ objectName }) => this.distrusted.has(objectName))
+  }
+
+  /** Takes from a pack, which was added before, what is taken from distrusted ones as yet. */
+  prefer(pack: IndexablePack): void {
+    const objectName = packName(pack.kind, toHex(pack.hash))
+    const packNumber = this.#packNumbers.get(objectName)
+    if (packNumber === undefined || this.distrusted.has(objectName)) return
+    let number = this.#firstBlocks[packNumber]!
+    for (const block of pack.blocks) {
+      let at = 0
+      for (let i = 0; i < block.lengths.length; i++) {
+        const length = block.lengths[i]!
+        const now = this.blobs.find(block.locs, i * LOCATOR_SIZE)?.block ?? BLOCK_PENDING
+        if (now < this.#blockCount && this.distrusted.has(this.block(now).pack.objectName)) {
+          this.blobs.move(block.locs, i * LOCATOR_SIZE, number, at, length)
+        }
+        at += length
+      }
+      number++
+    }
+  }
+
+  /** A blob has no place until the pack is added into which it is stored again. */
+  forget(loc: Uint8Array): void {
+    this.blobs.move(loc, 0, BLOCK_PENDING, 0, 0)
   }
 
   /** Packs that are added from now on are in no segment; none that is may be added after them. */

@@ -110,7 +110,9 @@ export class Repository {
     const index = await this.readIndex(NONE)
     // A backup stores again what was in packs that are missing or closed to all: then it is taken from where it is.
     const { contested } = index
-    const last = [...(await missingPacks(this.store, contested)), ...(await new ClosedPacks(this).among(contested))]
+    const distrusted = contested.filter(({ objectName }) => index.distrusted.has(objectName))
+    const closed = await new ClosedPacks(this).among(contested)
+    const last = [...(await missingPacks(this.store, contested)), ...closed, ...distrusted]
     this.#use(last.length === 0 ? index : await this.readIndex(NONE, namesOf(last)), (ref) => this.#search(ref))
   }
 
@@ -124,7 +126,8 @@ export class Repository {
 
   /**
    * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
-   * the index says (LoadedIndex.missing) or cannot be opened (closed), which hold nothing that may be referenced.
+   * the index says (LoadedIndex.missing), cannot be opened (closed) or are distrusted, which hold nothing that may be
+   * referenced.
    */
   async readIndexToWrite(closedPacks = new ClosedPacks(this)): Promise<LoadedIndex> {
     const listing = listPacks(this.store)
@@ -136,7 +139,9 @@ export class Repository {
       const index = await this.readIndex(excluded)
       const gone = await missingPacks(this.store, index.packs, await listing)
       const unopened = [...(await closedPacks.among(index.packs))].filter((pack) => !gone.includes(pack))
-      if (gone.length + unopened.length === 0) {
+      const distrusted = index.packs.filter(({ objectName }) => index.distrusted.has(objectName))
+      if (gone.length + unopened.length + distrusted.length === 0) {
+        for (const name of index.distrusted) excluded.add(name)
         index.excluded = excluded
         index.missing = inOrder(missing)
         index.closed = inOrder(closed)
@@ -144,7 +149,7 @@ export class Repository {
       }
       missing.push(...gone)
       closed.push(...unopened)
-      for (const { objectName } of [...gone, ...unopened]) excluded.add(objectName)
+      for (const { objectName } of [...gone, ...unopened, ...distrusted]) excluded.add(objectName)
     }
   }
 
@@ -207,12 +212,13 @@ export class Repository {
     // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
     for (let at = 0; at < names.length; at += INDEX_READS) {
       const part = names.slice(at, at + INDEX_READS)
-      const read = await Promise.all(part.map((name) => this.#readSegment(name).catch(damageOf)))
+      const read = await Promise.all(part.map((name) => this.readSegment(name).catch(damageOf)))
       for (const segment of read) {
         if (segment instanceof BackupError) {
           index.damaged.push(segment)
           continue
         }
+        for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
         for (const pack of segment.packs) {
           const name = packName(pack.kind, pack.hash)
           if (condemned.has(name)) continue
@@ -321,7 +327,8 @@ export class Repository {
     })
   }
 
-  async #readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
+  /** One segment of the index; throws `corrupt` when it is not sound. */
+  async readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
     return doing('reading the index', name, async () => {
       const bytes = await getNamedByHash(this.store, name)
       const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))

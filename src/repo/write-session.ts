@@ -1,17 +1,24 @@
 // One run that adds to a repository: steps 1 to 7 of the writer (docs/format.md, 10). It never deletes and never
 // overwrites, and reports success only if no pruner has declared it dead in the meantime.
-import { toHex } from '../base/bytes.ts'
+import { assert } from '../base/assert.ts'
+import { compareBytes, fromHex, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, codeOf, doing, wrap } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
-import { encodeIndexSegment, SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../format/index-segment.ts'
+import {
+  encodeIndexSegment,
+  SEGMENT_BLOBS_MAX,
+  SEGMENT_DISTRUSTED_MAX,
+  SEGMENT_PACKS_MAX,
+} from '../format/index-segment.ts'
 import type { IndexSegment } from '../format/index-segment.ts'
 import { countBlobs } from '../format/block-table.ts'
 import {
   heartbeatName,
   indexName,
+  parseObjectName,
   sessionEndName,
   sessionKeysName,
   sessionName,
@@ -26,7 +33,7 @@ import { ClosedPacks } from './closed-packs.ts'
 import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
-import type { LoadedIndex } from './loaded-index.ts'
+import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Store } from '../store/store.ts'
 import type { Repository } from './repository.ts'
 import { readUnindexed } from './unindexed-packs.ts'
@@ -71,6 +78,8 @@ export class WriteSession {
   readonly #closedPacks: ClosedPacks
   #unindexed: FinishedPack[] = []
   #unindexedBlobs = 0
+  /** Hashes of packs that the next segment says are not relied on. */
+  #distrusted: Uint8Array[] = []
   readonly #indexPuts: Promise<void>[] = []
   #indexedAt: number
   #beatAt: number
@@ -142,6 +151,16 @@ export class WriteSession {
     if (due || this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
   }
 
+  /** Something in a data pack is not what the index says: from the next segment on everybody takes other copies first. */
+  distrust({ objectName }: PackRecord): void {
+    const parsed = parseObjectName(objectName)
+    assert(parsed?.kind === 'pack' && parsed.packKind === 'data', 'only data packs are compared')
+    if (this.index.distrusted.has(objectName)) return
+    this.index.distrusted.add(objectName)
+    this.#distrusted.push(fromHex(parsed.hash)!)
+    if (this.#distrusted.length === SEGMENT_DISTRUSTED_MAX) this.#putIndex()
+  }
+
   /**
    * Indexes again the packs that no segment names, for when the index has lost some; gives their number. Each is read
    * whole, compared with its name and put again as it is, so that it is acknowledged to this session. `check` is called
@@ -186,7 +205,7 @@ export class WriteSession {
 
   /** Puts what is left of the index and waits until all of it is acknowledged. */
   async finishIndex(): Promise<void> {
-    if (this.#unindexed.length > 0) this.#putIndex()
+    if (this.#unindexed.length + this.#distrusted.length > 0) this.#putIndex()
     await Promise.all(this.#indexPuts)
   }
 
@@ -260,7 +279,9 @@ export class WriteSession {
     this.#unindexed = []
     this.#unindexedBlobs = 0
     this.#indexedAt = this.#opts.clock.monotonic()
-    this.#putSegment({ sessions: [this.#opts.secrets.sid], packs })
+    const distrusted = this.#distrusted.sort(compareBytes)
+    this.#distrusted = []
+    this.#putSegment({ sessions: [this.#opts.secrets.sid], packs, distrusted })
   }
 
   #putSegment(segment: IndexSegment): void {

@@ -10,6 +10,7 @@ function policy(options: FilePolicyOptions, ...sources: string[]) {
   return {
     changes: (path: string) => made.changesOf({ path: utf8(path) }),
     method: (path: string, size = 0) => made.methods[made.methodOf({ path: utf8(path), stat: { size } }) - 1],
+    compared: (path: string) => made.comparesStored({ path: utf8(path) }),
     blockSize: (path: string) => made.blockSizeOf({ path: utf8(path) }),
   }
 }
@@ -84,4 +85,12 @@ test('the last rule for compression counts that matches the path and whose size 
   assert.deepEqual(method('/srv/raw/a.txt'), { name: 'xz', level: 6 })
   assert.equal(method('/srv/a.bin', 5000), undefined)
   assert.equal(policy({}, '/srv').method('/srv/a.log', 5000), undefined)
+})
+
+test('files that match are compared with what is stored, unless a later pattern takes them out; without patterns none is', () => {
+  const patterns = ['*.db', '!/tmp/*.db', '/tmp/keep.db']
+  const { compared } = policy({ compare: patterns.map(excludeGlob) }, '/srv')
+  const paths = ['/srv/a.db', '/srv/deep/a.db', '/srv/tmp/a.db', '/srv/tmp/keep.db', '/srv/a.txt']
+  assert.deepEqual(paths.map(compared), [true, true, false, true, false])
+  assert.equal(policy({}, '/srv').compared('/srv/a.db'), false)
 })

@@ -1,9 +1,10 @@
 // What is asked for single files, by patterns on their paths: which attributes are not trusted when a file is compared with
-// its last backup, which files are cut into blocks of one size, and how they are compressed.
+// its last backup, which files are cut into blocks of one size, how they are compressed, and which are compared with what
+// is stored.
 import { sameMethod, type Method } from '../compress/method.ts'
 import { textOfBytes } from './path-text.ts'
 import type { ChangeOptions } from './change-detection.ts'
-import type { GlobPattern } from './glob-list.ts'
+import { GlobList, type GlobPattern } from './glob-list.ts'
 import { sourceLength } from './look-again.ts'
 
 /** `all`: the file is read again and compared whatever its attributes say. */
@@ -19,6 +20,8 @@ export interface FilePolicyOptions {
   readonly fixedBlocks?: readonly { readonly size: number; readonly pattern: GlobPattern }[]
   /** The last one counts that matches a file of at least `sizeMin` bytes. */
   readonly compression?: readonly CompressionRule[]
+  /** Files whose chunks are compared with what is stored before they are deduplicated. The last match counts. */
+  readonly compare?: readonly GlobPattern[]
 }
 
 export interface CompressionRule {
@@ -34,6 +37,7 @@ export class FilePolicy {
   readonly #compression: NonNullable<FilePolicyOptions['compression']>
   /** The methods of the rules, each once. */
   readonly methods: readonly Method[]
+  readonly #compare: GlobList
   /** Raw paths of the sources, which patterns are relative to. */
   readonly #sources: readonly Uint8Array[]
 
@@ -44,6 +48,7 @@ export class FilePolicy {
     this.#compression = options.compression ?? []
     const methods = this.#compression.map(({ method }) => method)
     this.methods = methods.filter((method, i) => methods.findIndex((other) => sameMethod(method, other)) === i)
+    this.#compare = new GlobList(options.compare ?? [])
     this.#sources = sources
   }
 
@@ -75,6 +80,18 @@ export class FilePolicy {
     const path = this.#relative(file.path)
     const rule = rules.findLast(({ sizeMin, pattern }) => file.stat.size >= sizeMin && matches(pattern, path))
     return rule === undefined ? 0 : 1 + this.methods.findIndex((method) => sameMethod(method, rule.method))
+  }
+
+  /** Whether there are patterns for files to compare. */
+  get compares(): boolean {
+    return this.#compare.patterns.length > 0
+  }
+
+  comparesStored(file: { readonly path: Uint8Array }): boolean {
+    if (!this.compares) return false
+    const path = this.#relative(file.path)
+    const pattern = this.#compare.deciding(path, 1, path.lastIndexOf('/') + 1, false)
+    return pattern !== undefined && !pattern.negated
   }
 
   /** `/a/b` below the longest source that holds it; of a source that is a file itself, its name. */

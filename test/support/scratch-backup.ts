@@ -4,6 +4,7 @@ import { secureRandom } from '../../src/base/random.ts'
 import { bytesOfText, textOfBytes } from '../../src/cli/native-text.ts'
 import { runBackup, type BackupResult } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
+import type { FilePolicyOptions } from '../../src/source/file-policy.ts'
 import type { FileReader } from '../../src/ops/backup/file-reader.ts'
 import { FileSystemSource } from '../../src/ops/backup/file-system-source.ts'
 import { posixFileReader } from '../../src/ops/backup/posix-file-reader.ts'
@@ -18,6 +19,8 @@ export interface ScratchBackupOptions {
   /** The machine that writes; a new one unless given. */
   readonly state?: LocalState
   readonly threads?: boolean
+  readonly files?: FilePolicyOptions
+  readonly parent?: string | null
 }
 
 export interface ScratchBackup extends BackupResult {
@@ -38,6 +41,7 @@ export async function backUp(
     repo,
     source: new FileSystemSource({
       sources: sources.map((path) => ({ path: bytesOfText(path) })),
+      ...(opts.files !== undefined && { files: opts.files }),
     }),
     state: opts.state ?? memoryState(),
     clock: systemClock,
@@ -45,6 +49,7 @@ export async function backUp(
     host: 'test',
     user: 'test',
     tool: 'test',
+    ...(opts.parent !== undefined && { parent: opts.parent }),
     onEvent: (event) => note(event, problems),
     ...(opts.threads === true ? {} : { makeExecutor: (setup) => inlineExecutor(setup, reader) }),
   })

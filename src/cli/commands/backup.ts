@@ -38,6 +38,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
       command: "holdfast backup /srv --compression zstd:9 --compression 'none=*.mp4' --compression 'xz,min=1M=*.log'",
       what: 'compress harder, films not at all, long logs as far as it goes',
     },
+    {
+      command: "holdfast backup /srv --compare '/ledger/**' --distrust 'all=/ledger/**'",
+      what: 'reads these files and what is stored of them, every time',
+    },
   ],
   parameters: {
     flags: {
@@ -72,6 +76,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
       fixedBlocks: texts(
         'SIZE=GLOB',
         'Cut the files that match every SIZE bytes instead of by their content: images of disks, databases',
+      ),
+      compare: texts(
+        'GLOB',
+        'Compare the files that match with what is stored, byte for byte, instead of trusting their hash',
       ),
     },
     aliases: { e: 'exclude', x: 'oneFileSystem', t: 'tag', s: 'set' },

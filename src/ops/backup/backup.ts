@@ -33,6 +33,7 @@ import { Pipeline } from './pipeline.ts'
 import { BackupReport } from './report.ts'
 import { Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
+import { StoredComparison } from './stored-comparison.ts'
 
 export interface BackupOptions {
   readonly repo: Repository
@@ -90,6 +91,7 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
 async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   const { repo, clock, random, host, tool, state } = opts
   checkWritable(repo, repo.store.location)
+  if (opts.source.compares === true) checkMayCompare(repo)
   const began = clock.monotonic()
   const started = timespecFromMs(opts.source.begin?.() ?? clock.now())
   const writer = await writerIdentity(repo, { state, clock, random, host })
@@ -201,6 +203,17 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     fileEvents: opts.fileEvents ?? false,
     expected: parent?.body.stats,
   })
+  const comparison =
+    source.compares === true
+      ? new StoredComparison({
+          index: session.index,
+          keys: repo.blobKeys,
+          pipeline,
+          readBlock: (place) => repo.readBlock(place),
+          distrust: (pack) => session.distrust(pack),
+          warn: (path, code, message) => report.warning(path, code, message),
+        })
+      : undefined
   const parentTree = parent === undefined ? undefined : new ParentTree(repo)
   const meta = new MetaSink({
     keys: repo.blobKeys,
@@ -220,6 +233,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
       chunkMax,
       compare: (entry, file) => source.compare(entry, file, parent!.body.started),
       treatment: (file) => bounded(source.treatment?.(file), blockMax),
+      comparison,
       restat: (path) => source.restat(path),
       parentStarted: parent?.body.started,
       report,
@@ -263,6 +277,18 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
     counting.abort()
     await pipeline.close()
   }
+}
+
+function checkMayCompare({ domain, store }: Repository): void {
+  if (domain.dataPrivate !== undefined) return
+  throw new BackupError(
+    'wrong-key',
+    'this credential may not read content, so nothing can be compared with it',
+    store.location,
+    {
+      hint: 'leave out `--compare`, or use a credential with the role read or admin',
+    },
+  )
 }
 
 /** A snapshot of nothing would be the latest one from now on, and be restored instead of the last good one. */

@@ -66,6 +66,9 @@ export class BlobSink {
   readonly #side: SideBundle[] = []
   #blocks: SealedBlock[] = []
   #blockBytes = 0
+  /** While it is set, blobs that the index names already are kept with their bytes for `takeKnown`. */
+  keepsKnown = false
+  #known: { readonly ref: Uint8Array; readonly bytes: Uint8Array }[] = []
   readonly #handOn: SinkOptions['handOn']
   newBlobs = 0
   newBytes = 0
@@ -99,22 +102,30 @@ export class BlobSink {
         ? kernel.hash(this.#refSlot, offset, length)
         : keyedHash(this.#keys.ref, kernel.memory.subarray(offset, offset + length))
     const loc = kernel.hashOf(this.#locSlot, ref)
-    if (!this.index.claim(loc)) return ref
+    if (this.index.claim(loc)) this.#store(offset, { ref, loc, length }, method)
+    else if (this.keepsKnown) this.#known.push({ ref, bytes: kernel.memory.slice(offset, offset + length) })
+    return ref
+  }
+
+  /** `add` for a blob that is stored whether the index names it or not. */
+  addAgain(offset: number, length: number): void {
+    const ref = keyedHash(this.#keys.ref, this.#kernel.memory.subarray(offset, offset + length))
+    this.#store(offset, { ref, loc: this.#kernel.hashOf(this.#locSlot, ref), length }, DEFAULT_METHOD)
+  }
+
+  #store(offset: number, blob: NewBlob, method: number): void {
+    const { memory } = this.#kernel
+    const { length } = blob
     this.newBlobs++
     this.newBytes += length
     if (length >= this.#soloFrom && (offset !== this.#bundleEnd || method !== DEFAULT_METHOD)) {
-      this.#seal(kernel.memory.subarray(offset, offset + length), [{ ref, loc, length }], method)
-      return ref
+      return this.#seal(memory.subarray(offset, offset + length), [blob], method)
     }
-    if (method !== DEFAULT_METHOD) {
-      this.#addAside(kernel.memory.subarray(offset, offset + length), { ref, loc, length }, method)
-      return ref
-    }
-    if (offset !== this.#bundleEnd) kernel.memory.copyWithin(this.#bundleEnd, offset, offset + length)
+    if (method !== DEFAULT_METHOD) return this.#addAside(memory.subarray(offset, offset + length), blob, method)
+    if (offset !== this.#bundleEnd) memory.copyWithin(this.#bundleEnd, offset, offset + length)
     this.#bundleEnd += length
-    this.#blobs.push({ ref, loc, length })
+    this.#blobs.push(blob)
     if (this.#bundleEnd >= this.#bundleTarget) this.#close()
-    return ref
   }
 
   /** Closes the bundles that are being filled. */
@@ -142,6 +153,13 @@ export class BlobSink {
     if (bundle === undefined || bundle.blobs.length === 0) return
     this.#seal(bundle.plain, bundle.blobs, method)
     bundle.empty()
+  }
+
+  /** The blobs kept since the last call. */
+  takeKnown(): { readonly ref: Uint8Array; readonly bytes: Uint8Array }[] {
+    const known = this.#known
+    this.#known = []
+    return known
   }
 
   /** The blocks sealed since the last call that were not handed on. */

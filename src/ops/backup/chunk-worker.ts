@@ -28,6 +28,7 @@ import type {
   FilesJob,
   Job,
   JobResult,
+  KnownBlob,
   SealedBlock,
   SegmentJob,
   SegmentResult,
@@ -117,29 +118,36 @@ export class ChunkWorker {
     return { ...done, blocks: this.#sink.take(), stats }
   }
 
-  #work(job: Exclude<Job, BundleJob>): Pick<JobResult, 'files' | 'segment' | 'values'> {
+  #work(job: Exclude<Job, BundleJob>): Pick<JobResult, 'files' | 'segment' | 'values' | 'known'> {
     switch (job.kind) {
       case 'files':
-        return { files: this.#readFiles(job) }
+        return this.#readFiles(job)
       case 'segment':
-        return { segment: this.#readSegment(job) }
+        return this.#readSegmentOf(job)
       case 'flush':
         this.#sink.flush()
         return {}
       case 'values':
         return { values: job.values.map((value) => this.#storeValue(value)) }
+      case 'again':
+        for (const bytes of job.blobs) this.#storeAgain(bytes)
+        return {}
     }
   }
 
-  #readFiles(job: FilesJob): ReturnType<FileColumns['finish']> {
+  #readFiles(job: FilesJob): Pick<JobResult, 'files' | 'known'> {
     const columns = new FileColumns()
+    const known: KnownBlob[] = []
     let start = 0
     for (let i = 0; i < job.pathEnds.length; i++) {
       const end = job.pathEnds[i]!
-      this.#readFile(job.paths.subarray(start, end), unpackIdentity(job.identities, i), treatmentOf(job, i), columns)
+      const treatment = treatmentOf(job, i)
+      this.#sink.keepsKnown = treatment.compared === true
+      this.#readFile(job.paths.subarray(start, end), unpackIdentity(job.identities, i), treatment, columns)
       start = end
+      if (this.#sink.keepsKnown) known.push(...this.#takeKnown(i))
     }
-    return columns.finish()
+    return { files: columns.finish(), ...(known.length > 0 && { known }) }
   }
 
   #readFile(path: Uint8Array, seen: FileIdentity, treatment: Treatment, columns: FileColumns): void {
@@ -150,6 +158,7 @@ export class ChunkWorker {
       const opened = file
       const done = readStably({ stat: onceFrom(opened) }, ({ stat, bytesMax }) => {
         if (bytesMax > LARGE_FROM) throw new GrownFile(stat)
+        if (this.#sink.keepsKnown) this.#sink.takeKnown() // of a pass in which the file did not hold still
         return this.#readContent(opened, bytesMax, stat.size === 0, treatment)
       })
       const stat = done.bytes === done.stat.size ? done.stat : { ...done.stat, size: done.bytes }
@@ -214,6 +223,19 @@ export class ChunkWorker {
     return { bytes, value: { extents: result.extents } }
   }
 
+  #readSegmentOf(job: SegmentJob): Pick<JobResult, 'segment' | 'known'> {
+    this.#sink.keepsKnown = job.compared === true
+    const segment = this.#readSegment(job)
+    const known = this.#takeKnown(0)
+    return { segment, ...(known.length > 0 && { known }) }
+  }
+
+  /** What was kept of a file, for it to be compared; nothing is kept any more. */
+  #takeKnown(index: number): KnownBlob[] {
+    this.#sink.keepsKnown = false
+    return this.#sink.takeKnown().map(({ ref, bytes }) => ({ index, ref, bytes }))
+  }
+
   #readSegment(job: SegmentJob): SegmentResult {
     const { start } = job
     let file: OpenFile | undefined
@@ -267,6 +289,11 @@ export class ChunkWorker {
   #storeValue(value: Uint8Array): Extent[] {
     this.#kernel.memory.set(value, this.#windowStart)
     return [{ length: value.byteLength, ref: this.#sink.add(this.#windowStart, value.byteLength) }]
+  }
+
+  #storeAgain(bytes: Uint8Array): void {
+    this.#kernel.memory.set(bytes, this.#windowStart)
+    this.#sink.addAgain(this.#windowStart, bytes.byteLength)
   }
 
   #sealBundle(job: BundleJob): JobResult['blocks'][number] {

@@ -90,7 +90,12 @@ export class FileSystemSource implements BackupSource {
   treatment(file: Found): Treatment {
     const blockSize = this.#policy.blockSizeOf(file)
     const method = this.#policy.methodOf(file)
-    return blockSize === 0 && method === 0 ? ORDINARY : { blockSize, method }
+    const compared = this.#policy.comparesStored(file)
+    return blockSize === 0 && method === 0 && !compared ? ORDINARY : { blockSize, method, compared }
+  }
+
+  get compares(): boolean {
+    return this.#policy.compares
   }
 
   restat(path: Uint8Array): FileStat {

@@ -25,6 +25,8 @@ export interface Treatment {
   readonly blockSize: number
   /** Number of the method it is compressed with; 0 is the default. */
   readonly method: number
+  /** Its chunks are compared with what is stored before they are taken for stored. */
+  readonly compared?: boolean
 }
 
 export const ORDINARY: Treatment = { blockSize: 0, method: 0 }
@@ -41,11 +43,13 @@ export interface FilesJob {
   readonly blockSizes?: Uint32Array
   /** Of each file, the number of the method it is compressed with; absent where all are 0. */
   readonly methods?: Uint8Array
+  /** Of each file, 1 if its chunks are compared with what is stored; absent where none is. */
+  readonly compared?: Uint8Array
 }
 
-export function treatmentOf({ blockSizes, methods }: FilesJob, index: number): Treatment {
-  if (blockSizes === undefined && methods === undefined) return ORDINARY
-  return { blockSize: blockSizes?.[index] ?? 0, method: methods?.[index] ?? 0 }
+export function treatmentOf({ blockSizes, methods, compared }: FilesJob, index: number): Treatment {
+  if (blockSizes === undefined && methods === undefined && compared === undefined) return ORDINARY
+  return { blockSize: blockSizes?.[index] ?? 0, method: methods?.[index] ?? 0, compared: compared?.[index] === 1 }
 }
 
 /** A part of one large file: what begins in [start, end). */
@@ -63,6 +67,8 @@ export interface SegmentJob {
   readonly blockSize?: number
   /** Number of the method it is compressed with; the default when absent. */
   readonly method?: number
+  /** Its chunks are compared with what is stored. */
+  readonly compared?: boolean
 }
 
 /** A bundle of tree blobs that the main thread has encoded and hashed. */
@@ -85,12 +91,18 @@ export interface ValuesJob {
   readonly values: readonly Uint8Array[]
 }
 
+/** Blobs whose stored copy is not relied on: they are stored whether the index names them or not. */
+export interface AgainJob {
+  readonly kind: 'again'
+  readonly blobs: readonly Uint8Array[]
+}
+
 /** Closes the bundle that a worker has kept open from job to job. */
 export interface FlushJob {
   readonly kind: 'flush'
 }
 
-export type Job = FilesJob | SegmentJob | BundleJob | ValuesJob | FlushJob
+export type Job = FilesJob | SegmentJob | BundleJob | ValuesJob | AgainJob | FlushJob
 
 /** A block, sealed and verified, on its way into a pack. */
 export interface SealedBlock {
@@ -152,11 +164,22 @@ export interface SegmentResult {
   readonly extra?: FileExtra
 }
 
+/** A blob of a compared file that is stored already, as far as the index knows. */
+export interface KnownBlob {
+  /** Number of the file in the job. */
+  readonly index: number
+  readonly ref: Uint8Array
+  /** Its bytes in the file; they own their memory. */
+  readonly bytes: Uint8Array
+}
+
 export interface JobResult {
   readonly files?: FilesResult
   readonly segment?: SegmentResult
   /** The extents of each value. */
   readonly values?: readonly (readonly Extent[])[]
+  /** Of compared files, in their order. */
+  readonly known?: readonly KnownBlob[]
   readonly blocks: readonly SealedBlock[]
   readonly stats: JobStats
 }

@@ -39,6 +39,11 @@ export class Pipeline {
   readonly #jobs: Gate
   readonly #puts = new Gate(PUTS_MAX)
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Jobs that are being done. */
+  readonly #running = new Set<Promise<unknown>>()
+  /** Blocks that came before the end of their job and are brought into packs. */
+  readonly #taking = new Set<Promise<unknown>>()
+  #placing: Promise<void> | undefined
   /** Groups of blocks that the store has not taken whole. */
   #storing = 0
   /** Whether blocks have come since the level of `auto` was looked at. */
@@ -57,6 +62,7 @@ export class Pipeline {
     opts.executor.deliver((blocks) => {
       const taken = this.#store(blocks)
       this.track(taken)
+      this.#note(taken, this.#taking)
       return taken.catch(() => {})
     })
   }
@@ -74,8 +80,9 @@ export class Pipeline {
       if (this.#opts.index.reserve(CLAIMS_PER_JOB * this.#opts.executor.width)) {
         this.#opts.executor.indexGrew(this.#opts.index.handle)
       }
-      const result = await this.#opts.executor.run(job)
-      await this.#take(result)
+      const done = this.#opts.executor.run(job).then((result) => this.#take(result).then(() => result))
+      this.#note(done, this.#running)
+      const result = await done
       await this.#opts.beat?.()
       return result
     } catch (error) {
@@ -124,6 +131,36 @@ export class Pipeline {
     for (const result of await this.#opts.executor.flush()) await this.#take(result)
     for (const pack of [...this.#opts.data.finish(), ...this.#opts.meta.finish()]) await this.#put(pack)
     await this.settle()
+  }
+
+  /**
+   * Brings what jobs have claimed until now into packs that are stored, full or not. Where it is under way already, waits
+   * for that alone: then what was claimed since has no place yet.
+   */
+  place(): Promise<void> {
+    this.#placing ??= this.#place().finally(() => (this.#placing = undefined))
+    return this.#placing
+  }
+
+  async #place(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await Promise.allSettled(this.#taking) // what a job hands on comes before its end
+    this.#throwIfFailed()
+    for (const result of await this.#opts.executor.flush()) await this.#take(result)
+    await Promise.allSettled(this.#taking)
+    for (const pack of this.#opts.data.finish()) await this.#put(pack)
+    await this.#puts.enter(PUTS_MAX)
+    this.#puts.leave(PUTS_MAX)
+    this.#throwIfFailed()
+  }
+
+  /** Keeps a piece of work in `among` for as long as it takes. */
+  #note(work: Promise<unknown>, among: Set<Promise<unknown>>): void {
+    const noted: Promise<unknown> = work.then(
+      () => among.delete(noted),
+      () => among.delete(noted),
+    )
+    among.add(noted)
   }
 
   /** Starts no job any more and waits until what is under way has come to its end, whether well or not. */

@@ -21,11 +21,12 @@ import { describes, makeEntry, sameContent } from './entries.ts'
 import type { EntryExtras } from './entries.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import type { FileOutcome } from './file-columns.ts'
-import type { FileExtra, SegmentJob, Treatment } from './jobs.ts'
+import type { FileExtra, JobResult, SegmentJob, Treatment } from './jobs.ts'
 import { LARGE_FROM, readLargeFile, SEGMENT_SIZE } from './large-file.ts'
 import type { ParentDirectory, ParentTree } from './parent-tree.ts'
 import { PendingFile, type Found } from './pending-file.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { StoredComparison } from './stored-comparison.ts'
 import { DirectoryFrame, Turns } from './tree-assembly.ts'
 import type { EntrySlot } from './tree-assembly.ts'
 import { TROUBLE_TEXTS } from './trouble-texts.ts'
@@ -45,6 +46,8 @@ export interface ScanOptions {
   readonly compare: (entry: Entry, file: Found) => Verdict
   /** How the content of a file is cut and compressed. */
   readonly treatment: (file: Found) => Treatment
+  /** Compares the chunks of files for which that is asked; absent where it is for none. */
+  readonly comparison?: StoredComparison | undefined
   /** Looks at a file again. */
   readonly restat: (path: Uint8Array) => FileStat
   readonly report: ScanReport
@@ -94,7 +97,7 @@ export class Scan {
   /** `rootParent` is the topmost directory of the parent snapshot, whose entries are the sources. */
   constructor(opts: ScanOptions, rootParent: ParentDirectory | undefined) {
     this.#opts = opts
-    this.#batcher = new FileBatcher(opts.pipeline, (...done) => this.#fileRead(...done))
+    this.#batcher = new FileBatcher(opts, (...done) => this.#fileRead(...done))
     this.#segmentsAhead = SEGMENTS_PER_JOB * opts.pipeline.width
     this.#largeFiles = new Gate(HUGE_FILES_MAX * this.#segmentsAhead)
     this.#rootParent = rootParent
@@ -296,7 +299,7 @@ export class Scan {
     const { pipeline, chunkMax, report } = this.#opts
     let told = 0
     const run = async (job: SegmentJob) => {
-      const result = await pipeline.run(job)
+      const result = await (treatment.compared === true ? this.#runCompared(job) : pipeline.run(job))
       const bytes = job.end - job.start
       told += bytes
       report.reading(path, bytes)
@@ -305,6 +308,20 @@ export class Scan {
     const read = await readLargeFile({ path, identity, treatment, chunkMax, ahead: this.#segmentsAhead, run })
     report.reading(path, -told)
     return read
+  }
+
+  async #runCompared(job: SegmentJob): Promise<JobResult> {
+    const { pipeline, comparison } = this.#opts
+    assert(comparison !== undefined, 'files are compared where there is a comparison')
+    const bytes = job.end - job.start
+    await comparison.enter(bytes)
+    try {
+      const result = await pipeline.run(job)
+      const error = (await comparison.compare(result.known ?? [], () => job.path)).get(0)
+      return error === undefined ? result : { ...result, segment: { ...result.segment!, error } }
+    } finally {
+      comparison.leave(bytes)
+    }
   }
 
   #settleFile(file: PendingFile, stat: FileStat, content: Content, extra: FileExtra | undefined): void {

@@ -30,6 +30,8 @@ export interface BackupSource {
   readonly methods?: readonly Method[]
   /** How the content of a file is cut, and which of `methods` it is compressed with, counted from 1; absent where nothing is asked for any. */
   treatment?(file: Found): Treatment
+  /** Whether there may be files whose chunks are compared with what is stored. */
+  readonly compares?: boolean
   /** Ends what `begin` began where no `walk` came after it. */
   close?(): Promise<void>
   /** Looks at a path again, on the way that the walk took: never through a symlink. */

@@ -46,7 +46,8 @@ port.postMessage({ kind: 'ready' } satisfies FromThread)
 function answer(id: number, job: Parameters<ChunkWorker['run']>[0]): void {
   try {
     const result = worker.run(job)
-    port.postMessage({ kind: 'done', id, result } satisfies FromThread, memoryOf(result.blocks))
+    const known = (result.known ?? []).map(({ bytes }) => bytes.buffer as ArrayBuffer)
+    port.postMessage({ kind: 'done', id, result } satisfies FromThread, [...memoryOf(result.blocks), ...known])
   } catch (error) {
     port.postMessage({ kind: 'failed', id, error: describe(error) } satisfies FromThread)
   }

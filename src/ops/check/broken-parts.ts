@@ -6,7 +6,7 @@ import type { DamageRecord } from './damage.ts'
 export class BrokenParts {
   /** Blobs by ref, hex: nodes, lists and pieces of files that are in no pack, or were found damaged as they were read. */
   readonly refs = new Map<string, DamageRecord>()
-  /** Blobs by locator, hex. */
+  /** Blobs by pack and locator, hex: another pack may have the same blob whole. */
   readonly locs = new Map<string, DamageRecord>()
   /** Blocks by their number in the index. */
   readonly blocks = new Map<number, DamageRecord>()
@@ -28,7 +28,12 @@ export class BrokenParts {
       this.packs.get(block.pack.objectName) ??
       this.blocks.get(block.number) ??
       this.sessions.get(toHex(block.sid)) ??
-      (this.locs.size === 0 ? undefined : this.locs.get(toHex(loc)))
+      (this.locs.size === 0 ? undefined : this.locs.get(locKey(block.pack.objectName, toHex(loc))))
     )
   }
+}
+
+/** Of a locator, hex, in a pack. */
+export function locKey(pack: string, loc: string): string {
+  return `${pack} ${loc}`
 }

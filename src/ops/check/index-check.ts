@@ -36,7 +36,7 @@ export async function checkIndex(
   repo: Repository,
   survey: Survey,
   verifier: ObjectVerifier,
-  segments: AsyncIterable<SurveyedObject>,
+  segments: () => AsyncIterable<SurveyedObject>,
   listed: ReadonlyMap<string, number>,
   broken: BrokenParts,
 ): Promise<CheckedIndex> {
@@ -59,10 +59,11 @@ export async function checkIndex(
     packs.set(name, { first, count: index.blockCount - first, digest })
     for (const { session } of pack.blocks) sessions.set(toHex(sids[session]!), sids[session]!)
   }
-  await surveyObjects(survey, segments, async ({ name, parsed }, bytes) => {
+  await surveyObjects(survey, segments(), async ({ name, parsed }, bytes) => {
     verifier.verify(name, parsed, bytes)
     const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
     const segment = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
+    for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
     for (const pack of segment.packs) {
       const size = listed.get(packName(pack.kind, pack.hash))
       // A blob that is also in a pack that is whole is found there.
@@ -82,6 +83,14 @@ export async function checkIndex(
     } else {
       const message = `it has ${size} bytes where the index says ${pack.size}`
       broken.packs.set(name, survey.damage.add(name, 'corrupt', message))
+    }
+  }
+  // A backup that has found something wrong in a pack has stored it again: readers take that copy, and so does the check.
+  if (index.overshadowed) {
+    for await (const { name } of segments()) {
+      survey.checkStopped()
+      const segment = await repo.readSegment(name).catch(() => undefined) // what is wrong with it was told above
+      for (const pack of segment?.packs ?? []) index.prefer(pack)
     }
   }
   // The index may have lost segments: what they named can still be read, and is not missing.

@@ -9,7 +9,7 @@ import { packName } from '../../format/names.ts'
 import type { PackKind } from '../../format/names.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { ThreadPool } from '../thread-pool.ts'
-import type { BrokenParts } from './broken-parts.ts'
+import { type BrokenParts, locKey } from './broken-parts.ts'
 import { isDamage } from './damage.ts'
 import type { CheckedIndex } from './index-check.ts'
 import type { Survey } from './object-survey.ts'
@@ -195,7 +195,7 @@ class PackCheck {
     const { survey, broken, index } = this.#ctx
     const record = survey.damage.add(name, code, message)
     const indexed = index.packs.get(name)
-    if (loc !== undefined) broken.locs.set(loc, record)
+    if (loc !== undefined) broken.locs.set(locKey(name, loc), record)
     else if (block !== undefined && indexed !== undefined && block < indexed.count) {
       broken.blocks.set(indexed.first + block, record)
     }
