@@ -49,6 +49,8 @@ test('what cannot be meant is refused with what is wrong with it', () => {
     ['xz,max=1M=*', /neither a method nor a rule/],
     ['xz,min=much=*', /much/],
     ['=*.log', /methods are/],
+    ['xz=!*.log', /takes nothing back/],
+    ['xz=/var/log/', /`\/folder\/\*\*`/],
   ]
   for (const [text, why] of wrong) assert.throws(() => parseCompression([text]), { code: 'usage', message: why }, text)
 })

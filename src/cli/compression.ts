@@ -28,6 +28,8 @@ export function parseCompression(texts: readonly string[]): Compression {
       method = parseMethod(name, text)
     } else {
       if (pattern === '') throw wrong('a pattern is missing', text)
+      if (pattern.startsWith('!')) throw wrong('a rule takes nothing back', text)
+      if (pattern.endsWith('/')) throw wrong('a rule is for files: those of a folder are `/folder/**`', text)
       const sizeMin = min === undefined ? 0 : parseSize(min)
       rules.push({ method: parseMethod(name, text), sizeMin, pattern: excludeGlob(pattern) })
     }
