@@ -21,7 +21,27 @@ export type SlotMethod =
       readonly count: number
     }
   | { readonly kind: 'openpgp'; /** A binary OpenPGP message with the slot secret. */ readonly message: Uint8Array }
+  | {
+      readonly kind: 'pkcs11'
+      /** Of the RSA key, 16 bytes; see `rsaKeyId`. */
+      readonly keyId: Uint8Array
+      /** Of OAEP and its MGF1. */
+      readonly hash: OaepHash
+      /** The slot secret, encrypted for the key. */
+      readonly encrypted: Uint8Array
+    }
+  | {
+      readonly kind: 'tpm'
+      /** TPM2B_PUBLIC and TPM2B_PRIVATE of an object that is sealed under the storage key. */
+      readonly publicArea: Uint8Array
+      readonly privateArea: Uint8Array
+      /** Whether the object has an authorisation value, a PIN. */
+      readonly pin: boolean
+    }
   | { readonly kind: 'other'; readonly number: number; /** Encoded. */ readonly params: Uint8Array }
+
+/** Not every token can do SHA-256 here. For OAEP SHA-1 is not broken: it need not resist collisions. */
+export type OaepHash = 'sha1' | 'sha256'
 
 /** A kind that this version knows. */
 export type SlotKind = Exclude<SlotMethod['kind'], 'other'>
@@ -36,6 +56,12 @@ export const AGE_PAYLOAD_SIZE = 16 + SLOT_SECRET_SIZE + 16
 /** A message for one RSA-4096 key has 600 bytes. */
 export const OPENPGP_MESSAGE_MAX = 64 * 1024
 const KEY_FILE_ID_SIZE = 16
+const RSA_KEY_ID_SIZE = 16
+/** RSA with 16,384 bits. */
+export const RSA_BLOCK_MAX = 2048
+/** A sealed object of 32 bytes has areas of 80 and 200 bytes. */
+export const TPM_AREA_MAX = 1024
+const OAEP_HASHES: readonly OaepHash[] = ['sha1', 'sha256']
 export const SHARE_SET_SIZE = 4
 /** As many as a polynomial over a field of 256 elements has places besides 0. */
 export const SHARES_MAX = 255
@@ -126,6 +152,53 @@ const KINDS: { readonly [K in SlotKind]: KindEntry<Extract<SlotMethod, { kind: K
     context: 'holdfast 1 openpgp slot',
     write: (w, { message }) => writeBytesOnly(w, message),
     read: (r) => ({ kind: 'openpgp', message: readOnly(r, 'OpenPGP message', () => r.bytes(OPENPGP_MESSAGE_MAX)) }),
+  },
+  pkcs11: {
+    number: 6,
+    what: 'PKCS#11 token',
+    context: 'holdfast 1 pkcs11 slot',
+    write(w, { keyId, hash, encrypted }) {
+      assert(keyId.length === RSA_KEY_ID_SIZE, 'the id of an RSA key has 16 bytes')
+      w.openMap().key(0).bytes(keyId).key(1).uint(OAEP_HASHES.indexOf(hash)).key(2).bytes(encrypted).closeMap()
+    },
+    read(r) {
+      let keyId: Uint8Array | undefined
+      let hash: OaepHash | undefined
+      let encrypted: Uint8Array | undefined
+      exactly(r, (key) => {
+        if (key === 0) keyId = r.fixed(RSA_KEY_ID_SIZE)
+        else if (key === 1) hash = OAEP_HASHES[r.uint()]
+        else if (key === 2) encrypted = r.bytes(RSA_BLOCK_MAX)
+        else return false
+        return true
+      })
+      return {
+        kind: 'pkcs11',
+        keyId: need(r, keyId, 'id of the key'),
+        hash: need(r, hash, 'hash that OAEP can be used with here'),
+        encrypted: need(r, encrypted, 'encrypted secret'),
+      }
+    },
+  },
+  tpm: {
+    number: 7,
+    what: 'TPM',
+    context: 'holdfast 1 tpm slot',
+    write(w, { publicArea, privateArea, pin }) {
+      w.openMap().key(0).bytes(publicArea).key(1).bytes(privateArea).key(2).bool(pin).closeMap()
+    },
+    read(r) {
+      const areas: Uint8Array[] = []
+      let pin: boolean | undefined
+      exactly(r, (key) => {
+        if (key <= 1) areas[key] = r.bytes(TPM_AREA_MAX)
+        else if (key === 2) pin = r.bool()
+        else return false
+        return true
+      })
+      const [publicArea, privateArea] = [need(r, areas[0], 'public area'), need(r, areas[1], 'private area')]
+      return { kind: 'tpm', publicArea, privateArea, pin: need(r, pin, 'word on whether there is a PIN') }
+    },
   },
 }
 

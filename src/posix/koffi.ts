@@ -10,10 +10,18 @@ export interface KoffiLibrary {
 }
 
 export interface KoffiModule {
-  /** null is the program itself with all that is linked to it. Throws when there is no such library. */
-  load(path: string | null): KoffiLibrary
+  /**
+   * null is the program itself with all that is linked to it. `deep` lets a library use its own dependencies rather than
+   * functions of the same name that the program exports. Throws when there is no such library.
+   */
+  load(path: string | null, options?: { readonly deep?: boolean }): KoffiLibrary
   errno(): number
   address(of: Uint8Array): bigint
+  /** A type to call a pointer with. */
+  proto(result: string, args: readonly string[]): unknown
+  call(pointer: bigint, proto: unknown, ...args: readonly unknown[]): number | bigint
+  /** Memory that C owns; it must outlive the view. */
+  view(pointer: bigint, length: number): ArrayBuffer
 }
 
 /** Throws where it is not installed or does not load. Takes 20 to 50 ms the first time in a process. */

@@ -12,7 +12,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['base'],
   chunker: ['base'],
   format: ['base', 'crypto'],
-  credentials: ['base', 'crypto', 'format'],
+  credentials: ['base', 'posix', 'crypto', 'format'],
   repo: ['base', 'crypto', 'compress', 'format', 'store', 'credentials'],
   source: ['base', 'posix', 'compress', 'format'],
   ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source'],

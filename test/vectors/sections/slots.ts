@@ -14,9 +14,11 @@ import {
   AGE_HEADER_MAX,
   AGE_PAYLOAD_SIZE,
   OPENPGP_MESSAGE_MAX,
+  RSA_BLOCK_MAX,
   slotSecretContext,
+  TPM_AREA_MAX,
 } from '../../../src/format/slot-kinds.ts'
-import type { SlotMethod } from '../../../src/format/slot-kinds.ts'
+import type { OaepHash, SlotMethod } from '../../../src/format/slot-kinds.ts'
 import { decodeBundle } from '../../../src/format/bundle.ts'
 import { fixedRepoId } from '../../support/format-keys.ts'
 import { fixedTime, sampleBundle } from '../../support/object-samples.ts'
@@ -65,6 +67,19 @@ const sharesMethod = (threshold = 3, count = 5): SlotMethod => ({
   set: new Uint8Array([0xca, 0xfe, 0xba, 0xbe]),
   threshold,
   count,
+})
+
+const pkcs11Method = (encryptedSize = 256, hash: OaepHash = 'sha256'): SlotMethod => ({
+  kind: 'pkcs11',
+  keyId: new Uint8Array(16).fill(0x11),
+  hash,
+  encrypted: new Uint8Array(encryptedSize).fill(0x22),
+})
+const tpmMethod = (size = 160): SlotMethod => ({
+  kind: 'tpm',
+  publicArea: new Uint8Array(48).fill(0x33),
+  privateArea: new Uint8Array(size).fill(0x44),
+  pin: true,
 })
 
 const passphraseMethod = (): SlotMethod => ({ kind: 'passphrase', params: given().params })
@@ -151,6 +166,27 @@ function failures(): FailCase[] {
       bytes: slot(sharesMethod(k, n)),
       error: 'corrupt',
     })),
+    {
+      name: 'an encrypted secret longer than any RSA block',
+      kind: 'slot',
+      bytes: slot(pkcs11Method(RSA_BLOCK_MAX + 1)),
+      error: 'corrupt',
+    },
+    {
+      name: 'OAEP with an unknown hash',
+      kind: 'slot',
+      bytes: changed({
+        0: cbor((w) => w.uint(6)),
+        1: cbor((w) => w.openMap().key(0).bytes(salt).key(1).uint(2).key(2).bytes(salt).closeMap()),
+      }),
+      error: 'corrupt',
+    },
+    {
+      name: 'an area of a TPM that is too long',
+      kind: 'slot',
+      bytes: slot(tpmMethod(TPM_AREA_MAX + 1)),
+      error: 'corrupt',
+    },
     { name: 'no bundle', kind: 'slot', bytes: changed({ 2: null }), error: 'corrupt' },
     { name: 'a slot that ends early', kind: 'slot', bytes: bytes.slice(0, -1), error: 'corrupt' },
     {
@@ -226,6 +262,18 @@ export const slotsSection: Section = {
         kind: 'slot',
         bytes: slot(sharesMethod()),
         value: { ...clear, method: sharesMethod(), bundle, label: '' },
+      },
+      {
+        name: 'a slot for a key on a token',
+        kind: 'slot',
+        bytes: slot(pkcs11Method()),
+        value: { ...clear, method: pkcs11Method(), bundle, label: '' },
+      },
+      {
+        name: 'a slot for a TPM, with a PIN',
+        kind: 'slot',
+        bytes: slot(tpmMethod()),
+        value: { ...clear, method: tpmMethod(), bundle, label: '' },
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
     ]
