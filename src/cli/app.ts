@@ -11,9 +11,12 @@ import { diff } from './commands/diff.ts'
 import { find } from './commands/find.ts'
 import { init } from './commands/init.ts'
 import { keyAdd } from './commands/key-add.ts'
+import { keyExport } from './commands/key-export.ts'
+import { keyImport } from './commands/key-import.ts'
 import { keyList } from './commands/key-list.ts'
 import { keyPasswd } from './commands/key-passwd.ts'
 import { keyRemove } from './commands/key-remove.ts'
+import { keyTest } from './commands/key-test.ts'
 import { ls } from './commands/ls.ts'
 import { man } from './commands/man.ts'
 import { restore } from './commands/restore.ts'
@@ -28,7 +31,10 @@ import { renderOverview, type HelpTopic } from './help.ts'
 const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastCommand[]])[] = [
   ['Every day', [backup, snapshots, restore]],
   ['Looking into snapshots', [ls, find, diff, cat]],
-  ['Care for the repository', [init, check, scrub, stats, keyList, keyAdd, keyRemove, keyPasswd]],
+  [
+    'Care for the repository',
+    [init, check, scrub, stats, keyList, keyAdd, keyRemove, keyPasswd, keyTest, keyExport, keyImport],
+  ],
   ['About Holdfast', [version, completion, man]],
 ]
 
@@ -36,7 +42,15 @@ export const commands: readonly HoldfastCommand[] = TOPICS.flatMap(([, members])
 
 const key = withHelp(
   buildRouteMap<string, Context>({
-    routes: { list: keyList, add: keyAdd, remove: keyRemove, passwd: keyPasswd },
+    routes: {
+      list: keyList,
+      add: keyAdd,
+      remove: keyRemove,
+      passwd: keyPasswd,
+      test: keyTest,
+      export: keyExport,
+      import: keyImport,
+    },
     docs: { brief: 'manage what opens the repository' },
   }),
   (bold) =>
@@ -44,9 +58,9 @@ const key = withHelp(
       'holdfast key: manage what opens the repository',
       'holdfast key COMMAND [flags]',
       [
-        'A repository may have any number of keys: passphrases and key files. Each opens all of it; losing all of them loses the data.',
+        'A repository may have any number of keys: passphrases, key files, and public keys of SSH, age and OpenPGP. Each opens all of it; losing all of them loses the data.',
       ],
-      [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd])],
+      [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd, keyTest, keyExport, keyImport])],
       bold,
     ),
 )

@@ -69,7 +69,7 @@ export function globalFlagParts(): FlagPart[] {
       alias: flag.alias,
       placeholder: flag.placeholder,
       brief: flag.brief,
-      repeats: false,
+      repeats: flag.repeats === true,
       completes: flag.completes,
       environment: flag.environment,
     })),

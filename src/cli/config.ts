@@ -40,6 +40,8 @@ export interface Config extends RuleConfig {
   readonly file?: string
   readonly repo?: string
   readonly keyFile?: string
+  readonly identity?: readonly string[]
+  readonly gpg?: boolean
   readonly passwordFile?: string
   /** A text is run by `sh -c`, a list is a program and its arguments. */
   readonly passwordCommand?: string | readonly string[]
@@ -63,6 +65,8 @@ const RULE_KEYS = {
 const TOP_KEYS = {
   repo: 'location',
   'key-file': 'path',
+  identity: 'paths',
+  gpg: 'boolean',
   'password-file': 'path',
   'password-command': 'command',
   host: 'text',

@@ -9,11 +9,13 @@ import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
+import { recipientCredential, type RecipientFlags } from './identities.ts'
+import { rememberRoot } from './known-roots.ts'
 import { openWith, warnOf } from './repository.ts'
 import { credentialForNew } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
-export interface CreationFlags {
+export interface CreationFlags extends RecipientFlags {
   readonly newKeyFile?: string
   readonly label?: string
   readonly cipher?: Cipher
@@ -30,10 +32,9 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
     // Before anybody is asked for a passphrase or gets a key file.
     const { refuseUnlessFree } = await import('../repo/free-place.ts')
     await refuseUnlessFree(store, () => foreignAmong(skipped))
-    const { newKeyFile } = flags
-    const credential =
-      newKeyFile === undefined ? await credentialForNew(context, location) : await writeKeyFile(newKeyFile)
+    const credential = await firstCredential(context, location, flags)
     const repository = await createAt(context, store, credential, { label: flags.label ?? '', cipher })
+    if ('wrap' in credential) await rememberRoot(context, store.location, repository.description.rootPublic)
     const what = cipher === 'none' ? 'a repository without encryption' : 'an encrypted repository'
     context.out.line(`created ${what} at ${escapeName(store.location)}${cipher === 'none' ? '' : ` (${cipher})`}`)
     warnOfReaders(context, repository)
@@ -47,6 +48,16 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
   } finally {
     await store.close()
   }
+}
+
+async function firstCredential(context: Context, location: string, flags: CreationFlags): Promise<NewCredential> {
+  const recipients = await recipientCredential(context, flags)
+  const { newKeyFile } = flags
+  if (newKeyFile === undefined) return recipients ?? credentialForNew(context, location)
+  if (recipients === undefined) return writeKeyFile(newKeyFile)
+  throw new BackupError('usage', 'two first keys are given', '--new-key-file and recipients', {
+    hint: 'add the other one with `holdfast key add`',
+  })
 }
 
 /** `none` for content that anybody may read must be meant. Throws `usage`. */
@@ -135,7 +146,7 @@ export async function createAt(
 
 export function keepWarning(kind: NewCredential['kind'], cipher: Cipher, keyFile?: string): string {
   const file = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
-  const name = kind === 'passphrase' ? 'the passphrase' : file
+  const name = kind === 'passphrase' ? 'the passphrase' : kind === 'key-file' ? file : 'a copy of the private key'
   const why = cipher === 'none' ? 'no command opens the repository' : 'nobody can read the backups'
   return `Keep ${name} where this machine cannot lose it: without it ${why}.`
 }

@@ -11,6 +11,8 @@ export interface GlobalFlag {
   readonly placeholder?: string
   readonly brief: string
   readonly environment?: string
+  /** May be given several times. */
+  readonly repeats?: boolean
   /** What a shell completes the value with. */
   readonly completes?: 'file' | 'directory'
 }
@@ -45,6 +47,15 @@ export const GLOBAL_FLAGS = [
     environment: 'HOLDFAST_PASSWORD_COMMAND',
   },
   {
+    name: 'identity',
+    placeholder: 'FILE',
+    brief: 'Open it with an age identity or an SSH private key (may be repeated)',
+    environment: 'HOLDFAST_IDENTITY',
+    repeats: true,
+    completes: 'file',
+  },
+  { name: 'gpg', brief: 'Open it with an OpenPGP key of gpg' },
+  {
     name: 'config',
     placeholder: 'FILE',
     brief: 'Configuration file; `none` reads none',
@@ -63,6 +74,8 @@ export interface GlobalOptions {
   readonly keyFile?: string
   readonly passwordFile?: string
   readonly passwordCommand?: string
+  readonly identities?: readonly string[]
+  readonly gpg?: boolean
   readonly config?: string
   readonly json: boolean
   readonly quiet: boolean
@@ -79,6 +92,7 @@ export interface SplitArguments {
 /** Takes the global flags out of the arguments. Throws `usage`. */
 export function splitGlobalFlags(args: readonly string[]): SplitArguments {
   const values = new Map<string, string | true>()
+  const lists = new Map<string, string[]>()
   const rest: string[] = []
   for (let at = 0; at < args.length; at++) {
     const argument = args[at]!
@@ -101,10 +115,14 @@ export function splitGlobalFlags(args: readonly string[]): SplitArguments {
     if (value === undefined || value === '' || (inline === undefined && /^-./.test(value))) {
       throw usage(`--${flag.name} needs a value`, flag.placeholder)
     }
+    if (flag.repeats === true) {
+      lists.set(flag.name, [...(lists.get(flag.name) ?? []), value])
+      continue
+    }
     if (values.has(flag.name)) throw usage(`--${flag.name} is given twice`, value)
     values.set(flag.name, value)
   }
-  return { globals: optionsOf(values), rest: helpAndVersion(rest) }
+  return { globals: optionsOf(values, lists), rest: helpAndVersion(rest) }
 }
 
 function namedFlag(argument: string): [GlobalFlag | undefined, string | undefined] {
@@ -128,7 +146,10 @@ function takeCluster(argument: string, values: Map<string, string | true>): stri
   return left === '' ? '' : `-${left}`
 }
 
-function optionsOf(values: ReadonlyMap<string, string | true>): GlobalOptions {
+function optionsOf(
+  values: ReadonlyMap<string, string | true>,
+  lists: ReadonlyMap<string, readonly string[]>,
+): GlobalOptions {
   const text = (name: string) => values.get(name) as string | undefined
   const path = (name: string) => (text(name) === undefined ? undefined : plainPath(text(name)!))
   const given: [string, string | undefined][] = [
@@ -138,8 +159,11 @@ function optionsOf(values: ReadonlyMap<string, string | true>): GlobalOptions {
     ['passwordCommand', text('password-command')],
     ['config', path('config')],
   ]
+  const identities = lists.get('identity')?.map(plainPath)
   const options = {
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+    ...(identities !== undefined && { identities }),
+    ...(values.has('gpg') && { gpg: true }),
     json: values.has('json'),
     quiet: values.has('quiet'),
     verbose: values.has('verbose'),

@@ -5,16 +5,19 @@ import { timespecFromMs } from '../base/time.ts'
 import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
+import { kindWords } from '../format/slot-kinds.ts'
 import type { Context } from './context.ts'
 import { writeKeyFile } from './creation.ts'
 import { escapeText } from './escape.ts'
+import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { jsonTime } from './json-lines.ts'
+import { rememberRoot } from './known-roots.ts'
 import type { UnlockedStore } from './repository.ts'
 import { askTwice, passphraseFromFile } from './secrets.ts'
 import { tableLines } from './table.ts'
 import { formatLocalTime } from './units.ts'
 
-export interface NewKeyFlags {
+export interface NewKeyFlags extends RecipientFlags {
   readonly newKeyFile?: string
   readonly newPasswordFile?: string
   readonly label?: string
@@ -22,34 +25,58 @@ export interface NewKeyFlags {
 
 export async function listKeys({ out }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
   const { slots } = await listSlots(store, unlocked.bundle)
-  const rows = slots.map(({ name, kind, role, created, label }) => [
+  const withRecipients = slots.some(({ detail }) => detail !== '')
+  const rows = slots.map(({ name, kind, role, created, label, detail }) => [
     `${shortKey(name)}${name === unlocked.slotName ? ' *' : ''}`,
-    kind === 'passphrase' ? 'passphrase' : 'key file',
+    kindWords(kind),
     role,
     formatLocalTime(created),
     escapeText(label ?? ''),
+    ...(withRecipients ? [recipientsOf(detail).map(escapeText).join(', ')] : []),
   ])
-  const columns = ['KEY', 'KIND', 'ROLE', 'CREATED', 'LABEL'].map((title) => ({ title }))
-  for (const line of tableLines(columns, rows)) out.line(line)
-  for (const { name, kind, role, created, label } of slots) {
+  const titles = ['KEY', 'KIND', 'ROLE', 'CREATED', 'LABEL', ...(withRecipients ? ['FOR'] : [])]
+  for (const line of tableLines(
+    titles.map((title) => ({ title })),
+    rows,
+  ))
+    out.line(line)
+  for (const { name, kind, role, created, label, detail } of slots) {
     const inUse = name === unlocked.slotName
-    out.record({ type: 'key', id: keyId(name), kind, role, created: jsonTime(created), label, in_use: inUse })
+    const about = { id: keyId(name), kind, role, created: jsonTime(created), label, in_use: inUse }
+    const recipients = recipientsOf(detail)
+    out.record({ type: 'key', ...about, ...(recipients.length > 0 && { recipients }) })
   }
+}
+
+/** What a slot says of its recipients, one on each line. */
+export function recipientsOf(detail: string | null): string[] {
+  return (detail ?? '').split('\n').filter((line) => line !== '')
 }
 
 export async function addKey(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<void> {
   const credential = await newCredential(context, store.location, flags)
   const details = { ...slotDetails(context, unlocked.description.suite), label: flags.label ?? '' }
   const name = await addSlot(store, unlocked.bundle, credential, details)
+  // Who opens it here by that key will know which repository it has to be.
+  if ('wrap' in credential) await rememberRoot(context, store.location, unlocked.description.rootPublic)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
-  const what = credential.kind === 'passphrase' ? 'the passphrase' : (flags.newKeyFile ?? 'the key file')
-  context.reporter.note(`Whoever has ${what} can read all backups, as with the other keys.`)
+  context.reporter.note(`Whoever has ${whatOpens(credential, flags)} can read all backups, as with the other keys.`)
+}
+
+function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): string {
+  if ('wrap' in credential) {
+    const recipients = recipientsOf(credential.detail)
+    return recipients.length === 1
+      ? `the private key of ${recipients[0]}`
+      : 'the private key of one of these recipients'
+  }
+  return credential.kind === 'passphrase' ? 'the passphrase' : (newKeyFile ?? 'the key file')
 }
 
 export async function removeKey(context: Context, { store, unlocked }: UnlockedStore, spec: string): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const name = findSlotName([...slots.map((slot) => slot.name), ...problems.map(({ subject }) => subject)], spec)
-  await removeSlot(store, name)
+  await removeSlot(store, name, unlocked.slotName)
   const inUse = name === unlocked.slotName ? ', which was the one in use' : ''
   tell(context, `removed key ${shortKey(name)}${inUse}`, { action: 'removed', id: keyId(name) })
 }
@@ -61,7 +88,7 @@ export async function changeKey(
 ): Promise<void> {
   const { slots } = await readSlots(store)
   if (slots.find(({ name }) => name === unlocked.slotName)?.slot.method.kind !== 'passphrase') {
-    throw new BackupError('usage', 'the repository was opened with a key file, not with a passphrase', store.location, {
+    throw new BackupError('usage', 'the repository was not opened with a passphrase', store.location, {
       hint: 'open it with the passphrase to change, or use `key add` and `key remove`',
     })
   }
@@ -71,13 +98,19 @@ export async function changeKey(
 }
 
 async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<NewCredential> {
-  if (flags.newKeyFile === undefined) {
-    return { kind: 'passphrase', passphrase: await newPassphrase(context, location, flags.newPasswordFile) }
+  const { newKeyFile, newPasswordFile } = flags
+  const recipients = await recipientCredential(context, flags)
+  const given = [
+    ...(newKeyFile === undefined ? [] : ['--new-key-file']),
+    ...(newPasswordFile === undefined ? [] : ['--new-password-file']),
+    ...(recipients === undefined ? [] : ['recipients']),
+  ]
+  if (given.length > 1) {
+    throw new BackupError('usage', 'two new keys are given', given.join(' and '), { hint: 'add one after the other' })
   }
-  if (flags.newPasswordFile === undefined) return writeKeyFile(flags.newKeyFile)
-  throw new BackupError('usage', 'two new keys are given', '--new-key-file and --new-password-file', {
-    hint: 'add one after the other',
-  })
+  if (recipients !== undefined) return recipients
+  if (newKeyFile !== undefined) return writeKeyFile(newKeyFile)
+  return { kind: 'passphrase', passphrase: await newPassphrase(context, location, newPasswordFile) }
 }
 
 async function newPassphrase(context: Context, location: string, file: string | undefined): Promise<string> {
@@ -95,10 +128,10 @@ function tell({ out }: Context, line: string, record: { readonly action: string;
   out.record({ type: 'key_change', ...record })
 }
 
-function keyId(name: string): string {
+export function keyId(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1)
 }
 
-function shortKey(name: string): string {
+export function shortKey(name: string): string {
   return keyId(name).slice(0, 10)
 }

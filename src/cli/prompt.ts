@@ -8,6 +8,8 @@ import { BackupError } from '../base/errors.ts'
 export interface Terminal {
   /** Asks for a line without showing it; the text without its line end. Throws `interrupted`. */
   askHidden(question: string): Promise<string>
+  /** Asks for a line that may be seen. Throws `interrupted`. */
+  ask(question: string): Promise<string>
   /** Shows a line. */
   tell(line: string): void
   close(): void
@@ -41,18 +43,24 @@ class TtyTerminal implements Terminal {
   askHidden(question: string): Promise<string> {
     // readline edits the line as usual; only what it would echo goes nowhere.
     const mute = new Writable({ write: (_chunk, _encoding, done) => done() })
-    const lines = createInterface({ input: this.#input, output: mute, terminal: true, historySize: 0 })
+    return this.#read(question, mute, 'passphrase').finally(() => this.#output.write('\n'))
+  }
+
+  ask(question: string): Promise<string> {
+    return this.#read(question, this.#output, 'answer')
+  }
+
+  #read(question: string, output: Writable, what: string): Promise<string> {
+    // First this, which ends the echo, then the question: what is typed at once must not be seen.
+    const lines = createInterface({ input: this.#input, output, terminal: true, historySize: 0 })
     this.#output.write(question)
     return new Promise<string>((resolve, reject) => {
       const interrupted = () =>
-        reject(new BackupError('interrupted', 'no passphrase was given', 'stopped at the question'))
+        reject(new BackupError('interrupted', `no ${what} was given`, 'stopped at the question'))
       lines.once('SIGINT', interrupted)
       lines.once('close', interrupted)
       lines.once('line', resolve)
-    }).finally(() => {
-      lines.close()
-      this.#output.write('\n')
-    })
+    }).finally(() => lines.close())
   }
 
   tell(line: string): void {

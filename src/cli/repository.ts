@@ -5,6 +5,7 @@ import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import type { ProblemEvent } from '../ops/events.ts'
 import type { Context } from './context.ts'
+import { knowingRoot } from './known-roots.ts'
 import { findCredential, opening } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
@@ -48,10 +49,12 @@ export async function openWith(context: Context, store: Store, meanwhile?: () =>
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
   ])
-  const found = await findCredential(context, store.location)
+  const found = await findCredential(context, store)
   meanwhile?.()
   await initHashing()
-  return opening(found, store.location, (credential) => openRepository(store, credential))
+  return opening(found, store.location, (credential) =>
+    knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
+  )
 }
 
 /** Problems of one kind that are told one by one. */
@@ -89,9 +92,11 @@ export async function withKeys<T>(
     async (store) => {
       await initHashing()
       const descriptions = await readDescriptions(store)
-      const found = await findCredential(context, store.location)
+      const found = await findCredential(context, store)
       const unlocked = await opening(found, store.location, (credential) =>
-        unlockRepository(store, descriptions, credential),
+        knowingRoot(context, store.location, credential, (root) =>
+          unlockRepository(store, descriptions, credential, root),
+        ),
       )
       warnOf(context, unlocked.problems)
       if (mode === 'write') checkWritable(unlocked, store.location)

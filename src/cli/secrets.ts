@@ -1,14 +1,18 @@
-// Where the passphrase comes from, in this order: what the command line says, the environment, the configuration, the
-// person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
-import { readFileSync, statSync } from 'node:fs'
+// Where the credential comes from, in this order: what the command line says, the environment, the configuration, an SSH
+// key at its usual place, the person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { displayText } from '../base/bytes.ts'
 import { BackupError, codeOf, wrap } from '../base/errors.ts'
 import type { Credential, SecretCredential } from '../credentials/credential.ts'
+import type { SlotMethod } from '../format/slot-kinds.ts'
+import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
+import { readSecretFile } from './secret-file.ts'
 
-const WAYS_TO_GIVE = 'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file'
-/** A passphrase or key file longer than this is a mistake in the file's name. */
+const WAYS_TO_GIVE =
+  'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file or --identity'
+/** What a password manager may print. */
 const SECRET_SIZE_MAX = 64 * 1024
 /** How often a passphrase may be typed wrong, or twice differently, before the command gives up. */
 const ATTEMPTS = 3
@@ -17,13 +21,17 @@ export interface FoundCredential<C extends Credential = Credential> {
   readonly credential: C
   /** `the passphrase from HOLDFAST_PASSWORD` and so on; undefined when the person at the terminal typed it. */
   readonly description?: string
+  /** What to take when this one does not open the repository: nobody has said that it should. */
+  otherwise?(): Promise<FoundCredential>
 }
 
 /** The credential to open an existing repository. Throws `usage` when there is nobody to ask. */
-export async function findCredential(context: Context, location: string): Promise<FoundCredential> {
+export async function findCredential(context: Context, store: Store): Promise<FoundCredential> {
   const given = await givenCredential(context)
   if (given !== undefined) return given
-  return askOnce(location)
+  const otherwise = () => askAsSlotsSay(store)
+  const credential = await ownSshKeys(context.env)
+  return credential === undefined ? otherwise() : { credential, description: credential.description, otherwise }
 }
 
 /**
@@ -31,21 +39,48 @@ export async function findCredential(context: Context, location: string): Promis
  * typed again.
  */
 export async function opening<T>(
-  { credential, description }: FoundCredential,
+  found: FoundCredential,
   location: string,
   step: (credential: Credential) => Promise<T>,
 ): Promise<T> {
-  let tried = credential
+  let tried = found
   for (let attempt = 1; ; attempt++) {
     try {
-      return await step(tried)
+      return await step(tried.credential)
     } catch (cause) {
       if (codeOf(cause) !== 'wrong-key') throw cause
-      if (description !== undefined) throw wrap(`opening with ${description}`, location, cause)
+      if (tried.otherwise !== undefined) {
+        tried = await tried.otherwise()
+        attempt--
+        continue
+      }
+      if (tried.description !== undefined) throw wrap(`opening with ${tried.description}`, location, cause)
       if (attempt === ATTEMPTS) throw cause
     }
-    ;({ credential: tried } = await askOnce(location, 'This passphrase does not open it.'))
+    tried = await askOnce(location, 'This passphrase does not open it.')
   }
+}
+
+/** A passphrase, unless the repository has no slot for one. Then gpg is run when nothing else can open it. */
+async function askAsSlotsSay(store: Store): Promise<FoundCredential> {
+  const [{ readSlots }, { initHashing }] = await Promise.all([
+    import('../repo/key-slots.ts'),
+    import('../crypto/hash.ts'),
+  ])
+  await initHashing()
+  const kinds = new Set((await readSlots(store)).slots.map(({ slot }) => slot.method.kind))
+  if (kinds.size === 0 || kinds.has('passphrase')) return askOnce(store.location)
+  if (kinds.size === 1 && kinds.has('openpgp')) return { credential: await gpgCredential(), description: 'gpg' }
+  const ways = [...kinds].flatMap((kind) => WAY_TO_OPEN[kind] ?? [])
+  throw new BackupError('usage', 'no credential is given, and no passphrase opens the repository', store.location, {
+    hint: ways.length === 0 ? WAYS_TO_GIVE : `use ${ways.join(' or ')}`,
+  })
+}
+
+const WAY_TO_OPEN: Readonly<Partial<Record<SlotMethod['kind'], string>>> = {
+  'key-file': '--key-file',
+  age: '--identity',
+  openpgp: '--gpg',
 }
 
 async function askOnce(location: string, before?: string): Promise<FoundCredential> {
@@ -59,16 +94,25 @@ async function askOnce(location: string, before?: string): Promise<FoundCredenti
 /** The credential for a new repository: like `findCredential`, but a passphrase is typed twice. */
 export async function credentialForNew(context: Context, location: string): Promise<SecretCredential> {
   const given = await givenCredential(context)
-  return given?.credential ?? { kind: 'passphrase', passphrase: await askTwice(location) }
+  if (given === undefined) return { kind: 'passphrase', passphrase: await askTwice(location) }
+  if (!('unwrap' in given.credential)) return given.credential
+  throw new BackupError('usage', `${given.description} opens repositories and makes none`, location, {
+    hint: 'say for whom the new one is: `holdfast init` with --ssh-key, --age-recipient or --gpg-key',
+  })
 }
 
-async function givenCredential(context: Context): Promise<FoundCredential<SecretCredential> | undefined> {
-  const keyFile = await keyFileName(context)
-  if (keyFile !== undefined) {
-    const { value: file, source } = keyFile
+async function givenCredential(context: Context): Promise<FoundCredential | undefined> {
+  const way = await givenWay(context)
+  if (way === undefined) return undefined
+  if (way.kind === 'gpg') return { credential: await gpgCredential(), description: `gpg, by ${way.source}` }
+  if (way.kind === 'identity') {
+    const credential = await identityCredential(context, way.files)
+    return { credential, description: `${credential.description} from ${way.source}` }
+  }
+  if (way.kind === 'key-file') {
     const { parseKeyFile } = await import('../crypto/keyfile.ts')
-    const secret = parseKeyFile(readSecretFile('reading key file', file), file)
-    return { credential: { kind: 'key-file', secret }, description: `the key file from ${source} (${file})` }
+    const secret = parseKeyFile(readSecretFile('reading key file', way.file), way.file)
+    return { credential: { kind: 'key-file', secret }, description: `the key file from ${way.source} (${way.file})` }
   }
   const given = await givenPassphrase(context)
   if (given === undefined) return undefined
@@ -99,22 +143,51 @@ export function passphraseFromFile(file: string): string {
   return nonEmpty(withoutLineEnd(displayText(readSecretFile('reading passphrase file', file))), file)
 }
 
-async function keyFileName(context: Context): Promise<Given | undefined> {
-  const { globals, env } = context
-  if (globals.passwordFile !== undefined || globals.passwordCommand !== undefined) {
-    if (globals.keyFile === undefined) return undefined
-    throw new BackupError('usage', 'two credentials are given', '--key-file and a passphrase')
+type Way =
+  | { readonly kind: 'key-file'; readonly file: string; readonly source: string }
+  | { readonly kind: 'identity'; readonly files: readonly string[]; readonly source: string }
+  | { readonly kind: 'gpg'; readonly source: string }
+  | { readonly kind: 'passphrase' }
+
+/** Which kind of credential is given, on the command line before the environment before the configuration. */
+async function givenWay(context: Context): Promise<Way | undefined> {
+  return commandLineWay(context) ?? environmentWay(context) ?? (await configuredWay(context))
+}
+
+function commandLineWay({ globals }: Context): Way | undefined {
+  const { keyFile, identities, gpg, passwordFile, passwordCommand } = globals
+  const ways: [string, Way][] = []
+  if (keyFile !== undefined) ways.push(['--key-file', { kind: 'key-file', file: keyFile, source: '--key-file' }])
+  if (identities !== undefined) ways.push(['--identity', { kind: 'identity', files: identities, source: '--identity' }])
+  if (gpg === true) ways.push(['--gpg', { kind: 'gpg', source: '--gpg' }])
+  if (passwordFile !== undefined || passwordCommand !== undefined) ways.push(['a passphrase', { kind: 'passphrase' }])
+  if (ways.length > 1) {
+    throw new BackupError('usage', 'two credentials are given', ways.map(([name]) => name).join(' and '))
   }
-  if (globals.keyFile !== undefined) return { value: globals.keyFile, source: '--key-file' }
-  const variable = set(env['HOLDFAST_KEY_FILE'])
+  return ways[0]?.[1]
+}
+
+function environmentWay(context: Context): Way | undefined {
+  const [keyFile, identity] = [set(context.env['HOLDFAST_KEY_FILE']), set(context.env['HOLDFAST_IDENTITY'])]
   const passphrases = passphraseVariables(context)
-  if (variable !== undefined) {
-    if (passphrases.length > 0) throw moreThanOne(['HOLDFAST_KEY_FILE', ...passphrases])
-    return { value: variable, source: 'HOLDFAST_KEY_FILE' }
+  const names = [
+    ...(keyFile === undefined ? [] : ['HOLDFAST_KEY_FILE']),
+    ...(identity === undefined ? [] : ['HOLDFAST_IDENTITY']),
+  ]
+  if (names.length > 1 || (names.length > 0 && passphrases.length > 0)) throw moreThanOne([...names, ...passphrases])
+  if (keyFile !== undefined) return { kind: 'key-file', file: keyFile, source: 'HOLDFAST_KEY_FILE' }
+  if (identity !== undefined) {
+    return { kind: 'identity', files: identity.split(':').filter((file) => file !== ''), source: 'HOLDFAST_IDENTITY' }
   }
-  if (passphrases.length > 0) return undefined
-  const { keyFile, file } = await context.config()
-  return keyFile === undefined ? undefined : { value: keyFile, source: `key-file in ${file}` }
+  return passphrases.length > 0 ? { kind: 'passphrase' } : undefined
+}
+
+async function configuredWay(context: Context): Promise<Way | undefined> {
+  const { keyFile, identity = [], gpg, passwordFile, passwordCommand, file } = await context.config()
+  if (keyFile !== undefined) return { kind: 'key-file', file: keyFile, source: `key-file in ${file}` }
+  if (identity.length > 0) return { kind: 'identity', files: identity, source: `identity in ${file}` }
+  if (gpg === true) return { kind: 'gpg', source: `gpg in ${file}` }
+  return passwordFile === undefined && passwordCommand === undefined ? undefined : { kind: 'passphrase' }
 }
 
 /** The passphrase from the command line, the environment or the configuration; undefined when none of them has one. */
@@ -156,7 +229,7 @@ function passphraseVariables({ env }: Context): (typeof PASSPHRASE_VARIABLES)[nu
 /** A wrong guess about which one was meant would look like a wrong passphrase. */
 function moreThanOne(variables: readonly string[]): BackupError {
   const hint = 'keep one of them, or say with a flag which one to use'
-  return new BackupError('usage', 'more than one passphrase or key file is given', variables.join(' and '), { hint })
+  return new BackupError('usage', 'more than one credential is given', variables.join(' and '), { hint })
 }
 
 /** Runs a password manager's command; it may talk to the person on the terminal and on standard error. */
@@ -190,17 +263,6 @@ async function withTerminal<T>(ask: (terminal: Terminal) => Promise<T>): Promise
     return await ask(terminal)
   } finally {
     terminal.close()
-  }
-}
-
-function readSecretFile(what: string, file: string): Uint8Array {
-  try {
-    const { size } = statSync(file)
-    if (size > SECRET_SIZE_MAX)
-      throw new BackupError('limit', `it has ${size} bytes, more than ${SECRET_SIZE_MAX}`, file)
-    return readFileSync(file)
-  } catch (cause) {
-    throw wrap(what, file, cause)
   }
 }
 

@@ -30,7 +30,10 @@ export async function parseIdentityFile(
   plugins: PluginEnvironment,
 ): Promise<AgeIdentity[]> {
   const text = displayText(content)
-  if (looksLikeSshPrivateKey(text)) return [sshIdentity(parseSshPrivateKey(text, path), path, plugins)]
+  if (looksLikeSshPrivateKey(text)) {
+    const file = parseSshPrivateKey(text, path)
+    return file.encrypted && plugins.askedFor === false ? [] : [sshIdentity(file, path, plugins)]
+  }
   if (text.startsWith('age-encryption.org/v1\n')) return [sealedIdentities(content, path, plugins)]
   if (text.trimStart().startsWith('-----BEGIN AGE ENCRYPTED FILE-----')) {
     const { armor } = await import('age-encryption')

@@ -22,6 +22,8 @@ export interface AgeRecipient {
 export interface PluginEnvironment {
   readonly ask: Ask
   readonly env?: NodeJS.ProcessEnv
+  /** False when the person did not name the file: then an SSH key under a passphrase is no identity at all. */
+  readonly askedFor?: boolean
 }
 
 /** `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. Throws `usage` naming `subject`. */

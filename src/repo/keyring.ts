@@ -25,6 +25,11 @@ import type { FoundSlots, StoredSlot } from './key-slots.ts'
 export interface LockedRepository {
   readonly store: Store
   readonly repoIds: readonly Uint8Array[]
+  /**
+   * The root public key that the repository is known to have. Where it is given, a slot that leads to another one is passed
+   * over: everybody can make a slot for a public key.
+   */
+  readonly root?: Uint8Array
 }
 
 export interface Unlocked {
@@ -41,7 +46,7 @@ export interface Unlocked {
  * there are no slots.
  */
 export async function openWithCredential(
-  { store, repoIds }: LockedRepository,
+  { store, repoIds, root }: LockedRepository,
   credential: Credential,
 ): Promise<Unlocked> {
   const found = await doing('reading the key slots', store.location, () => readSlots(store))
@@ -52,15 +57,25 @@ export async function openWithCredential(
     .filter(({ slot }) => mayOpen(credential, slot.method))
     .sort((a, b) => tryCost(a.slot.method) - tryCost(b.slot.method))
   const tried = candidates.slice(0, SLOTS_MAX)
+  let foreign: BackupError | undefined
   for (const { name, slot } of tried) {
     try {
       const slotKey = await keys.of(slot.method, name)
       const bundle = slotKey === null ? undefined : openSlotOfAny(slot, slotKey, repoIds, name)
-      if (bundle !== undefined) return { bundle, slotName: name, problems }
+      if (bundle === undefined) continue
+      if (root === undefined || equalBytes(bundle.rootPublic, root)) return { bundle, slotName: name, problems }
+      foreign ??= foreignSlot(name)
+      problems.push(foreignSlot(name))
     } catch (error) {
       if (!(error instanceof BackupError) || error.code === 'usage') throw error
       problems.push(error)
     }
+  }
+  if (foreign !== undefined) {
+    throw new BackupError('refused', 'this is another repository than the one known at this place', store.location, {
+      cause: foreign,
+      hint: 'where it was made anew on purpose, open it once with its passphrase or key file, and add the key again',
+    })
   }
   throw cannotOpen(store, credential, found, tried.length, problems)
 }
@@ -111,9 +126,10 @@ export async function addSlot(
 
 /**
  * Removes a slot. Refused when nothing that is known to be sound would be left, or no slot of an administrator where
- * this was one. What the credential has opened before stays known to whoever used it.
+ * this was one. So it is for the slot in use when all others are for keys that lie elsewhere: this one is proved to work,
+ * of those nobody knows whether their keys still exist. What the credential has opened before stays known to whoever used it.
  */
-export async function removeSlot(store: Store, name: string): Promise<void> {
+export async function removeSlot(store: Store, name: string, inUse?: string): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const removed = slots.find((stored) => stored.name === name)
   if (removed === undefined && !problems.some(({ subject }) => subject === name)) {
@@ -121,12 +137,17 @@ export async function removeSlot(store: Store, name: string): Promise<void> {
   }
   const enough = (rest: readonly StoredSlot[]) =>
     removed?.slot.role === 'admin' ? rest.some(({ slot }) => slot.role === 'admin') : rest.length > 0
-  const lastOne = (what: string) =>
-    new BackupError('refused', what, name, { hint: 'add another passphrase or key file first' })
+  const lastOne = (what: string) => new BackupError('refused', what, name, { hint: 'add another key first' })
   if (!enough(slots.filter((stored) => stored !== removed))) {
     throw lastOne(
       removed?.slot.role === 'admin' ? 'this is the last key slot of an administrator' : 'no other key slot is sound',
     )
+  }
+  const othersAreElsewhere = slots.every(({ name: other, slot }) => other === name || isElsewhere(slot))
+  if (name === inUse && othersAreElsewhere) {
+    throw new BackupError('refused', 'no other key is known to work', name, {
+      hint: 'open the repository with one of the others, and remove this one then',
+    })
   }
   const bytes = removed && (await doing('reading the key slot', name, () => store.get(name)))
   await doing('removing the key slot', name, () => store.delete(name))
@@ -138,7 +159,7 @@ export async function removeSlot(store: Store, name: string): Promise<void> {
 
 /**
  * Replaces the slot that opened the repository with one for a new passphrase, with the same label. When this throws, the
- * old passphrase still opens. Throws `usage` when it was opened with a key file. Gives the name of the new slot.
+ * old passphrase still opens. Throws `usage` when it was not opened with a passphrase. Gives the name of the new slot.
  */
 export async function changePassphrase(
   store: Store,
@@ -148,7 +169,7 @@ export async function changePassphrase(
 ): Promise<string> {
   const old = await doing('reading the old key slot', slotName, () => readSlot(store, slotName))
   if (old.method.kind !== 'passphrase') {
-    throw new BackupError('usage', 'this slot is for a key file', slotName, {
+    throw new BackupError('usage', 'this slot is not for a passphrase', slotName, {
       hint: 'open the repository with the passphrase that is to be changed',
     })
   }
@@ -188,6 +209,10 @@ export async function putSlot(
   return name
 }
 
+function isElsewhere({ method: { kind } }: KeySlot): boolean {
+  return kind !== 'passphrase' && kind !== 'key-file'
+}
+
 /** Whether a slot was made for this credential, as far as can be told without opening it. */
 function isFor(credential: NewCredential, slot: KeySlot, bundle: Bundle, name: string): boolean {
   if (slot.method.kind !== credential.kind) return false
@@ -195,8 +220,12 @@ function isFor(credential: NewCredential, slot: KeySlot, bundle: Bundle, name: s
   return credential.kind === 'key-file' && mayOpen(credential, slot.method)
 }
 
+function foreignSlot(name: string): BackupError {
+  return new BackupError('refused', 'the key slot is for a repository with another root key', name)
+}
+
 /** Undefined when it is not sealed with this key for any of these repositories. */
-function openSlotOfAny(
+export function openSlotOfAny(
   slot: KeySlot,
   slotKey: Uint8Array,
   repoIds: readonly Uint8Array[],

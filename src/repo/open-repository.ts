@@ -12,11 +12,12 @@ import type { Unlocked } from './keyring.ts'
 import { Repository } from './repository.ts'
 
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */
-export async function openRepository(store: Store, credential: Credential): Promise<Repository> {
+export async function openRepository(store: Store, credential: Credential, root?: Uint8Array): Promise<Repository> {
   const { description, bundle, problems, newerDamaged } = await unlockRepository(
     store,
     await readDescriptions(store),
     credential,
+    root,
   )
   return new Repository({ store, description, bundle, problems, newerDamaged })
 }
@@ -30,17 +31,19 @@ export interface UnlockedRepository extends Unlocked {
 
 /**
  * Opens a slot, and chooses the description that its capability bundle vouches for. Throws what `openWithCredential` throws,
- * `unsupported` when the repository needs a newer version, `corrupt` when no description is the bundle's.
+ * `unsupported` when the repository needs a newer version, `corrupt` when no description is the bundle's. `root` is the root
+ * public key that it is known to have, for credentials whose slots everybody can make.
  */
 export async function unlockRepository(
   store: Store,
   { found, damaged }: FoundDescriptions,
   credential: Credential,
+  root?: Uint8Array,
 ): Promise<UnlockedRepository> {
   const repoIds = found.map(({ description }) => description.repoId)
   let unlocked: Unlocked
   try {
-    unlocked = await openWithCredential({ store, repoIds }, credential)
+    unlocked = await openWithCredential({ store, repoIds, ...(root && { root }) }, credential)
   } catch (error) {
     checkReadable(found[0]) // in a newer repository the slots may be of a kind that does not open here
     throw error

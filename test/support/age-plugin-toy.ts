@@ -93,6 +93,7 @@ async function unwrap(): Promise<void> {
   const stanza = commands.find(({ args }) => args[0] === 'recipient-stanza' && args[2] === 'toy')
   const wants = Array.from({ length: 64 }, (_, bits) => bits).find((bits) => toyIdentity(bits) === identity) ?? 0
   const answers: boolean[] = []
+  if (stanza === undefined) return send(['done'])
   if (wants & WANTS.death) {
     process.stderr.write('the toy is broken\n')
     process.exit(3)
@@ -105,7 +106,7 @@ async function unwrap(): Promise<void> {
     const options = ['Play', 'Stop'].map((text) => unpadded(Buffer.from(text)))
     answers.push((await demand(['confirm', ...options], 'play with it?')).args[1] === 'yes')
   }
-  if (stanza !== undefined && answers.every((good) => good) && !(wants & WANTS.failure)) {
+  if (answers.every((good) => good) && !(wants & WANTS.failure)) {
     await demandBytes(['file-key', '0'], mask(stanza.body, Buffer.from(stanza.args[3]!, 'base64')))
   }
   send(['done'])

@@ -1,9 +1,13 @@
 import { defineCommand } from '../command.ts'
 import { type Cipher, CIPHERS } from '../../crypto/ciphers.ts'
 import { oneOf, text, yes } from '../flags.ts'
+import { RECIPIENT_FLAGS } from '../recipient-flags.ts'
 
 type InitFlags = {
   readonly newKeyFile?: string
+  readonly ageRecipient?: readonly string[]
+  readonly sshKey?: readonly string[]
+  readonly gpgKey?: readonly string[]
   readonly label?: string
   readonly cipher?: Cipher
   readonly publicData?: boolean
@@ -13,8 +17,8 @@ export const init = defineCommand<InitFlags>({
   name: 'init',
   brief: 'create a repository',
   description: [
-    'Creates an encrypted repository at --repo (by default in the user data folder). Its passphrase is taken from where every command takes it, or asked for twice. With --new-key-file a key file is written and opens the repository instead of a passphrase; an existing one is used with --key-file.',
-    'Without the passphrase or the key file nobody can read the repository, not even its authors. Keep a copy of it apart from this machine.',
+    'Creates an encrypted repository at --repo (by default in the user data folder). Its passphrase is taken from where every command takes it, or asked for twice. With --new-key-file a key file is written and opens the repository instead of a passphrase; an existing one is used with --key-file. With --ssh-key, --age-recipient or --gpg-key the repository is for a public key; see `holdfast key add`.',
+    'Without its passphrase or key nobody can read the repository, not even its authors. Keep a copy of it apart from this machine.',
     'The cipher is chosen here and stays. aes-256-gcm suits nearly every machine; chacha20-poly1305 is faster on those whose processor has no instructions for AES. With none nothing is encrypted: names and content can be read by whoever has the store, and are only protected against changes. Because that is right for public data alone, it takes --public-data as well.',
   ],
   examples: [
@@ -31,6 +35,7 @@ export const init = defineCommand<InitFlags>({
   parameters: {
     flags: {
       newKeyFile: text('FILE', 'Write a new key file and use it instead of a passphrase'),
+      ...RECIPIENT_FLAGS,
       label: text('TEXT', 'Name of the first key, shown by `key list`'),
       cipher: oneOf(CIPHERS, 'How content and names are encrypted (aes-256-gcm unless given)'),
       publicData: yes('Say that everybody may read what is backed up: needed for --cipher none'),

@@ -4,7 +4,7 @@ export const keyList = defineCommand({
   name: 'key list',
   brief: 'list what opens the repository',
   description: [
-    'Lists every passphrase and key file that opens the repository, with its label. The one in use is marked with `*`.',
+    'Lists everything that opens the repository, with its label: passphrases, key files, public keys with their recipients. The one in use is marked with `*`.',
   ],
   examples: [{ command: 'holdfast key list', what: 'who can open this?' }],
   parameters: {},

@@ -1,0 +1,59 @@
+// `holdfast key export` and `key import`: sealed copies of key slots outside of the store.
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { BackupError, doingSync } from '../base/errors.ts'
+import { KEY_SLOT_SIZE_MAX } from '../format/key-slot.ts'
+import { findSlotName, readSlots } from '../repo/key-slots.ts'
+import { copyOfSlot, putCopyOfSlot } from '../repo/slot-copies.ts'
+import type { Context } from './context.ts'
+import { keyId, shortKey } from './key-commands.ts'
+import { plainPath } from './native-text.ts'
+import { withStore } from './repository.ts'
+
+export async function exportKey(context: Context, spec: string, target: string): Promise<void> {
+  const { initHashing } = await import('../crypto/hash.ts')
+  await initHashing()
+  const file = plainPath(target)
+  await withStore(context, async (store) => {
+    const name = findSlotName(
+      (await readSlots(store)).slots.map((slot) => slot.name),
+      spec,
+    )
+    writeNew(file, await copyOfSlot(store, name))
+    context.out.line(`wrote key ${shortKey(name)} to ${file}`)
+    context.out.record({ type: 'key_change', action: 'exported', id: keyId(name) })
+  })
+}
+
+export async function importKey(context: Context, source: string): Promise<void> {
+  const { initHashing } = await import('../crypto/hash.ts')
+  await initHashing()
+  const file = plainPath(source)
+  const bytes = doingSync('reading the copy of a key', file, () => {
+    if (statSync(file).size <= KEY_SLOT_SIZE_MAX) return new Uint8Array(readFileSync(file))
+    throw new BackupError('usage', 'this is too large for a key', file)
+  })
+  await withStore(
+    context,
+    async (store) => {
+      const name = await putCopyOfSlot(store, bytes, file)
+      context.out.line(`put key ${shortKey(name)} back`)
+      context.out.record({ type: 'key_change', action: 'imported', id: keyId(name) })
+    },
+    'write',
+  )
+}
+
+function writeNew(file: string, bytes: Uint8Array): void {
+  doingSync('writing the copy of a key', file, () => {
+    const fd = openSync(file, 'wx', 0o600)
+    try {
+      writeSync(fd, bytes)
+      fsyncSync(fd)
+    } catch (cause) {
+      rmSync(file, { force: true })
+      throw cause
+    } finally {
+      closeSync(fd)
+    }
+  })
+}

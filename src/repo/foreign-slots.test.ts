@@ -1,0 +1,66 @@
+// Slots for a public key, which everybody can make, beside those of the right repository.
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { equalBytes } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
+import { secureRandom } from '../base/random.ts'
+import { initHashing } from '../crypto/hash.ts'
+import type { Recipient, Unlocker } from '../credentials/credential.ts'
+import { SLOT_SECRET_SIZE } from '../format/slot-kinds.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import { addSlot, openWithCredential, removeSlot } from './keyring.ts'
+import { newBundle } from './new-bundle.ts'
+
+before(initHashing)
+
+const DETAILS = { created: { sec: 1_700_000_000, nsec: 0 }, random: secureRandom, suite: 1 as const }
+
+/** Hides nothing: what counts here is that everybody can make a slot for it. */
+const recipient: Recipient = {
+  kind: 'age',
+  detail: 'ann',
+  wrap: async (secret) => ({ kind: 'age', file: Uint8Array.from(secret) }),
+}
+const unlocker: Unlocker = {
+  kind: 'age',
+  description: 'the identity ann',
+  mayOpen: () => true,
+  unwrap: async (method) =>
+    method.kind === 'age' && method.file.length === SLOT_SECRET_SIZE ? Uint8Array.from(method.file) : null,
+}
+
+function hasCode(code: string) {
+  return (error: unknown) => error instanceof BackupError && error.code === code
+}
+
+test('a slot that leads to another repository is passed over where the root key is known, and told', async () => {
+  const [mine, foreign] = [newBundle(secureRandom), newBundle(secureRandom)]
+  const repoIds = [foreign.repoId, mine.repoId]
+  for (let round = 0; round < 8; round++) {
+    const store = new MemoryStore()
+    await addSlot(store, mine, recipient, DETAILS)
+    const stranger = new MemoryStore()
+    const name = await addSlot(stranger, foreign, recipient, DETAILS)
+    await store.put(name, [await stranger.get(name)])
+    const { bundle } = await openWithCredential({ store, repoIds, root: mine.rootPublic }, unlocker)
+    assert.ok(equalBytes(bundle.rootPublic, mine.rootPublic))
+    await assert.rejects(
+      openWithCredential({ store: stranger, repoIds, root: mine.rootPublic }, unlocker),
+      hasCode('refused'),
+    )
+    await openWithCredential({ store: stranger, repoIds }, unlocker)
+  }
+})
+
+test('a recipient gets one slot, and the last key that is proved to work stays', async () => {
+  const bundle = newBundle(secureRandom)
+  const store = new MemoryStore()
+  const first = await addSlot(store, bundle, recipient, DETAILS)
+  await assert.rejects(addSlot(store, bundle, recipient, DETAILS), hasCode('exists'))
+  const second = await addSlot(store, bundle, { ...recipient, detail: 'bob' }, DETAILS)
+  await assert.rejects(removeSlot(store, first, first), hasCode('refused'))
+  await removeSlot(store, first, second)
+  await assert.rejects(removeSlot(store, second, second), hasCode('refused'))
+  await addSlot(store, bundle, { kind: 'key-file', secret: secureRandom(32) }, DETAILS)
+  await removeSlot(store, second, second)
+})
