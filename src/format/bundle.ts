@@ -36,14 +36,26 @@ export interface Domain {
   readonly unknown?: readonly RawField[]
 }
 
+/** What the role *report* has of a domain. */
+export interface ReportDomain {
+  /** 8 bytes. */
+  readonly id: Uint8Array
+  readonly name: string
+  /** `K_rep`: summaries of snapshots. */
+  readonly keyReport: Uint8Array
+}
+
 export interface Bundle {
   readonly repoId: Uint8Array
   readonly role: Role
+  /** None exactly where there are `reports` instead. */
   readonly domains: readonly Domain[]
+  /** For the role *report*. */
+  readonly reports?: readonly ReportDomain[]
   readonly rootPublic: Uint8Array
   /** Admins only. */
   readonly rootSeed?: Uint8Array
-  /** When the bundle belongs to one enrolled writer. */
+  /** When the bundle belongs to one enrolled writer whose key was not made on its own machine. */
   readonly writer?: { readonly wid: Uint8Array; readonly seed: Uint8Array }
   /** Seals what a client keeps on its own disk. */
   readonly localKey: Uint8Array
@@ -68,15 +80,17 @@ export function readRole(r: CborReader, subject: string): Role {
 
 /** The plaintext of a capability bundle. It holds secrets: wipe it after sealing. */
 export function encodeBundle(b: Bundle): Uint8Array {
+  const parts = b.role === 'report' ? (b.reports ?? []) : b.domains
+  assert(parts.length >= 1 && parts.length <= DOMAINS_MAX, `a capability bundle has 1 to ${DOMAINS_MAX} domains`)
   assert(
-    b.domains.length >= 1 && b.domains.length <= DOMAINS_MAX,
-    `a capability bundle has 1 to ${DOMAINS_MAX} domains`,
+    (b.role === 'report') === (b.reports !== undefined && b.domains.length === 0),
+    'only the role report has reports',
   )
   const w = new CborWriter(4096).openMap()
   w.key(0).uint(BUNDLE_VERSION)
   w.key(1).bytes(sized(b.repoId, ID_SIZE))
   w.key(2).uint(roleNumber(b.role))
-  writeList(w.key(3), b.domains, (domain) => writeDomain(w, domain))
+  if (b.role !== 'report') writeList(w.key(3), b.domains, (domain) => writeDomain(w, domain))
   w.key(4).bytes(sized(b.rootPublic, SIGNING_PUBLIC_KEY_SIZE))
   if (b.rootSeed !== undefined) w.key(5).bytes(sized(b.rootSeed, SIGNING_SEED_SIZE))
   if (b.writer !== undefined) {
@@ -84,6 +98,7 @@ export function encodeBundle(b: Bundle): Uint8Array {
     w.key(1).bytes(sized(b.writer.seed, SIGNING_SEED_SIZE)).closeMap()
   }
   w.key(7).bytes(sized(b.localKey, KEY_SIZE))
+  if (b.reports !== undefined) writeList(w.key(8), b.reports, (domain) => writeReportDomain(w, domain))
   return w.rawFields(b.unknown).closeMap().finish()
 }
 
@@ -101,6 +116,7 @@ export function decodeBundle(bytes: Uint8Array, subject: string): Bundle {
     else if (key === 5) b.rootSeed = r.fixed(SIGNING_SEED_SIZE).slice()
     else if (key === 6) b.writer = readWriter(r)
     else if (key === 7) b.localKey = r.fixed(KEY_SIZE).slice()
+    else if (key === 8) b.reports = readFilledList(r, DOMAINS_MAX, () => readReportDomain(r))
     else return false
     return true
   })
@@ -108,10 +124,16 @@ export function decodeBundle(bytes: Uint8Array, subject: string): Bundle {
   if (need(r, version, 'version') !== BUNDLE_VERSION) {
     throw new BackupError('unsupported', `capability bundle has version ${version}`, subject)
   }
+  const role = need(r, b.role, 'role')
+  if (role === 'report' ? b.domains !== undefined : b.reports !== undefined) {
+    throw r.corrupt(`has domains that do not belong to the role ${role},`)
+  }
   return {
     repoId: need(r, b.repoId, 'repository id'),
-    role: need(r, b.role, 'role'),
-    domains: need(r, b.domains, 'domains'),
+    role,
+    ...(role === 'report'
+      ? { domains: [], reports: need(r, b.reports, 'domains') }
+      : { domains: need(r, b.domains, 'domains') }),
     rootPublic: need(r, b.rootPublic, 'root key'),
     ...(b.rootSeed !== undefined && { rootSeed: b.rootSeed }),
     ...(b.writer !== undefined && { writer: b.writer }),
@@ -163,6 +185,30 @@ function readDomain(r: CborReader): Domain {
     ...(d.dataPrivate !== undefined && { dataPrivate: d.dataPrivate }),
     ...(d.metaPrivate !== undefined && { metaPrivate: d.metaPrivate }),
     ...withUnknown(unknown?.map((field) => ({ key: field.key, value: field.value.slice() }))),
+  }
+}
+
+function writeReportDomain(w: CborWriter, d: ReportDomain): void {
+  w.openMap()
+  w.key(0).bytes(sized(d.id, DOMAIN_ID_SIZE))
+  w.key(1).text(limitedText(d.name, SHORT_TEXT_MAX, 'name of a domain'))
+  w.key(2).bytes(sized(d.keyReport, KEY_SIZE)).closeMap()
+}
+
+function readReportDomain(r: CborReader): ReportDomain {
+  const d: { -readonly [K in keyof ReportDomain]?: ReportDomain[K] } = {}
+  const unknown = r.fields((key) => {
+    if (key === 0) d.id = r.fixed(DOMAIN_ID_SIZE).slice()
+    else if (key === 1) d.name = r.text(SHORT_TEXT_MAX)
+    else if (key === 2) d.keyReport = r.fixed(KEY_SIZE).slice()
+    else return false
+    return true
+  })
+  if (unknown !== undefined) throw r.corrupt('has a field too many for a domain of a report')
+  return {
+    id: need(r, d.id, 'domain id'),
+    name: need(r, d.name, 'name of a domain'),
+    keyReport: need(r, d.keyReport, 'K_rep'),
   }
 }
 

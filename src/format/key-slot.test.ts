@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertDamageIsNamed, corruptAbout } from '../../test/support/damage.ts'
 import { fixedBytes, fixedRepoId } from '../../test/support/format-keys.ts'
-import { fixedTime, sampleBundle, sampleDomain } from '../../test/support/object-samples.ts'
+import { fixedTime, sampleBundle, sampleDomain, sampleReportBundle } from '../../test/support/object-samples.ts'
+import { withFields } from '../../test/vectors/section.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { decodeBundle, encodeBundle } from './bundle.ts'
@@ -30,14 +31,18 @@ test('bundles of all roles are read back as they were written', () => {
     admin,
     { ...rest, role: 'read' },
     { ...rest, role: 'write', domains: [sampleDomain('a', false), sampleDomain('b', false)] },
-    { ...rest, role: 'maintain', unknown: [{ key: 8, value: new Uint8Array([1]) }] },
-    {
-      ...rest,
-      role: 'report',
-      domains: [{ ...sampleDomain('c'), unknown: [{ key: 10, value: new Uint8Array([2]) }] }],
-    },
+    { ...rest, role: 'maintain', unknown: [{ key: 9, value: new Uint8Array([1]) }] },
+    { ...rest, role: 'read', domains: [{ ...sampleDomain('c'), unknown: [{ key: 10, value: new Uint8Array([2]) }] }] },
+    sampleReportBundle(),
   ]
   for (const bundle of bundles) assert.deepEqual(decodeBundle(encodeBundle(bundle), 'keys/x'), bundle)
+})
+
+test('only the role report has what it has, and it has nothing else of a domain', () => {
+  const withRole = (bundle: Bundle, role: number) =>
+    withFields(encodeBundle(bundle), { 2: new CborWriter().uint(role).finish() })
+  assert.throws(() => decodeBundle(withRole(sampleReportBundle(), 4), 'keys/x'), corruptAbout('keys/x'))
+  assert.throws(() => decodeBundle(withRole(sampleBundle(), 5), 'keys/x'), corruptAbout('keys/x'))
 })
 
 test('a bundle keeps nothing of the bytes it was read from', () => {

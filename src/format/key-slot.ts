@@ -45,6 +45,8 @@ export const SLOT_DETAIL_MAX = 4096
 export interface NewKeySlot {
   readonly method: SlotMethod
   readonly bundle: Bundle
+  /** Whose first domain seals label and detail, where the bundle has none. */
+  readonly labelledBy?: Bundle
   readonly created: Timespec
   /** The user's own words. */
   readonly label?: string
@@ -58,7 +60,7 @@ export function encodeKeySlot(
   { slotKey, repoId, suite: repoSuite }: SlotKeys & { readonly suite: Suite },
 ): Uint8Array {
   const suite = keySealingSuite(repoSuite)
-  const { method, bundle, created, label = '', detail = '' } = slot
+  const { method, bundle, labelledBy = bundle, created, label = '', detail = '' } = slot
   const context = encodeMethod(method)
   const plain = encodeBundle(bundle)
   const sealedBundle = new Sealer(slotKey, repoId, suite).seal(SEALED_TYPES.bundle, context, plain)
@@ -69,7 +71,7 @@ export function encodeKeySlot(
   w.key(3).timespec(created)
   if (label !== '')
     w.key(4).bytes(
-      labelSealer(bundle, repoId, suite).seal(
+      labelSealer(labelledBy, repoId, suite).seal(
         SEALED_TYPES.slotLabel,
         context,
         utf8(limitedText(label, SHORT_TEXT_MAX, 'label')),
@@ -78,7 +80,7 @@ export function encodeKeySlot(
   w.key(5).uint(roleNumber(bundle.role))
   if (detail !== '')
     w.key(6).bytes(
-      labelSealer(bundle, repoId, suite).seal(
+      labelSealer(labelledBy, repoId, suite).seal(
         SEALED_TYPES.slotDetail,
         context,
         utf8(clippedText(detail, SLOT_DETAIL_MAX)),
@@ -171,6 +173,7 @@ function openText(
   { sealed, type, max, what }: SealedText,
 ): string | null {
   if (sealed === undefined) return ''
+  if (bundle.domains.length === 0) return null
   const sealer = labelSealer(bundle, bundle.repoId, slot.suite)
   let text: Uint8Array
   try {

@@ -39,6 +39,7 @@ export const SEALED_TYPES = {
   sessionSecret: 38,
   localState: 39,
   slotDetail: 40,
+  snapshotSummary: 41,
 } as const
 
 export type ObjectType = (typeof OBJECT_TYPES)[keyof typeof OBJECT_TYPES]

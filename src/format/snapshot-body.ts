@@ -114,9 +114,7 @@ export function encodeSnapshotBody(b: SnapshotBody): Uint8Array {
   w.key(3).text(limitedText(b.user, SHORT_TEXT_MAX, 'user name'))
   writeList(w.key(4), b.sources, (path) => w.bytes(path))
   w.key(5).bytes(b.root)
-  w.key(6).openMap()
-  for (const [key, field] of STATS.entries()) w.key(key).uint(b.stats[field])
-  w.closeMap()
+  writeStats(w.key(6), b.stats)
   if (b.troubles.length > 0) {
     writeList(w.key(7), b.troubles, ({ path, code, text }) =>
       w.array(3).bytes(path).uint(code).text(clippedText(text, TROUBLE_TEXT_MAX)),
@@ -183,8 +181,14 @@ export function decodeSnapshotBody(bytes: Uint8Array, subject: string): Snapshot
   }
 }
 
+export function writeStats(w: CborWriter, stats: SnapshotStats): void {
+  w.openMap()
+  for (const [key, field] of STATS.entries()) w.key(key).uint(stats[field])
+  w.closeMap()
+}
+
 /** Counts that a later version added are dropped: a snapshot is never written again, and nobody relies on them. */
-function readStats(r: CborReader): SnapshotStats {
+export function readStats(r: CborReader): SnapshotStats {
   const found: { -readonly [K in keyof SnapshotStats]?: number } = {}
   r.fields((key) => {
     const field = STATS[key]

@@ -15,16 +15,19 @@ import { writerIdOf } from './signed-object.ts'
 import {
   decodeSnapshot,
   decodeSnapshotBody,
+  decodeSnapshotSummary,
   encodeSnapshot,
   encodeSnapshotBody,
   readSnapshotHead,
   snapshotNameOf,
   verifySnapshot,
 } from './snapshot.ts'
+import { decodeSummary, encodeSummary, summaryOf } from './snapshot-summary.ts'
 
 const zero = new Uint8Array(32)
 const head = { repoId: fixedRepoId(), seq: 2, previous: new Uint8Array(32).fill(5), sid: new Uint8Array(16).fill(6) }
-const writer = () => ({ sealer: fixedSealer('SK_meta'), signer: fixedSigner() })
+const writer = () => ({ sealer: fixedSealer('SK_meta'), reports: fixedSealer('K_rep'), signer: fixedSigner() })
+const reporter = () => ({ reports: fixedSealer('K_rep'), publicKey: fixedSigner().publicKey, repoId: fixedRepoId() })
 const reader = () => ({ sealer: fixedSealer('SK_meta'), publicKey: fixedSigner().publicKey, repoId: fixedRepoId() })
 const sample = () => encodeSnapshot(head, sampleSnapshotBody(), writer())
 
@@ -82,6 +85,38 @@ test('damage anywhere in a snapshot is noticed without any secret', () => {
 test('damage in an opened body is an error with the snapshot’s name or another body', () => {
   const options = { subject: 'snap/x', authenticated: false }
   assertDamageIsNamed(encodeSnapshotBody(sampleSnapshotBody()), (b) => decodeSnapshotBody(b, 'snap/x'), options)
+})
+
+test('the summary says what the body says of times and counts, to who cannot open the body', () => {
+  fc.assert(
+    fc.property(bodies, (body) => {
+      const bytes = encodeSnapshot(head, body, writer())
+      const { summary } = decodeSnapshotSummary(bytes, 'snap/x', reporter())
+      assert.deepEqual(summary, summaryOf(body))
+      assert.throws(
+        () => decodeSnapshot(bytes, 'snap/x', { ...reader(), sealer: fixedSealer('K_rep') }),
+        corruptAbout('snap/x'),
+      )
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('damage anywhere in a snapshot is noticed by who reads the summary, in a summary that is open too', () => {
+  const options = { subject: 'snap/x', authenticated: true, step: 3 }
+  assertDamageIsNamed(sample(), (b) => decodeSnapshotSummary(b, 'snap/x', reporter()), options)
+  const opened = encodeSummary(summaryOf(sampleSnapshotBody()))
+  assertDamageIsNamed(opened, (b) => decodeSummary(b, 'snap/x'), { subject: 'snap/x', authenticated: false })
+})
+
+test('a summary whose length cannot be is refused, also when it is signed', () => {
+  for (const length of [0, 39, 4097, 65_535]) {
+    const content = sample().slice(0, -64)
+    new DataView(content.buffer).setUint16(96, length, true)
+    const resigned = new Uint8Array([...content, ...fixedSigner().sign(content)])
+    assert.throws(() => decodeSnapshot(resigned, 'snap/x', reader()), corruptAbout('snap/x'))
+    assert.throws(() => decodeSnapshotSummary(resigned, 'snap/x', reporter()), corruptAbout('snap/x'))
+  }
 })
 
 test('the part in the clear is read without keys, and the name follows from the bytes', () => {

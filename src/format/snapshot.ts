@@ -7,10 +7,12 @@
 //   40      8     sequence number of the writer's snapshots, from 1
 //   48      32    hash of the writer's snapshot before, zeros when there is none
 //   80      16    session id, which leads to the key of the sealed part
-//   96      n     seal(SK_meta, 4, bytes 8 to 96, body)
-//   96 + n  64    signature over all bytes before it
+//   96      2     length s of the sealed summary
+//   98      s     seal(K_rep, 41, bytes 8 to 96, summary)
+//   98 + s  n     seal(SK_meta, 4, bytes 8 to 96, body)
+//           64    signature over all bytes before it
 //
-// The first 96 bytes are in the clear, so that an operator without keys can check chains and signatures.
+// The first 98 bytes are in the clear, so that an operator without keys can check chains and signatures.
 import { assert } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
@@ -19,12 +21,14 @@ import { SEAL_OVERHEAD } from '../crypto/seal.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SIGNATURE_SIZE } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
-import { readU64, writeU64 } from './integers.ts'
+import { readU16, readU64, writeU16, writeU64 } from './integers.ts'
 import { ID_SIZE, SEQ_MAX, snapshotName } from './names.ts'
-import { checkHeader, HEADER_SIZE, OBJECT_TYPES } from './object-header.ts'
+import { checkHeader, HEADER_SIZE, OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
 import { checkSignedObject, checkSuite, checkWriterId, signObject, writerIdOf } from './signed-object.ts'
 import { decodeSnapshotBody, encodeSnapshotBody } from './snapshot-body.ts'
 import type { SnapshotBody } from './snapshot-body.ts'
+import { decodeSummary, encodeSummary, SUMMARY_SIZE_MAX, summaryOf } from './snapshot-summary.ts'
+import type { SnapshotSummary } from './snapshot-summary.ts'
 
 export * from './snapshot-body.ts'
 
@@ -49,17 +53,20 @@ export const SNAPSHOT_SIZE_MAX = 16 * 1024 * 1024
 const FIRST_PREVIOUS = new Uint8Array(HASH_SIZE)
 
 /**
- * The object's bytes. `sealer` is of the session's `SK_meta`, `signer` the writer's key, from which the head gets `wid`.
- * `limit` when it would be longer than SNAPSHOT_SIZE_MAX.
+ * The object's bytes. `sealer` is of the session's `SK_meta`, `reports` of the domain's `K_rep`, `signer` the writer's key,
+ * from which the head gets `wid`. `limit` when it would be longer than SNAPSHOT_SIZE_MAX.
  */
 export function encodeSnapshot(
   head: Omit<SnapshotHead, 'wid'>,
   body: SnapshotBody,
-  { sealer, signer }: { readonly sealer: Sealer; readonly signer: SigningKey },
+  { sealer, reports, signer }: { readonly sealer: Sealer; readonly reports: Sealer; readonly signer: SigningKey },
 ): Uint8Array {
   const clear = encodeHead({ ...head, wid: writerIdOf(signer.publicKey) })
+  const summary = reports.seal(SEALED_TYPES.snapshotSummary, clear, encodeSummary(summaryOf(body)))
+  const length = new Uint8Array(2)
+  writeU16(length, 0, summary.length)
   const sealed = sealer.seal(OBJECT_TYPES.snapshot, clear, encodeSnapshotBody(body))
-  const bytes = signObject(OBJECT_TYPES.snapshot, sealer.suite, [clear, sealed], signer)
+  const bytes = signObject(OBJECT_TYPES.snapshot, sealer.suite, [clear, length, summary, sealed], signer)
   if (bytes.length > SNAPSHOT_SIZE_MAX) {
     throw new BackupError(
       'limit',
@@ -84,7 +91,7 @@ export function readSnapshotHead(
 ): SnapshotHead & { readonly suite: Suite } {
   const suite = checkHeader(bytes, OBJECT_TYPES.snapshot, subject)
   const corrupt = (why: string) => new BackupError('corrupt', `snapshot ${why}`, subject)
-  if (bytes.length < HEAD_END + SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > SNAPSHOT_SIZE_MAX) {
+  if (bytes.length < HEAD_END + 2 + 2 * SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > SNAPSHOT_SIZE_MAX) {
     throw corrupt(`has ${bytes.length} bytes`)
   }
   if (repoId !== undefined && !equalBytes(bytes.subarray(HEADER_SIZE, 24), repoId)) {
@@ -125,9 +132,33 @@ export function decodeSnapshot(
   const { suite, ...head } = verifySnapshot(bytes, subject, keys)
   checkSuite(suite, keys.sealer, subject)
   const clear = bytes.subarray(HEADER_SIZE, HEAD_END)
-  const sealed = bytes.subarray(HEAD_END, bytes.length - SIGNATURE_SIZE)
+  const sealed = bytes.subarray(summaryEnd(bytes, subject), bytes.length - SIGNATURE_SIZE)
   const body = keys.sealer.open(OBJECT_TYPES.snapshot, clear, sealed, subject)
   return { head, body: decodeSnapshotBody(body, subject) }
+}
+
+/** The same for who may only know the summary; `reports` is of `K_rep`. */
+export function decodeSnapshotSummary(
+  bytes: Uint8Array,
+  subject: string,
+  keys: { readonly publicKey: Uint8Array; readonly repoId: Uint8Array; readonly reports: Sealer },
+): { readonly head: SnapshotHead; readonly summary: SnapshotSummary } {
+  const { suite, ...head } = verifySnapshot(bytes, subject, keys)
+  checkSuite(suite, keys.reports, subject)
+  const clear = bytes.subarray(HEADER_SIZE, HEAD_END)
+  const sealed = bytes.subarray(HEAD_END + 2, summaryEnd(bytes, subject))
+  const summary = keys.reports.open(SEALED_TYPES.snapshotSummary, clear, sealed, subject)
+  return { head, summary: decodeSummary(summary, subject) }
+}
+
+/** Where the summary ends and the body begins. */
+function summaryEnd(bytes: Uint8Array, subject: string): number {
+  const length = readU16(bytes, HEAD_END)
+  const end = HEAD_END + 2 + length
+  if (length < SEAL_OVERHEAD || length > SUMMARY_SIZE_MAX || end + SEAL_OVERHEAD + SIGNATURE_SIZE > bytes.length) {
+    throw new BackupError('corrupt', `snapshot has a summary of ${length} bytes`, subject)
+  }
+  return end
 }
 
 function encodeHead({ repoId, wid, seq, previous, sid }: SnapshotHead): Uint8Array {

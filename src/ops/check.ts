@@ -224,7 +224,7 @@ class Check {
       this.#sessions.note(parsed, verified)
       this.#links.push({ objectName: name, id: parsed.hash, head })
       const sealer = await sessionKeys.sealer(head.sid, 'meta')
-      const publicKey = await this.#repo.writers.publicKey(head.wid)
+      const publicKey = await this.#repo.writers.publicKey(head.wid, 'snapshot', name)
       const { body } = decodeSnapshot(bytes, name, { repoId, publicKey, sealer })
       this.#snapshots.push({ id: parsed.hash, body })
       this.#object(name)

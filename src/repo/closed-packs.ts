@@ -50,7 +50,7 @@ export class ClosedPacks {
     const name = sessionKeysName(sid)
     try {
       const bytes = await store.get(name)
-      const publicKey = await writers.publicKey(readSessionKeys(bytes, name).wid)
+      const publicKey = await writers.publicKey(readSessionKeys(bytes, name).wid, 'store', name)
       const keys = decodeSessionKeys(bytes, name, { publicKey })
       if (!equalBytes(keys.sid, sid)) return []
       const publicKeys = { data: domain.dataPublic, meta: domain.metaPublic }

@@ -16,6 +16,7 @@ import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
 import { readSignerId } from '../format/signed-object.ts'
 import { decodeTreeNode, isLeaf } from '../format/tree-node.ts'
+import { reportKeyOf } from '../format/snapshot-summary.ts'
 import type { TreeNode } from '../format/tree-node.ts'
 import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
@@ -32,6 +33,7 @@ import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
+import { NotPermitted } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
@@ -61,6 +63,8 @@ export class Repository {
   /** The domain that is read and written; others come with roles. */
   readonly domain: Domain
   readonly blobKeys: BlobKeys
+  /** Opens and seals summaries of snapshots. */
+  readonly reportSealer: Sealer
   /** Seals index segments, directories and session intents. */
   readonly indexSealer: Sealer
   readonly writers: WriterDirectory
@@ -85,6 +89,7 @@ export class Repository {
     this.domain = domain
     this.blobKeys = new BlobKeys(domain)
     this.indexSealer = this.sealerOf(domain.keyIdx)
+    this.reportSealer = this.sealerOf(reportKeyOf(domain))
     this.writers = new WriterDirectory(store, bundle.rootPublic)
     this.sessionKeys = new SessionKeyRing(this)
     this.catalog = new SnapshotCatalog(this)
@@ -239,7 +244,11 @@ export class Repository {
     const condemned = new Set<string>()
     for await (const { name } of listAll(this.store, PREFIXES.plans)) {
       if (parseObjectName(name)?.kind !== 'plan') continue
-      const plan = await unlessGone(this.store, name, () => this.#readPlan(name))
+      const plan = await unlessGone(this.store, name, () => this.#readPlan(name)).catch((error: unknown) => {
+        // Whoever may only make backups must neither condemn packs nor keep others from making theirs.
+        if (error instanceof NotPermitted) return undefined
+        throw error
+      })
       if (plan === undefined) continue
       for (const hash of plan.dataPacks) condemned.add(packName('data', hash))
       for (const hash of plan.metaPacks) condemned.add(packName('meta', hash))
@@ -320,7 +329,7 @@ export class Repository {
   #readPlan(name: string): Promise<DeletionPlan> {
     return doing('reading a deletion plan', name, async () => {
       const bytes = await this.store.get(name)
-      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name))
+      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)
       const plan = decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
       if (planName(plan.pid) === name) return plan
       throw new BackupError('corrupt', 'this is another deletion plan than its name says', name)
@@ -331,7 +340,11 @@ export class Repository {
   async readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
     return doing('reading the index', name, async () => {
       const bytes = await getNamedByHash(this.store, name)
-      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+      const publicKey = await this.writers.publicKey(
+        readSignerId(OBJECT_TYPES.indexSegment, bytes, name),
+        'store',
+        name,
+      )
       return decodeIndexSegment(bytes, name, { sealer: this.indexSealer, publicKey })
     })
   }

@@ -57,7 +57,7 @@ export class SessionKeyRing {
     }
     const bytes = await this.#fetch(name)
     return doing('opening a session’s keys', name, async () => {
-      const publicKey = await this.#repo.writers.publicKey(readSessionKeys(bytes, name).wid)
+      const publicKey = await this.#repo.writers.publicKey(readSessionKeys(bytes, name).wid, 'store', name)
       const keys = decodeSessionKeys(bytes, name, { publicKey })
       if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
       const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }

@@ -116,7 +116,7 @@ export class SnapshotCatalog {
       if (heads.has(hex)) continue
       const wid = fromHex(hex)!
       try {
-        const publicKey = await writers.publicKey(wid)
+        const publicKey = await writers.publicKey(wid, 'snapshot', objectName)
         const head = verifySnapshot(await getNamedByHash(store, objectName), objectName, { publicKey, repoId })
         if (head.seq === seq) heads.set(hex, { wid, seq, hash: fromHex(id)! })
       } catch (error) {
@@ -166,7 +166,7 @@ export class SnapshotCatalog {
       const bytes = await getNamedByHash(this.#repo.store, objectName)
       // Before its writer is asked for: a snapshot of another repository has a writer nobody knows here, which says less.
       const head = readSnapshotHead(bytes, objectName, this.#repo.id)
-      const publicKey = await this.#repo.writers.publicKey(fromHex(wid)!)
+      const publicKey = await this.#repo.writers.publicKey(fromHex(wid)!, 'snapshot', objectName)
       const sealer = await this.#repo.sessionKeys.sealer(head.sid, 'meta')
       const { head: clear, body } = decodeSnapshot(bytes, objectName, { repoId: this.#repo.id, publicKey, sealer })
       if (clear.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)

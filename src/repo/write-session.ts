@@ -222,7 +222,7 @@ export class WriteSession {
       const bytes = encodeSnapshot(
         { repoId: this.#repo.id, seq, previous: head?.hash ?? NO_SNAPSHOT, sid: secrets.sid },
         body,
-        { sealer: this.#repo.sealerOf(secrets.meta), signer: writer.signer },
+        { sealer: this.#repo.sealerOf(secrets.meta), reports: this.#repo.reportSealer, signer: writer.signer },
       )
       const id = toHex(hash(bytes))
       const objectName = snapshotName(writer.wid, seq, id)

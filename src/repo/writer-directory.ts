@@ -5,6 +5,8 @@ import { writerName } from '../format/names.ts'
 import { decodeWriterCertificate } from '../format/writer-cert.ts'
 import type { WriterCertificate } from '../format/writer-cert.ts'
 import type { Store } from '../store/store.ts'
+import { checkAct } from './roles.ts'
+import type { Act } from './roles.ts'
 
 export class WriterDirectory {
   readonly #store: Store
@@ -16,9 +18,14 @@ export class WriterDirectory {
     this.#rootPublic = rootPublic
   }
 
-  /** Public key of the writer; `corrupt` when no valid certificate stands for it. */
-  async publicKey(wid: Uint8Array): Promise<Uint8Array> {
-    return (await this.certificate(wid)).publicKey
+  /**
+   * Public key of the writer of an object that it may only have signed as such an act; `corrupt` when no valid certificate
+   * stands for it, `NotPermitted` when its role does not permit that.
+   */
+  async publicKey(wid: Uint8Array, act: Act, subject: string): Promise<Uint8Array> {
+    const { publicKey, role } = await this.certificate(wid)
+    checkAct(role, act, subject)
+    return publicKey
   }
 
   certificate(wid: Uint8Array): Promise<WriterCertificate> {

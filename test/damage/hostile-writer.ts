@@ -18,6 +18,7 @@ import { encodeSessionKeys, wrapSessionSecret } from '../../src/format/session-k
 import { sealSignedPart, signObject } from '../../src/format/signed-object.ts'
 import { encodeSnapshotBody } from '../../src/format/snapshot.ts'
 import type { SnapshotBody } from '../../src/format/snapshot.ts'
+import { encodeSummary, summaryOf } from '../../src/format/snapshot-summary.ts'
 import { encodeTreeNode } from '../../src/format/tree-node.ts'
 import type { TreeNode } from '../../src/format/tree-node.ts'
 import type { BlobType } from '../../src/repo/blob-keys.ts'
@@ -173,12 +174,15 @@ export class HostileWriter {
     head.set(this.#previous, 40)
     head.set(this.#sid, 72)
     const body = lie(encodeSnapshotBody(this.#body(root)))
-    const bytes = signObject(
-      OBJECT_TYPES.snapshot,
-      1,
-      [head, this.sealer('meta').seal(OBJECT_TYPES.snapshot, head, body)],
-      signer,
+    const summary = repo.reportSealer.seal(
+      SEALED_TYPES.snapshotSummary,
+      head,
+      encodeSummary(summaryOf(this.#body(root))),
     )
+    const length = new Uint8Array(2)
+    new DataView(length.buffer).setUint16(0, summary.length, true)
+    const sealed = this.sealer('meta').seal(OBJECT_TYPES.snapshot, head, body)
+    const bytes = signObject(OBJECT_TYPES.snapshot, 1, [head, length, summary, sealed], signer)
     this.#previous = new Uint8Array(hash(bytes))
     const name = snapshotName(toHex(wid), this.#seq, hash(bytes))
     await repo.store.put(name, [bytes])

@@ -189,7 +189,7 @@ test('an old index segment that comes back is no harm: the packs it names that a
   await made.store.put(writerName(wid), [
     encodeWriterCertificate({ ...certificate, created: { sec: 1, nsec: 0 } }, root),
   ])
-  const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, old))
+  const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, old), 'store', old)
   const keys = { sealer: repo.indexSealer, signer }
   const moved = encodeIndexSegment(decodeIndexSegment(bytes, old, { ...keys, publicKey }), keys)
   await made.store.put(indexName(hash(moved)), [moved])

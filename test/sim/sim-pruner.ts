@@ -140,7 +140,7 @@ export class SimPruner {
     const segments: Segment[] = []
     for await (const { name } of listAll(store, PREFIXES.index)) {
       const bytes = await store.get(name)
-      const publicKey = await writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+      const publicKey = await writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
       segments.push({ name, ...decodeIndexSegment(bytes, name, { sealer, publicKey }) })
     }
     return segments

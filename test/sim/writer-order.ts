@@ -69,7 +69,7 @@ function checkSuccess(
 }
 
 async function packsIn(repo: Repository, name: string, bytes: Uint8Array): Promise<string[]> {
-  const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+  const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
   const { packs } = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
   return packs.map(({ kind, hash }) => packName(kind, toHex(hash)))
 }

@@ -4,6 +4,7 @@ import type { KemKeyPair } from '../../src/crypto/kem.ts'
 import type { Bundle, Domain } from '../../src/format/bundle.ts'
 import type { RepoDescription } from '../../src/format/repo-description.ts'
 import type { SnapshotBody } from '../../src/format/snapshot.ts'
+import { reportKeyOf } from '../../src/format/snapshot-summary.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
 import { fixedBytes, fixedRepoId, fixedSigner } from './format-keys.ts'
 
@@ -36,6 +37,13 @@ export function sampleBundle(): Bundle {
     writer: { wid: writerIdOf(fixedSigner().publicKey), seed: fixedBytes('writer seed') },
     localKey: fixedBytes('local key'),
   }
+}
+
+export function sampleReportBundle(): Bundle {
+  const { repoId, rootPublic, localKey } = sampleBundle()
+  const { id, name, keyIdx } = sampleDomain('shared')
+  const reports = [{ id, name, keyReport: reportKeyOf({ keyIdx }) }]
+  return { repoId, role: 'report', domains: [], reports, rootPublic, localKey }
 }
 
 export function sampleDescription(): Omit<RepoDescription, 'rootPublic'> {

@@ -5,7 +5,7 @@ import { fromHex } from '../../src/base/bytes.ts'
 import { CborReader } from '../../src/base/cbor.ts'
 import { Sealer } from '../../src/crypto/seal.ts'
 import { encodeSnapshotBody } from '../../src/format/snapshot.ts'
-import { fixedSealer } from '../support/format-keys.ts'
+import { fixedBytes, fixedRepoId, fixedSealer } from '../support/format-keys.ts'
 import { sampleSnapshotBody } from '../support/object-samples.ts'
 import { Cddl } from './cddl.ts'
 import { withFields } from './section.ts'
@@ -43,11 +43,19 @@ function cborOf({ kind, bytes: hex }: Case): [string, Uint8Array] | undefined {
       return [kind.replace(' ', '-'), signed]
     case 'session intent':
       return ['session-intent-body', body(5)]
+    case 'snapshot':
+      return ['snapshot-summary', summaryIn(signed)]
     case 'deletion plan':
       return ['deletion-plan-body', body(9)]
     default:
       return undefined
   }
+}
+
+function summaryIn(content: Uint8Array): Uint8Array {
+  const end = 90 + (content[88]! | (content[89]! << 8))
+  const sealer = new Sealer(reportKeyOf({ keyIdx: fixedBytes('K_idx') }), fixedRepoId(), 1)
+  return sealer.open(41, content.subarray(0, 88), content.subarray(90, end), 'vector')
 }
 
 function open(sealer: Sealer, type: number, part: Uint8Array): Uint8Array {

@@ -126,7 +126,7 @@ test('an index segment repeats the directories of its packs', () => {
 
 test('a snapshot is checked, opened and named', () => {
   const { given, bytes, value } = caseOf('objects.json', 'a snapshot')
-  const { repoId, sessionSecretMeta, writerPublicKey } = hexes(given as Record<string, string>)
+  const { repoId, keyIdx, sessionSecretMeta, writerPublicKey } = hexes(given as Record<string, string>)
   const part = reader.signed(bytes, 4, writerPublicKey!)
   const [repo, wid, seq, previous, sid] = [
     [0, 16],
@@ -142,7 +142,12 @@ test('a snapshot is checked, opened and named', () => {
   )
   const number = String(u32(seq!, 0)).padStart(10, '0')
   assert.equal(`snap/${toHex(wid!)}/${number}-${toHex(H(bytes))}`, value.name)
-  const body = cbor(open(sessionSecretMeta!, repoId!, 4, part.subarray(0, 88), part.subarray(88))) as Record<
+  const end = 90 + (part[88]! | (part[89]! << 8))
+  const reportKey = DK('holdfast 1 report', keyIdx!)
+  const summary = cbor(open(reportKey, repoId!, 41, part.subarray(0, 88), part.subarray(90, end))) as unknown[]
+  assert.deepEqual(Object.values(summary[2] as object), Object.values(value.summary.stats))
+  assert.deepEqual([summary[3], summary[4]], [value.summary.troubleCount, value.summary.partial])
+  const body = cbor(open(sessionSecretMeta!, repoId!, 4, part.subarray(0, 88), part.subarray(end))) as Record<
     number,
     unknown
   >

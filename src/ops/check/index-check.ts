@@ -61,7 +61,7 @@ export async function checkIndex(
   }
   await surveyObjects(survey, segments(), async ({ name, parsed }, bytes) => {
     verifier.verify(name, parsed, bytes)
-    const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name))
+    const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
     const segment = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
     for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
     for (const pack of segment.packs) {

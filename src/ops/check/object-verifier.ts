@@ -18,6 +18,9 @@ import type { SignedPartReader } from '../../format/signed-object.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import type { SnapshotHead } from '../../format/snapshot.ts'
 import { decodeWriterCertificate } from '../../format/writer-cert.ts'
+import type { WriterCertificate } from '../../format/writer-cert.ts'
+import { checkAct } from '../../repo/roles.ts'
+import type { Act } from '../../repo/roles.ts'
 
 /** What has to be known of a repository before its objects can be verified; all of it is in the clear. */
 export interface PublicFacts {
@@ -41,7 +44,7 @@ export class ObjectVerifier {
   readonly #facts: PublicFacts | undefined
   readonly #indexSealer: Sealer | undefined
   /** Public keys of writers by their id, as hex. */
-  readonly #writers = new Map<string, Uint8Array>()
+  readonly #writers = new Map<string, WriterCertificate>()
   /** Writers whose certificates are there and damaged, hex. */
   readonly #damagedWriters = new Set<string>()
 
@@ -112,7 +115,7 @@ export class ObjectVerifier {
     try {
       const certificate = decodeWriterCertificate(bytes, name, facts)
       if (toHex(certificate.wid) !== wid) throw otherName(name)
-      this.#writers.set(wid, certificate.publicKey)
+      this.#writers.set(wid, certificate)
       return NOTHING
     } catch (cause) {
       this.#damagedWriters.add(wid)
@@ -127,21 +130,21 @@ export class ObjectVerifier {
     { repoId }: PublicFacts,
   ): Verified {
     const claimed = readSnapshotHead(bytes, name, repoId)
-    const publicKey = this.#publicKey(claimed.wid, name, true)
+    const publicKey = this.#publicKey(claimed.wid, name, 'snapshot', true)
     const head = verifySnapshot(bytes, name, { publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
     return { head }
   }
 
   #mark(name: string, sid: string, number: number | 'end', bytes: Uint8Array): Verified {
-    const publicKey = this.#publicKey(readSessionMark(bytes, name).wid, name)
+    const publicKey = this.#publicKey(readSessionMark(bytes, name).wid, name, 'store')
     const mark = decodeSessionMark(bytes, name, { publicKey })
     if (toHex(mark.sid) !== sid || mark.number !== number) throw otherName(name)
     return NOTHING
   }
 
   #sessionKeys(name: string, sid: string, bytes: Uint8Array): Verified {
-    const publicKey = this.#publicKey(readSessionKeys(bytes, name).wid, name)
+    const publicKey = this.#publicKey(readSessionKeys(bytes, name).wid, name, 'store')
     const keys = decodeSessionKeys(bytes, name, { publicKey })
     if (!equalBytes(keys.sid, fromHex(sid)!)) throw otherName(name)
     return NOTHING
@@ -149,23 +152,26 @@ export class ObjectVerifier {
 
   #signed(type: ObjectType, name: string, bytes: Uint8Array): Verified {
     const intact = type === OBJECT_TYPES.indexSegment
-    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name, intact))
+    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name, actOf(type), intact))
     return NOTHING
   }
 
   #sealed(type: ObjectType, name: string, bytes: Uint8Array, ownName: (keys: SignedPartReader) => string): Verified {
     const sealer = this.#indexSealer
     if (sealer === undefined) return this.#signed(type, name, bytes)
-    const publicKey = this.#publicKey(readSignerId(type, bytes, name), name)
+    const publicKey = this.#publicKey(readSignerId(type, bytes, name), name, actOf(type))
     if (ownName({ sealer, publicKey }) !== name) throw otherName(name)
     return NOTHING
   }
 
   /** `intact`: the hash in its name has shown that the object is as it was, so whose it is can be believed. */
-  #publicKey(wid: Uint8Array, name: string, intact = false): Uint8Array {
+  #publicKey(wid: Uint8Array, name: string, act: Act, intact = false): Uint8Array {
     const hex = toHex(wid)
     const known = this.#writers.get(hex)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      checkAct(known.role, act, name)
+      return known.publicKey
+    }
     const damaged = this.#damagedWriters.has(hex)
     if (!damaged && !intact) throw new BackupError('corrupt', `its writer ${hex} has no certificate`, name)
     const code = damaged ? 'corrupt' : 'not-found'
@@ -173,6 +179,11 @@ export class ObjectVerifier {
       cause: new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex)),
     })
   }
+}
+
+/** What a writer does who signs such an object. */
+function actOf(type: ObjectType): Act {
+  return type === OBJECT_TYPES.deletionPlan ? 'plan' : 'store'
 }
 
 /** Whether the bytes are those that the name promises, as far as it does. */

@@ -14,7 +14,8 @@ import {
   encodeSessionMark,
 } from '../../../src/format/session.ts'
 import { signedContent, signObject, writerIdOf } from '../../../src/format/signed-object.ts'
-import { decodeSnapshot, encodeSnapshot, snapshotNameOf } from '../../../src/format/snapshot.ts'
+import { decodeSnapshot, decodeSnapshotSummary, encodeSnapshot, snapshotNameOf } from '../../../src/format/snapshot.ts'
+import { reportKeyOf, summaryOf } from '../../../src/format/snapshot-summary.ts'
 import { decodeWriterCertificate, encodeWriterCertificate, openWriterName } from '../../../src/format/writer-cert.ts'
 import { fixedBytes, fixedRepoId, fixedSealer, fixedSigner } from '../../support/format-keys.ts'
 import { fixedTime, sampleDescription, sampleSnapshotBody } from '../../support/object-samples.ts'
@@ -44,7 +45,11 @@ const certificate = () => {
 }
 const description = () => encodeRepoDescription(sampleDescription(), fixedSigner('root'))
 const snapshot = () =>
-  encodeSnapshot(head(), sampleSnapshotBody(), { sealer: fixedSealer('SK_meta'), signer: fixedSigner() })
+  encodeSnapshot(head(), sampleSnapshotBody(), {
+    sealer: fixedSealer('SK_meta'),
+    reports: new Sealer(reportKeyOf({ keyIdx: fixedBytes('K_idx') }), fixedRepoId(), 1),
+    signer: fixedSigner(),
+  })
 
 /** The encapsulation of crypto.json: making one is random, opening it is not. */
 function encapsulation(): { privateKey: Uint8Array; ct: Uint8Array; wrapKey: Uint8Array } {
@@ -92,7 +97,12 @@ function successes(): OkCase[] {
       name: 'a snapshot',
       kind: 'snapshot',
       bytes: snapshot(),
-      value: { name: snapshotNameOf(snapshot()), head: { ...head(), wid }, body: sampleSnapshotBody() },
+      value: {
+        name: snapshotNameOf(snapshot()),
+        head: { ...head(), wid },
+        summary: summaryOf(sampleSnapshotBody()),
+        body: sampleSnapshotBody(),
+      },
     },
     { name: 'an intent', kind: 'session intent', bytes: encodeSessionIntent(intent(), writer()), value: intent() },
     { name: 'a heartbeat', kind: 'session mark', bytes: mark(7), value: { sid: sid(), wid, number: 7 } },
@@ -212,6 +222,8 @@ export const objectsSection: Section = {
     if (kind === 'deletion plan') return decodeDeletionPlan(bytes, subject, { sealer: fixedSealer(), publicKey })
     const keys = { publicKey, repoId: fixedRepoId(), sealer: fixedSealer('SK_meta') }
     const { head, body } = decodeSnapshot(bytes, subject, keys)
-    return { name: snapshotNameOf(bytes), head, body }
+    const reports = new Sealer(reportKeyOf({ keyIdx: fixedBytes('K_idx') }), fixedRepoId(), 1)
+    const { summary } = decodeSnapshotSummary(bytes, subject, { publicKey, repoId: fixedRepoId(), reports })
+    return { name: snapshotNameOf(bytes), head, summary, body }
   },
 }

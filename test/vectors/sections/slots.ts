@@ -21,7 +21,7 @@ import {
 import type { OaepHash, SlotMethod } from '../../../src/format/slot-kinds.ts'
 import { decodeBundle } from '../../../src/format/bundle.ts'
 import { fixedRepoId } from '../../support/format-keys.ts'
-import { fixedTime, sampleBundle } from '../../support/object-samples.ts'
+import { fixedTime, sampleBundle, sampleReportBundle } from '../../support/object-samples.ts'
 import { cbor, flipped, withFields } from '../section.ts'
 import type { FailCase, Section } from '../section.ts'
 
@@ -208,6 +208,12 @@ function failures(): FailCase[] {
       error: 'unsupported',
     },
     { name: 'role 6', kind: 'bundle', bytes: withFields(bundle, { 2: cbor((w) => w.uint(6)) }), error: 'unsupported' },
+    {
+      name: 'domains of a report for an administrator',
+      kind: 'bundle',
+      bytes: withFields(encodeBundle(sampleReportBundle()), { 2: cbor((w) => w.uint(1)) }),
+      error: 'corrupt',
+    },
     { name: 'no domains', kind: 'bundle', bytes: withFields(bundle, { 3: cbor((w) => w.array(0)) }), error: 'corrupt' },
     {
       name: 'a root key of 31 bytes',
@@ -233,6 +239,12 @@ export const slotsSection: Section = {
     const clear = { suite: 1, created: fixedTime, role: 'admin' }
     const bundle = sampleBundle()
     return [
+      {
+        name: 'a bundle of the role report',
+        kind: 'bundle',
+        bytes: encodeBundle(sampleReportBundle()),
+        value: sampleReportBundle(),
+      },
       {
         name: 'a passphrase slot',
         kind: 'slot',

@@ -1,0 +1,102 @@
+// What each role has and may do (docs/format.md, 3.3). A bundle of a lesser role is that of an administrator with fields
+// left out; what a writer may do is in its certificate, which the root key signs.
+import { toHex } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import { KEY_SIZE } from '../crypto/hash.ts'
+import type { Bundle, Domain, Role } from '../format/bundle.ts'
+import { reportKeyOf } from '../format/snapshot-summary.ts'
+
+/**
+ * What a writer signs: snapshots; what is stored for them (keys of sessions, sessions, index segments); plans of what is to
+ * be deleted.
+ */
+export type Act = 'snapshot' | 'store' | 'plan'
+
+const ACTS: Readonly<Record<Role, readonly Act[]>> = {
+  admin: ['snapshot', 'store', 'plan'],
+  read: ['snapshot', 'store'],
+  maintain: ['store', 'plan'],
+  write: ['snapshot', 'store'],
+  report: [],
+}
+
+/** What a writer has signed counts for nothing, because its role does not permit it: it is no damage. */
+export class NotPermitted extends BackupError {
+  constructor(role: Role, subject: string) {
+    super('corrupt', `signed by a writer with the role ${role}, who may not`, subject, {
+      hint: 'nothing of it is used; the machine of that writer may be in the wrong hands',
+    })
+  }
+}
+
+/** Throws `NotPermitted` unless what a writer of this role signs counts as such an act. */
+export function checkAct(role: Role, act: Act, subject: string): void {
+  if (!ACTS[role].includes(act)) throw new NotPermitted(role, subject)
+}
+
+/** What somebody with each role can do, for people. */
+export const ROLE_TEXTS: Readonly<Record<Role, string>> = {
+  admin: 'can do everything, and let others in',
+  read: 'can read and restore all backups, and make new ones',
+  maintain: 'can see names and trees and tidy up, and cannot read files',
+  write: 'can make backups, and cannot read or delete any',
+  report: 'sees when backups were made and how large they are, and no name of anything',
+}
+
+export interface Restriction {
+  readonly role: Role
+  /** Names or ids (hex) of domains; all unless given. */
+  readonly domains?: readonly string[]
+  readonly random: SecureRandom
+}
+
+/**
+ * The bundle for somebody with a lesser role, with a local state key of its own. Throws `wrong-key` when this bundle has
+ * not what the role needs, `not-found` for a domain that it does not have.
+ */
+export function restrictBundle(bundle: Bundle, { role, domains: wanted, random }: Restriction): Bundle {
+  const { repoId, rootPublic, rootSeed } = bundle
+  const localKey = random(KEY_SIZE)
+  const chosen = wanted === undefined ? bundle.domains : wanted.map((spec) => domainOf(bundle, spec))
+  if (chosen.length === 0) throw cannotGive(role, bundle)
+  if (role === 'report') {
+    const reports = chosen.map((domain) => ({ id: domain.id, name: domain.name, keyReport: reportKeyOf(domain) }))
+    return { repoId, role, domains: [], reports, rootPublic, localKey }
+  }
+  const domains = chosen.map((domain) => restrictDomain(domain, role))
+  if (domains.some((domain) => !hasAll(domain, role))) throw cannotGive(role, bundle)
+  if (role !== 'admin') return { repoId, role, domains, rootPublic, localKey }
+  if (rootSeed === undefined) throw cannotGive(role, bundle)
+  return { repoId, role, domains, rootPublic, rootSeed, localKey }
+}
+
+/** The domain of that name or id. */
+export function domainOf(bundle: Bundle, spec: string): Domain {
+  const found = bundle.domains.find(({ name, id }) => name === spec || toHex(id) === spec)
+  if (found !== undefined) return found
+  const known = bundle.domains.map(({ name }) => name).join(', ')
+  throw new BackupError('not-found', 'no such domain, or not one of this key', spec, { hint: `there are: ${known}` })
+}
+
+function restrictDomain(domain: Domain, role: Role): Domain {
+  const { dataPrivate, metaPrivate, ...shared } = domain
+  const readsTrees = role !== 'write'
+  const readsFiles = role === 'read' || role === 'admin'
+  return {
+    ...shared,
+    ...(readsFiles && dataPrivate !== undefined && { dataPrivate }),
+    ...(readsTrees && metaPrivate !== undefined && { metaPrivate }),
+  }
+}
+
+function hasAll({ dataPrivate, metaPrivate }: Domain, role: Role): boolean {
+  if (role === 'write') return true
+  return metaPrivate !== undefined && (role === 'maintain' || dataPrivate !== undefined)
+}
+
+function cannotGive(role: Role, { role: own }: Bundle): BackupError {
+  return new BackupError('wrong-key', `a key with the role ${own} cannot make one with the role ${role}`, role, {
+    hint: 'open the repository with the key of an administrator',
+  })
+}
