@@ -24,6 +24,10 @@ export function openStateFolder(folder: string): LocalState {
   return {
     read: async (name) => readIfThere(fileOf(name)),
     write: async (name, bytes) => replaceFile(fileOf(name), bytes),
+    remove: async (name) => {
+      const file = fileOf(name)
+      changing('removing local state', file, () => rmSync(file, { force: true }))
+    },
     exclusive: async (name, step) => {
       const fd = await lock(`${fileOf(name)}.lock`)
       try {

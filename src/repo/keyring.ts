@@ -87,6 +87,8 @@ export interface NewSlot {
   readonly suite: Suite
   /** Sealed; empty for none. */
   readonly label?: string
+  /** Whose first domain seals the label, where the bundle of the slot has no domain. */
+  readonly labelledBy?: Bundle
   readonly cost?: PassphraseCost
 }
 
@@ -94,10 +96,13 @@ export interface NewSlot {
 export async function createSlot(
   bundle: Bundle,
   credential: NewCredential,
-  { created, random, suite, label = '', cost }: NewSlot,
+  { created, random, suite, label = '', labelledBy = bundle, cost }: NewSlot,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array; readonly slotKey: Uint8Array }> {
   const { method, slotKey, detail } = await newSlotKey(credential, random, cost)
-  const bytes = encodeKeySlot({ method, bundle, created, label, detail }, { slotKey, repoId: bundle.repoId, suite })
+  const bytes = encodeKeySlot(
+    { method, bundle, labelledBy, created, label, detail },
+    { slotKey, repoId: bundle.repoId, suite },
+  )
   return { name: keySlotName(hash(bytes)), bytes, slotKey }
 }
 
@@ -117,7 +122,7 @@ export async function addSlot(
       hint: `remove one: more than ${SLOTS_MAX} are not tried`,
     })
   }
-  const same = slots.find(({ name, slot }) => isFor(credential, slot, bundle, name))
+  const same = slots.find(({ name, slot }) => isFor(credential, slot, details.labelledBy ?? bundle, name))
   if (same !== undefined) {
     throw new BackupError('exists', `this ${kindWords(credential.kind)} has a slot already`, same.name)
   }

@@ -4,6 +4,8 @@ export interface LocalState {
   read(name: string): Promise<Uint8Array | null>
   /** Replaces atomically. */
   write(name: string, bytes: Uint8Array): Promise<void>
+  /** Nothing happens when it is not there. */
+  remove(name: string): Promise<void>
   /** Runs `step` while no other process of this machine does so under the same name. */
   exclusive<T>(name: string, step: () => Promise<T>): Promise<T>
 }
@@ -16,6 +18,9 @@ export function memoryState(): LocalState {
     read: async (name) => values.get(name) ?? null,
     write: async (name, bytes) => {
       values.set(name, bytes.slice())
+    },
+    remove: async (name) => {
+      values.delete(name)
     },
     exclusive: (_name, step) => {
       const run = tail.then(step, step)

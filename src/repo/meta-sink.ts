@@ -39,6 +39,7 @@ export class MetaSink {
   readonly #index: BlobIndex
   readonly #bundleTarget: number
   readonly #submit: (bundle: MetaBundle) => void
+  readonly #passed: ((ref: Uint8Array, bytes: Uint8Array) => void) | undefined
   #pending: PendingBlob[] = []
   #size = 0
   newBlobs = 0
@@ -51,16 +52,20 @@ export class MetaSink {
     /** As `bundleTargetFor` says. */
     readonly bundleTarget: number
     readonly submit: (bundle: MetaBundle) => void
+    /** Sees each blob, also those that are stored already. */
+    readonly passed?: ((ref: Uint8Array, bytes: Uint8Array) => void) | undefined
   }) {
     this.#keys = opts.keys
     this.#index = opts.index
     this.#bundleTarget = opts.bundleTarget
     this.#submit = opts.submit
+    this.#passed = opts.passed
   }
 
   /** The ref of a blob; keeps it for the next bundle unless it is stored already. */
   add(type: BlobType, bytes: Uint8Array): Uint8Array {
     const ref = this.#keys.refOf(type, bytes)
+    this.#passed?.(ref, bytes)
     const loc = this.#keys.locOf(ref)
     this.#index.reserve(1)
     if (!this.#index.claim(loc)) return ref

@@ -33,7 +33,7 @@ import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
-import { NotPermitted } from './roles.ts'
+import { isNotPermitted } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
@@ -246,7 +246,7 @@ export class Repository {
       if (parseObjectName(name)?.kind !== 'plan') continue
       const plan = await unlessGone(this.store, name, () => this.#readPlan(name)).catch((error: unknown) => {
         // Whoever may only make backups must neither condemn packs nor keep others from making theirs.
-        if (error instanceof NotPermitted) return undefined
+        if (isNotPermitted(error)) return undefined
         throw error
       })
       if (plan === undefined) continue

@@ -22,7 +22,7 @@ const ACTS: Readonly<Record<Role, readonly Act[]>> = {
 }
 
 /** What a writer has signed counts for nothing, because its role does not permit it: it is no damage. */
-export class NotPermitted extends BackupError {
+class NotPermitted extends BackupError {
   constructor(role: Role, subject: string) {
     super('corrupt', `signed by a writer with the role ${role}, who may not`, subject, {
       hint: 'nothing of it is used; the machine of that writer may be in the wrong hands',
@@ -30,9 +30,23 @@ export class NotPermitted extends BackupError {
   }
 }
 
+/** Whether that is the reason of an error. */
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof NotPermitted || (error instanceof BackupError && isNotPermitted(error.cause))
+}
+
 /** Throws `NotPermitted` unless what a writer of this role signs counts as such an act. */
 export function checkAct(role: Role, act: Act, subject: string): void {
   if (!ACTS[role].includes(act)) throw new NotPermitted(role, subject)
+}
+
+/** The same for the credential in use, before it does something. Throws `wrong-key`. */
+export function checkRole(role: Role, act: Act, location: string): void {
+  if (ACTS[role].includes(act)) return
+  const able = Object.entries(ACTS).flatMap(([name, acts]) => (acts.includes(act) ? [name] : []))
+  throw new BackupError('wrong-key', `this key has the role ${role}, which ${ROLE_TEXTS[role]}`, location, {
+    hint: `use a key with the role ${able.join(' or ')}`,
+  })
 }
 
 /** What somebody with each role can do, for people. */
@@ -95,7 +109,7 @@ function hasAll({ dataPrivate, metaPrivate }: Domain, role: Role): boolean {
   return metaPrivate !== undefined && (role === 'maintain' || dataPrivate !== undefined)
 }
 
-function cannotGive(role: Role, { role: own }: Bundle): BackupError {
+export function cannotGive(role: Role, { role: own }: Bundle): BackupError {
   return new BackupError('wrong-key', `a key with the role ${own} cannot make one with the role ${role}`, role, {
     hint: 'open the repository with the key of an administrator',
   })

@@ -9,6 +9,7 @@ import { listAll } from '../store/store.ts'
 import { unlessGone } from './gone-object.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
+import { isNotPermitted } from './roles.ts'
 
 export interface SnapshotInfo {
   /** Hash of the object, hex: what a person types the first digits of. */
@@ -66,7 +67,10 @@ export class SnapshotCatalog {
     return listed
   }
 
-  /** All snapshots, oldest first by the time they began. Throws at the first that is damaged; see `check`. */
+  /**
+   * All snapshots, oldest first by the time they began. Throws at the first that is damaged; see `check`. One whose writer may
+   * not make any is none, here and in `find`.
+   */
   async all(): Promise<SnapshotInfo[]> {
     return inOrder(await this.#openAll(await this.list()))
   }
@@ -82,7 +86,7 @@ export class SnapshotCatalog {
   async find(spec: string): Promise<SnapshotInfo> {
     if (spec === 'latest') {
       const { snapshots, problems } = await this.readable()
-      const problem = problems[0]
+      const problem = problems.find((one) => !isNotPermitted(one))
       if (problem !== undefined) {
         const what = 'which snapshot is the latest cannot be told, because one cannot be read'
         const hint = 'name one by its id: `holdfast snapshots` lists those that can be read'
@@ -193,6 +197,7 @@ function inOrder(snapshots: readonly SnapshotInfo[]): SnapshotInfo[] {
 
 /** Tells of what is the matter with one snapshot alone; throws everything else. */
 function passOver(error: unknown, onProblem: ((problem: BackupError) => void) | undefined): undefined {
+  if (onProblem === undefined && isNotPermitted(error)) return
   if (onProblem === undefined || !(error instanceof BackupError) || !OF_ONE_SNAPSHOT.has(error.code)) throw error
   onProblem(error)
 }

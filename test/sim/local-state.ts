@@ -13,6 +13,9 @@ export function simState(values = new Map<string, Uint8Array>()): SimState {
     write: async (name, bytes) => {
       values.set(name, bytes.slice())
     },
+    remove: async (name) => {
+      values.delete(name)
+    },
     exclusive: (name, step) => {
       const run = (tails.get(name) ?? Promise.resolve()).then(step, step)
       tails.set(

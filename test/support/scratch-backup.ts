@@ -10,11 +10,14 @@ import { FileSystemSource } from '../../src/ops/backup/file-system-source.ts'
 import { posixFileReader } from '../../src/ops/backup/posix-file-reader.ts'
 import { memoryState, type LocalState } from '../../src/repo/local-state.ts'
 import type { OperationEvent } from '../../src/ops/events.ts'
+import type { Repository } from '../../src/repo/repository.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { ScratchRepository } from './scratch-repository.ts'
 
 export interface ScratchBackupOptions {
   readonly store?: Store
+  /** As another credential has opened it. */
+  readonly repository?: Repository
   readonly reader?: FileReader
   /** The machine that writes; a new one unless given. */
   readonly state?: LocalState
@@ -34,7 +37,7 @@ export async function backUp(
   sources: readonly string[],
   opts: ScratchBackupOptions = {},
 ): Promise<ScratchBackup> {
-  const repo = await scratch.open(opts.store)
+  const repo = opts.repository ?? (await scratch.open(opts.store))
   const problems: string[] = []
   const reader = opts.reader ?? posixFileReader
   const result = await runBackup({

@@ -13,7 +13,10 @@ import type { Entry } from '../../src/format/entry-model.ts'
 import { contentOf } from '../../src/ops/cat.ts'
 import { listTree } from '../../src/ops/ls.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
-import type { SecretCredential } from '../../src/credentials/credential.ts'
+import type { Credential, SecretCredential } from '../../src/credentials/credential.ts'
+import type { Role } from '../../src/format/bundle.ts'
+import { addSlot } from '../../src/repo/keyring.ts'
+import { bundleForRole } from '../../src/repo/role-bundle.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
@@ -66,6 +69,32 @@ export class ScratchRepository {
   /** The repository with its index loaded; through `store` where it is given. */
   async open(store?: Store): Promise<Repository> {
     const repository = await openRepository(store ?? (await this.store()), this.credential)
+    await repository.loadIndex()
+    return repository
+  }
+
+  /** A key file for somebody with a lesser role; `writer` for a machine of its own. */
+  async addRole(role: Role, domains?: readonly string[]): Promise<SecretCredential> {
+    const { store, bundle, description } = await this.open()
+    const credential = { kind: 'key-file', secret: secureRandom(32) } as const
+    const restricted = await bundleForRole(
+      bundle,
+      { role, random: secureRandom, ...(domains && { domains }) },
+      {
+        store,
+        clock: systemClock,
+        name: role,
+        suite: description.suite,
+      },
+    )
+    const details = { created: { sec: 0, nsec: 0 }, random: secureRandom, suite: description.suite, labelledBy: bundle }
+    await addSlot(store, restricted, credential, details)
+    return credential
+  }
+
+  /** Opened by another credential. */
+  async openWith(credential: Credential): Promise<Repository> {
+    const repository = await openRepository(await this.store(), credential)
     await repository.loadIndex()
     return repository
   }

@@ -1,20 +1,23 @@
 // A backup: declare, scan, store, commit. See docs/architecture.md for the flow of data and docs/format.md, 10, for the
 // order in which things must reach the store.
 import { availableParallelism } from 'node:os'
-import { displayText, fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
-import { BackupError, reasonsOf } from '../../base/errors.ts'
+import { concatBytes, displayText, fromHex, releaseMemory, toHex, utf8 } from '../../base/bytes.ts'
+import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { AUTO, type Method } from '../../compress/method.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
+import { hash } from '../../crypto/hash.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
-import type { OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
+import { TreeCache } from '../../repo/tree-cache.ts'
+import type { KnownSnapshot } from '../../repo/tree-cache.ts'
+import { checkRole } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
 import type { SessionSecrets } from '../../repo/write-session.ts'
@@ -65,7 +68,7 @@ export interface BackupOptions {
 export interface BackupResult {
   readonly snapshot: { readonly id: string; readonly objectName: string; readonly seq: number }
   readonly body: SnapshotBody
-  readonly parent: OpenedSnapshot | undefined
+  readonly parent: KnownSnapshot | undefined
   readonly storedBytes: number
   readonly durationMs: number
 }
@@ -90,6 +93,7 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
 
 async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   const { repo, clock, random, host, tool, state } = opts
+  checkRole(repo.bundle.role, 'snapshot', repo.store.location)
   checkWritable(repo, repo.store.location)
   if (opts.source.compares === true) checkMayCompare(repo)
   const began = clock.monotonic()
@@ -132,19 +136,18 @@ async function backUpIn(
   { executor, writer, started, began }: Attempt,
 ): Promise<BackupResult> {
   const { repo, clock, host, tool } = opts
-  const { snapshot: parent, unreadable } = await chooseParent(repo, {
-    spec: opts.parent,
-    wid: toHex(writer.wid),
-    host,
-    paths: opts.source.paths,
-  })
+  const cache = await cacheOf(opts, writer)
+  const { snapshot: parent, unreadable } =
+    cache === undefined
+      ? await chooseParent(repo, { spec: opts.parent, wid: toHex(writer.wid), host, paths: opts.source.paths })
+      : { snapshot: opts.parent === null ? undefined : cache.snapshot, unreadable: [] }
   if (unreadable.length > 0) opts.onEvent({ type: 'warning', ...aboutUnreadable(unreadable) })
   if (parent !== undefined && repo.locate('tree', parent.body.root) === undefined) {
     const adopted = await session.adoptUnindexed(() => throwIfStopped(opts.signal))
     if (adopted > 0) opts.onEvent(adoptedWarning(adopted))
     executor.indexGrew(session.index.blobs.handle)
   }
-  const stored = await storeTree(opts, { session, executor, parent })
+  const stored = await storeTree(opts, { session, executor, parent, cache })
   const body: SnapshotBody = {
     started,
     ended: timespecFromMs(clock.now()),
@@ -169,13 +172,34 @@ async function backUpIn(
     const message = `the snapshot is complete; only this failed: ${reasonsOf(problem)}`
     opts.onEvent({ type: 'warning', code: problem.code, message })
   }
+  await cache?.finish({ id: snapshot.id, body }).catch((error: unknown) => {
+    const message = `the snapshot is complete, but its tree could not be kept for the next backup, which will read all files: ${String(error)}`
+    opts.onEvent({ type: 'warning', code: codeOf(error), message })
+  })
   return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
 }
+
+/** For a credential that cannot read trees; undefined for all others. Throws `wrong-key` when a parent is asked for. */
+async function cacheOf(opts: BackupOptions, writer: WriterIdentity): Promise<TreeCache | undefined> {
+  const { repo, state, source, host, parent } = opts
+  if (repo.domain.metaPrivate !== undefined) return undefined
+  if (typeof parent === 'string') {
+    throw new BackupError('wrong-key', 'this credential may not read snapshots to compare with', parent, {
+      hint: 'leave out --parent: this machine compares with what it has kept of its last backup',
+    })
+  }
+  const about = hash(concatBytes([utf8(host), ...source.paths.flatMap((path) => [NUL, path])]))
+  const prefix = `${toHex(repo.id)}.${toHex(writer.wid)}.${toHex(about.subarray(0, 8))}`
+  return TreeCache.open({ state, prefix, sealer: repo.keySealerOf(repo.bundle.localKey) })
+}
+
+const NUL = new Uint8Array(1)
 
 interface TreeContext {
   readonly session: WriteSession
   readonly executor: Executor
-  readonly parent: OpenedSnapshot | undefined
+  readonly parent: KnownSnapshot | undefined
+  readonly cache: TreeCache | undefined
 }
 
 interface StoredTree {
@@ -185,7 +209,7 @@ interface StoredTree {
 }
 
 /** Walks the sources and stores everything that is not stored yet, up to the index. */
-async function storeTree(opts: BackupOptions, { session, executor, parent }: TreeContext): Promise<StoredTree> {
+async function storeTree(opts: BackupOptions, { session, executor, parent, cache }: TreeContext): Promise<StoredTree> {
   const { repo, source, clock, signal } = opts
   const pipeline = new Pipeline({
     executor,
@@ -214,12 +238,13 @@ async function storeTree(opts: BackupOptions, { session, executor, parent }: Tre
           warn: (path, code, message) => report.warning(path, code, message),
         })
       : undefined
-  const parentTree = parent === undefined ? undefined : new ParentTree(repo)
+  const parentTree = parent === undefined ? undefined : new ParentTree(repo, cache)
   const meta = new MetaSink({
     keys: repo.blobKeys,
     index: session.index.blobs,
     bundleTarget: bundleTargetFor(repo.description.packSize),
     submit: (bundle) => pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
+    passed: cache === undefined ? undefined : (ref, bytes) => cache.keep(ref, bytes),
   })
   const rootParent = parent && (await parentTree!.directory({ ref: parent.body.root, entries: 0, bytes: 0 }, true))
   const chunkMax = repo.description.chunker.max

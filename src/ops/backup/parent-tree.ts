@@ -1,12 +1,14 @@
 // The tree of the snapshot before, read beside the walk: what is in it and still usable need not be read again.
+import { equalBytes } from '../../base/bytes.ts'
 import { checkListPlace, decodeContentList } from '../../format/content-list.ts'
 import type { Content, Entry, Subtree } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
 import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
-import { isLeaf } from '../../format/tree-node.ts'
+import { decodeTreeNode, isLeaf } from '../../format/tree-node.ts'
 import type { InnerNode, TreeChild } from '../../format/tree-node.ts'
 import type { BlobType } from '../../repo/blob-keys.ts'
 import type { Repository } from '../../repo/repository.ts'
+import type { TreeCache } from '../../repo/tree-cache.ts'
 
 /** One directory of the parent snapshot. A walk asks for names in the order they have here, so a lookup is one step. */
 export class ParentDirectory {
@@ -61,10 +63,15 @@ function compareWithKey(name: Uint8Array, key: string): number {
 
 export class ParentTree {
   readonly #repo: Repository
+  readonly #cache: TreeCache | undefined
 
-  /** The repository's index is that of the writing session: what it does not name may be on its way out (rule W8). */
-  constructor(repo: Repository) {
+  /**
+   * The repository's index is that of the writing session: what it does not name may be on its way out (rule W8). With a
+   * cache nodes are read there and nowhere else.
+   */
+  constructor(repo: Repository, cache?: TreeCache) {
     this.#repo = repo
+    this.#cache = cache
   }
 
   /** A directory of the parent; undefined when a node of it is no longer usable, so that nothing of it is taken over. */
@@ -94,8 +101,9 @@ export class ParentTree {
   }
 
   async #listUsable(ref: Uint8Array, level: number, bytes?: number): Promise<boolean> {
-    if (!this.#canRead('list', ref)) return false
-    const node = decodeContentList(await this.#repo.readBlob('list', ref), 'content list of the parent snapshot')
+    const blob = await this.#read('list', ref)
+    if (blob === undefined) return false
+    const node = decodeContentList(blob, 'content list of the parent snapshot')
     checkListPlace(node, 'content list of the parent snapshot', level, bytes)
     if ('extents' in node) return this.#haveAll(node.extents)
     for (const child of node.children) if (!(await this.#listUsable(child.ref, level - 1, child.bytes))) return false
@@ -111,9 +119,13 @@ export class ParentTree {
     return this.#repo.index.blobs.has(this.#repo.blobKeys.locOf(ref))
   }
 
-  /** In a pack by now: what this run has only claimed cannot be read yet. */
-  #canRead(type: BlobType, ref: Uint8Array): boolean {
-    return this.#repo.locate(type, ref) !== undefined
+  /** Undefined when it is in no pack: what this run has only claimed cannot be read yet. */
+  async #read(type: BlobType, ref: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#repo.locate(type, ref) === undefined) return undefined
+    if (this.#cache === undefined) return this.#repo.readBlob(type, ref)
+    const bytes = await this.#cache.read(ref)
+    // Two processes may have written the cache at once, or somebody who wants something to be passed over.
+    return bytes !== undefined && equalBytes(this.#repo.blobKeys.refOf(type, bytes), ref) ? bytes : undefined
   }
 
   async #collect(
@@ -123,8 +135,9 @@ export class ParentTree {
     order: NodeOrder,
     above?: { readonly parent: InnerNode; readonly child: TreeChild },
   ): Promise<boolean> {
-    if (!this.#canRead('tree', ref)) return false
-    const node = await this.#repo.readNode(ref, root)
+    const bytes = await this.#read('tree', ref)
+    if (bytes === undefined) return false
+    const node = decodeTreeNode(bytes, nodeName(ref), { root })
     order.enter(endsOf(node), nodeName(ref), above?.parent, above?.child)
     if (isLeaf(node)) {
       for (const entry of node.entries) into.push(entry)
