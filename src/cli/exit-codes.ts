@@ -50,7 +50,7 @@ export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string; next: st
   },
   {
     code: EXIT.wrongKey,
-    meaning: 'The passphrase or key file does not open this repository, or lacks the permission.',
+    meaning: 'The passphrase, key file or private key does not open this repository, or lacks the permission.',
     next: 'Try the other credential; nothing was changed.',
   },
   {

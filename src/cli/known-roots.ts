@@ -7,7 +7,6 @@ import { BackupError } from '../base/errors.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
-import { openStateFolder, stateFolder } from './state-folder.ts'
 
 /** What opening gives, of which the root key is compared. */
 interface Opened {
@@ -38,6 +37,7 @@ export async function knowingRoot<T extends Opened>(
 
 /** Does nothing when it is known; warns when it cannot be written. */
 export async function rememberRoot({ env, reporter }: Context, location: string, root: Uint8Array): Promise<void> {
+  const { openStateFolder, stateFolder } = await import('./state-folder.ts')
   const state = openStateFolder(stateFolder(env))
   const name = fileName(location)
   try {
@@ -59,6 +59,7 @@ export function rootFingerprint(root: Uint8Array): string {
 const MAGIC = 'holdfast-root-1 '
 
 async function knownRoot({ env }: Context, location: string): Promise<Uint8Array | undefined> {
+  const { openStateFolder, stateFolder } = await import('./state-folder.ts')
   const content = await openStateFolder(stateFolder(env)).read(fileName(location))
   if (content === null) return undefined
   const root = parse(content)

@@ -78,8 +78,11 @@ function pluginIdentity(name: string, lines: readonly string[], plugins: PluginE
 }
 
 function sshIdentity(file: SshKeyFile, path: string, { ask }: PluginEnvironment): AgeIdentity {
-  let key: SshPrivateKey | undefined
+  // Kept also when it failed: nobody is asked again for every slot that somebody put into the store.
+  let opened: Promise<SshPrivateKey> | undefined
   const { publicKey } = file
+  const open = async () =>
+    file.encrypted ? askUntilOpen(ask, path, (passphrase) => file.decrypt(passphrase)) : file.decrypt('')
   const mayBeFor = (stanza: AgeStanza) =>
     publicKey === undefined ? stanza.args[0] === 'ssh-rsa' : isForSsh(stanza, publicKey)
   return {
@@ -88,9 +91,7 @@ function sshIdentity(file: SshKeyFile, path: string, { ask }: PluginEnvironment)
       const unwrapFileKey = async (stanzas: AgeStanza[]) => {
         const candidates = stanzas.filter(mayBeFor)
         if (candidates.length === 0) return null
-        key ??= file.encrypted
-          ? await askUntilOpen(ask, path, (passphrase) => file.decrypt(passphrase))
-          : file.decrypt('')
+        const key = await (opened ??= open())
         for (const stanza of candidates) {
           const fileKey = unwrapWithSsh(stanza, key, subject)
           if (fileKey !== null) return fileKey

@@ -3,7 +3,7 @@ import type { Recipient as LibraryRecipient } from 'age-encryption'
 import { BackupError } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
-import { slotStanzas } from './age-header.ts'
+import { AGE_STANZAS_MAX, slotStanzas } from './age-header.ts'
 import type { AgeStanza } from './age-header.ts'
 import { pluginOfRecipient, wrapWithPlugin } from './age-plugin.ts'
 import type { Ask } from './ask.ts'
@@ -59,8 +59,13 @@ export async function parseAgeRecipients(
   return Promise.all(used.map(([line, where]) => parseAgeRecipient(line, where, plugins)))
 }
 
-/** What a slot is made for: whoever is one of these opens it. */
+/** What a slot is made for: whoever is one of these opens it. Throws `limit` for more than a reader takes. */
 export function forAgeRecipients(recipients: readonly AgeRecipient[]): Recipient {
+  if (recipients.length > AGE_STANZAS_MAX) {
+    throw new BackupError('limit', `${recipients.length} recipients are too many for one key`, 'recipients', {
+      hint: `add several keys with at most ${AGE_STANZAS_MAX} each`,
+    })
+  }
   return {
     kind: 'age',
     detail: recipients.map(({ detail }) => detail).join('\n'),

@@ -67,6 +67,8 @@ test('a wrong passphrase may be typed three times; nobody to ask is said as it i
   assert.equal(toHex((await late.unwrap(method, 'keys/x'))!), secret)
   const wrong = await unlocker(identity, 'a', 'b', 'c', PASSPHRASE)
   await assert.rejects(wrong.unwrap(method, 'keys/x'), isError('wrong-key', /passphrase/, 'id'))
+  await assert.rejects(wrong.unwrap(method, 'keys/y'), isError('wrong-key', /passphrase/, 'id'))
+  assert.equal(wrong.ask.heard.length, 5, 'three questions for all slots, and two answers to wrong ones')
   const nobody = await unlocker(identity)
   await assert.rejects(nobody.unwrap(method, 'keys/x'), isError('usage', /nobody to ask/, 'id'))
 })
@@ -152,6 +154,13 @@ const payload = new Uint8Array(64)
 const withHeader = (header: string) => new Uint8Array(Buffer.concat([Buffer.from(header), payload]))
 const mac = `--- ${'A'.repeat(43)}\n`
 const stanza = `-> X25519 ${'A'.repeat(43)}\n${'A'.repeat(43)}\n`
+
+test('more recipients than a reader takes are refused before a key is made', async () => {
+  const recipient = await parseAgeRecipient(age[0]!.recipient, 'flag', { ask: asking() })
+  const many = (count: number) => Array<typeof recipient>(count).fill(recipient)
+  assert.throws(() => forAgeRecipients(many(AGE_STANZAS_MAX + 1)), isError('limit', /too many/, 'recipients'))
+  await forAgeRecipients(many(AGE_STANZAS_MAX)).wrap(bytesOfHex(secret), secureRandom)
+})
 
 test('a hostile age file is refused before anything is computed', async () => {
   const { unwrap } = await unlocker(await generateX25519Identity())
