@@ -34,7 +34,7 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
     await refuseUnlessFree(store, () => foreignAmong(skipped))
     const credential = await firstCredential(context, location, flags)
     const repository = await createAt(context, store, credential, { label: flags.label ?? '', cipher })
-    if ('wrap' in credential) await rememberRoot(context, store.location, repository.description.rootPublic)
+    await rememberRoot(context, store.location, repository.description.rootPublic)
     const what = cipher === 'none' ? 'a repository without encryption' : 'an encrypted repository'
     context.out.line(`created ${what} at ${escapeName(store.location)}${cipher === 'none' ? '' : ` (${cipher})`}`)
     warnOfReaders(context, repository)
@@ -117,6 +117,7 @@ export async function withRepositoryForBackup<T>(
         : await openWith(context, store, () => preparation.begin())
       warnOf(context, repository.problems)
       warnOfReaders(context, repository)
+      await rememberRoot(context, store.location, repository.description.rootPublic)
       return await work(repository, { location: store.location, created })
     } finally {
       await preparation.end()

@@ -35,6 +35,11 @@ export async function knowingRoot<T extends Opened>(
   return opened
 }
 
+/** Whether the repository at this place was met before, so that a stranger's would be noticed. */
+export async function isRootKnown(context: Context, location: string): Promise<boolean> {
+  return (await knownRoot(context, location)) !== undefined
+}
+
 /** Does nothing when it is known; warns when it cannot be written. */
 export async function rememberRoot({ env, reporter }: Context, location: string, root: Uint8Array): Promise<void> {
   const { openStateFolder, stateFolder } = await import('./state-folder.ts')

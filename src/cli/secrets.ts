@@ -7,6 +7,7 @@ import type { SlotMethod } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
+import { isRootKnown } from './known-roots.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
 import { readSecretFile } from './secret-file.ts'
 
@@ -30,7 +31,8 @@ export async function findCredential(context: Context, store: Store): Promise<Fo
   const given = await givenCredential(context)
   if (given !== undefined) return given
   const otherwise = () => askAsSlotsSay(store)
-  const credential = await ownSshKeys(context.env)
+  // Nobody has said that they should open it, and everybody can make a slot for them: they are for the known one alone.
+  const credential = (await isRootKnown(context, store.location)) ? await ownSshKeys(context.env) : undefined
   return credential === undefined ? otherwise() : { credential, description: credential.description, otherwise }
 }
 

@@ -124,8 +124,12 @@ export class SlotKeys {
   }
 }
 
-/** How much a try costs, in KiB filled. */
+/**
+ * How much a try costs, to compare slots of one kind: for a passphrase in KiB filled, for an age file by its length, as each
+ * stanza in it may have to be tried.
+ */
 export function tryCost(method: SlotMethod): number {
+  if (method.kind === 'age') return method.file.length
   return method.kind === 'passphrase' ? method.params.memoryKiB * method.params.passes : 0
 }
 

@@ -254,6 +254,24 @@ test('a repository that somebody put in the place of the known one is refused, w
   assert.match(ann.ok(['snapshots'], WITH_PASSPHRASE), /photos/)
 })
 
+test('an SSH key is never tried by itself on a repository that this machine does not know', (t) => {
+  const ann = person(t)
+  if (ann === undefined) return
+  const key = ann.sshKey('.ssh/id_ed25519')
+  const eve = { XDG_STATE_HOME: ann.at('eve') }
+  ann.ok(['init', '--ssh-key', `${key}.pub`], eve)
+  const asked = ann.run(['backup', 'photos'])
+  assert.equal(asked.status, 2, asked.stderr)
+  assert.match(asked.stderr, /no credential is given[^]*use --identity/)
+  // Nor on one that took the place of the one that was backed up to with a passphrase.
+  renameSync(ann.repository, ann.at('of-eve'))
+  ann.ok(['init'], WITH_PASSPHRASE)
+  rmSync(ann.repository, { recursive: true })
+  renameSync(ann.at('of-eve'), ann.repository)
+  assert.equal(ann.run(['backup', 'photos']).status, 9)
+  assert.equal(ann.run(['backup', 'photos', '--identity', key]).status, 9)
+})
+
 test('a machine that meets a repository for the first time says which root key it takes for the right one', (t) => {
   const ann = person(t)
   if (ann === undefined) return
