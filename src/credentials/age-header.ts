@@ -68,7 +68,7 @@ function parseStanzas(header: Uint8Array, corrupt: (why: string) => BackupError)
       full = bytes.length === LINE_BYTES
     }
     at++
-    stanzas.push({ args, body: Buffer.concat(body) })
+    stanzas.push({ args, body: new Uint8Array(Buffer.concat(body)) })
   }
   return stanzas
 }

@@ -6,6 +6,7 @@ import { BackupError } from '../base/errors.ts'
 import { displayText } from '../base/bytes.ts'
 import { fromBase64, toBase64 } from './age-header.ts'
 import { WireReader } from './ssh-wire.ts'
+import { isOfSmallOrder, montgomeryOfEd25519 } from './x25519.ts'
 
 export type SshPublicKey =
   | { readonly type: 'ssh-ed25519'; readonly wire: Uint8Array; /** 32 bytes. */ readonly point: Uint8Array }
@@ -33,6 +34,9 @@ export function readSshPublicKey(wire: Uint8Array, subject: string): SshPublicKe
     const point = r.string()
     r.end()
     if (point.length !== 32) throw new BackupError('usage', 'an Ed25519 key of a wrong length', subject)
+    if (isOfSmallOrder(montgomeryOfEd25519(point))) {
+      throw new BackupError('usage', 'this is no Ed25519 key: everybody would know what is encrypted for it', subject)
+    }
     return { type, wire, point }
   }
   if (type !== 'ssh-rsa') throw unusable(type, subject)

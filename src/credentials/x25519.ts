@@ -16,6 +16,16 @@ export function x25519Public(scalar: Uint8Array): Uint8Array {
   return x25519(scalar, BASE_POINT)
 }
 
+/** Whether nothing secret can be agreed on with this key. */
+export function isOfSmallOrder(point: Uint8Array): boolean {
+  try {
+    x25519(BASE_POINT, point)
+    return false
+  } catch {
+    return true
+  }
+}
+
 /** The X25519 scalar that belongs to the seed of an Ed25519 key. */
 export function scalarOfEd25519Seed(seed: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha512').update(seed).digest().subarray(0, 32))

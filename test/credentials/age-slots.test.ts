@@ -1,11 +1,19 @@
 // Age slots against what other programs made, and against what a hostile store makes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import {
+  Decrypter,
+  Encrypter,
+  generateHybridIdentity,
+  generateX25519Identity,
+  identityToRecipient,
+} from 'age-encryption'
+import type { Identity } from 'age-encryption'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { BackupError } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { AGE_STANZAS_MAX } from '../../src/credentials/age-header.ts'
+import { AGE_STANZAS_MAX, slotStanzas } from '../../src/credentials/age-header.ts'
+import type { AgeStanza } from '../../src/credentials/age-header.ts'
 import { parseIdentityFile } from '../../src/credentials/age-identity.ts'
 import { forAgeRecipients, parseAgeRecipient, parseAgeRecipients } from '../../src/credentials/age-recipient.ts'
 import { ageUnlocker } from '../../src/credentials/age-unlocker.ts'
@@ -199,3 +207,41 @@ test('an identity file that asks for too much is refused', async () => {
     isError('limit', /2\^30/, 'id.age'),
   )
 })
+
+test('what is bounded here is what the library reads: both see the same stanzas', async () => {
+  const native = age[0]!
+  const both = await slotFor(native.recipient, age[1]!.recipient)
+  for (const file of [both.file, bytesOfHex(native.file)]) {
+    const end = file.length - 64
+    for (let at = 0; at < end; at++) {
+      for (const byte of [0x0a, 0x20, 0x2d, 0x41, file[at]! ^ 1]) {
+        const changed = Uint8Array.from(file)
+        changed[at] = byte
+        let own: readonly AgeStanza[]
+        try {
+          own = slotStanzas(changed, 'keys/x')
+        } catch (error) {
+          assert.ok(error instanceof BackupError)
+          continue
+        }
+        const seen = await libraryStanzas(changed)
+        if (seen !== null) assert.deepEqual(seen, own, `byte ${at} as ${byte}`)
+      }
+    }
+  }
+})
+
+/** What the library gives to an identity of ours; null when it refuses the file by itself. */
+async function libraryStanzas(file: Uint8Array): Promise<AgeStanza[] | null> {
+  let seen: AgeStanza[] | null = null
+  const decrypter = new Decrypter()
+  const identity: Identity = {
+    unwrapFileKey: (stanzas) => {
+      seen = stanzas.map(({ args, body }) => ({ args, body: new Uint8Array(body) }))
+      return null
+    },
+  }
+  decrypter.addIdentity(identity)
+  await assert.rejects(decrypter.decrypt(file))
+  return seen
+}
