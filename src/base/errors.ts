@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'limit' // a size or a count is over a named limit
   | 'unsupported' // a newer format or a feature this version does not know
   | 'fenced' // a pruner declared this session dead while it ran
+  | 'rolled-back' // the store shows less, or another history, than was seen in it before
   | 'interrupted' // the operator stopped it
 
 export class BackupError extends Error {

@@ -16,6 +16,7 @@ import type { Context } from './context.ts'
 import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { filePolicy } from './file-policy.ts'
+import { rememberSnapshot } from './history.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { whyNothingIsLeft } from './nothing-left.ts'
 import { stoppable } from './signals.ts'
@@ -73,6 +74,7 @@ export async function runBackupCommand(
       }),
     )
     context.reporter.finish()
+    await rememberSnapshot(context, repository, result.snapshot)
     printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
     const nothing = whyNothingIsLeft(result, rules, repository.store.location)
     if (nothing !== undefined) context.reporter.onEvent({ type: 'warning', code: 'usage', message: nothing })

@@ -16,6 +16,7 @@ export const EXIT = {
   exists: 11,
   fenced: 12,
   limit: 13,
+  history: 14,
   bug: 70,
   interrupted: 130,
   outputClosed: 141,
@@ -89,6 +90,12 @@ export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string; next: st
     next: 'Run it again.',
   },
   { code: EXIT.limit, meaning: 'A size or a count is over a limit; the error names both.', next: 'See the error.' },
+  {
+    code: EXIT.history,
+    meaning:
+      'The history of the repository is not what it was or what it should be: the store went back behind what this machine or a checkpoint has seen, or an audit found something missing without a reason, forged or contradictory.',
+    next: 'Run `holdfast audit`. After a store was restored from an older copy, run the command once with `--accept-rollback`.',
+  },
   { code: EXIT.bug, meaning: 'A bug in Holdfast.', next: 'Report it with the text shown.' },
   { code: EXIT.interrupted, meaning: 'Stopped by Ctrl-C (SIGINT).', next: 'Run it again: what is stored is reused.' },
   {
@@ -112,6 +119,7 @@ const BY_ERROR_CODE: Record<ErrorCode, ExitCode> = {
   limit: EXIT.limit,
   unsupported: EXIT.unsupported,
   fenced: EXIT.fenced,
+  'rolled-back': EXIT.history,
   interrupted: EXIT.interrupted,
 }
 

@@ -8,7 +8,14 @@ test('global flags mean the same before and after the command', () => {
   const after = splitGlobalFlags(['ls', '-l', 'latest', '--repo=/mnt/r', '-q', '--json'])
   assert.deepEqual(before, after)
   assert.deepEqual(before.rest, ['ls', '-l', 'latest'])
-  assert.deepEqual(before.globals, { repo: '/mnt/r', json: true, quiet: true, verbose: false, noProgress: false })
+  assert.deepEqual(before.globals, {
+    repo: '/mnt/r',
+    json: true,
+    quiet: true,
+    verbose: false,
+    noProgress: false,
+    acceptRollback: false,
+  })
 })
 
 test('after -- everything is an argument', () => {

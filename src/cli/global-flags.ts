@@ -62,6 +62,10 @@ export const GLOBAL_FLAGS = [
     environment: 'HOLDFAST_CONFIG',
     completes: 'file',
   },
+  {
+    name: 'accept-rollback',
+    brief: 'Go on once though the repository lacks what was there before: after its store was restored from a copy',
+  },
   { name: 'json', brief: 'One JSON object a line on standard output (docs/json.md)' },
   { name: 'quiet', alias: 'q', brief: 'Only results and problems' },
   { name: 'verbose', alias: 'v', brief: 'More detail: what became of each file' },
@@ -77,6 +81,7 @@ export interface GlobalOptions {
   readonly identities?: readonly string[]
   readonly gpg?: boolean
   readonly config?: string
+  readonly acceptRollback: boolean
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
@@ -164,6 +169,7 @@ function optionsOf(
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
     ...(identities !== undefined && { identities }),
     ...(values.has('gpg') && { gpg: true }),
+    acceptRollback: values.has('accept-rollback'),
     json: values.has('json'),
     quiet: values.has('quiet'),
     verbose: values.has('verbose'),

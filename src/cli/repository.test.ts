@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '../base/clock.ts'
 import { ScratchRepository } from '../../test/support/scratch-repository.ts'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import type { Context } from './context.ts'
@@ -7,7 +8,13 @@ import { withOpenRepository, withStore } from './repository.ts'
 
 async function contextFor(folder: string): Promise<Context> {
   const { location, keyFile } = await ScratchRepository.create(folder)
-  return { globals: { repo: location, keyFile }, env: {}, config: async () => ({}) } as unknown as Context
+  const env = { HOME: folder }
+  return {
+    globals: { repo: location, keyFile },
+    env,
+    clock: systemClock,
+    config: async () => ({}),
+  } as unknown as Context
 }
 
 test('a command that only reads can neither store nor delete, whatever its mistakes', async (t) => {

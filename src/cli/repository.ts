@@ -41,10 +41,18 @@ export async function withOpenRepository<T>(
 }
 
 /**
- * Opens with the credential that is given or asked for. `meanwhile` is called once that is at hand: making a key of it takes
- * a while, and needs one processor.
+ * Opens with the credential that is given or asked for, and compares with what this machine saw before: throws `rolled-back`.
+ * `meanwhile` is called once the credential is at hand: making a key of it takes a while, and needs one processor.
  */
 export async function openWith(context: Context, store: Store, meanwhile?: () => void): Promise<Repository> {
+  const repository = await openUncompared(context, store, meanwhile)
+  const { compareHistory } = await import('./history.ts')
+  await compareHistory(context, repository)
+  return repository
+}
+
+/** For who looks into the history itself. */
+export async function openUncompared(context: Context, store: Store, meanwhile?: () => void): Promise<Repository> {
   const [{ openRepository }, { initHashing }] = await Promise.all([
     import('../repo/open-repository.ts'),
     import('../crypto/hash.ts'),
@@ -82,10 +90,18 @@ export async function withKeys<T>(
   mode: StoreMode,
   work: (opened: UnlockedStore) => Promise<T>,
 ): Promise<T> {
-  const [{ checkWritable, readDescriptions }, { unlockRepository }, { initHashing }] = await Promise.all([
+  const [
+    { checkWritable, readDescriptions },
+    { unlockRepository },
+    { Repository },
+    { initHashing },
+    { compareHistory },
+  ] = await Promise.all([
     import('../repo/descriptions.ts'),
     import('../repo/open-repository.ts'),
+    import('../repo/repository.ts'),
     import('../crypto/hash.ts'),
+    import('./history.ts'),
   ])
   return withStore(
     context,
@@ -99,6 +115,7 @@ export async function withKeys<T>(
         ),
       )
       warnOf(context, unlocked.problems)
+      if (unlocked.bundle.domains.length > 0) await compareHistory(context, new Repository({ store, ...unlocked }))
       if (mode === 'write') checkWritable(unlocked, store.location)
       return work({ store, unlocked })
     },

@@ -5,7 +5,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { assertDamageIsNamed } from '../../test/support/damage.ts'
 import { fixedBytes, fixedRepoId, fixedSealer, fixedSigner } from '../../test/support/format-keys.ts'
-import { fixedTime, sampleBundle, sampleDescription, sampleSnapshotBody } from '../../test/support/object-samples.ts'
+import {
+  fixedTime,
+  sampleBundle,
+  sampleDescription,
+  sampleLogActions,
+  sampleLogBody,
+  sampleSnapshotBody,
+} from '../../test/support/object-samples.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
@@ -16,6 +23,7 @@ import { decodeDirectory, decodeTrailer } from './directory.ts'
 import { decodeEntry } from './entry.ts'
 import { decodeIndexBody, decodeIndexSegment, encodeIndexSegment } from './index-segment.ts'
 import { decodeKeySlot } from './key-slot.ts'
+import { decodeLogBody, encodeLogBody } from './log-record.ts'
 import { joinObject, OBJECT_TYPES } from './object-header.ts'
 import type { ObjectType } from './object-header.ts'
 import { decodeRepoDescription, encodeRepoDescription } from './repo-description.ts'
@@ -47,6 +55,7 @@ const decoders: Readonly<Record<string, (chosen: Uint8Array) => unknown>> = {
   trailer: (b) => decodeTrailer(b, SUBJECT),
   'index body': (b) => decodeIndexBody(b, SUBJECT),
   'snapshot body': (b) => decodeSnapshotBody(b, SUBJECT),
+  'log body': (b) => decodeLogBody(b, SUBJECT),
   'capability bundle': (b) => decodeBundle(b, SUBJECT),
   'key slot': (b) => decodeKeySlot(joinObject(OBJECT_TYPES.keySlot, 1, b), SUBJECT),
   'session intent': (b) => decodeSessionIntent(sealed(OBJECT_TYPES.sessionIntent, b), SUBJECT, keys),
@@ -146,6 +155,7 @@ test('damage behind a right signature and a right seal is an error with a name o
     ['deletion plan', body(OBJECT_TYPES.deletionPlan, encodeDeletionPlan(plan, writer))],
     ['session intent', body(OBJECT_TYPES.sessionIntent, encodeSessionIntent(intent, writer))],
     ['snapshot body', encodeSnapshotBody(sampleSnapshotBody())],
+    ...sampleLogActions.map((action): [string, Uint8Array] => ['log body', encodeLogBody(sampleLogBody(action))]),
     ['capability bundle', encodeBundle(sampleBundle())],
   ]
   for (const [name, bytes] of good) {

@@ -24,7 +24,7 @@ test('every name of the format is made and parsed', () => {
     [names.heartbeatName(id, 7), { kind: 'heartbeat', sid: id, number: 7 }],
     [names.sessionEndName(id), { kind: 'session-end', sid: id }],
     [names.planName(id), { kind: 'plan', pid: id }],
-    [names.logName(9, h), { kind: 'log', seq: 9, hash: h }],
+    [names.logName(id, 9, h), { kind: 'log', wid: id, seq: 9, hash: h }],
     [`trash/snap/${id}`, { kind: 'trash', rest: `snap/${id}` }],
   ]
   for (const [name, meaning] of table) {

@@ -39,7 +39,7 @@ export type ObjectName =
   | { readonly kind: 'heartbeat'; readonly sid: string; readonly number: number }
   | { readonly kind: 'session-end'; readonly sid: string }
   | { readonly kind: 'plan'; readonly pid: string }
-  | { readonly kind: 'log'; readonly seq: number; readonly hash: string }
+  | { readonly kind: 'log'; readonly wid: string; readonly seq: number; readonly hash: string }
   | { readonly kind: 'trash'; readonly rest: string }
 
 /** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
@@ -58,8 +58,9 @@ export const heartbeatName = (sid: Uint8Array | string, number: number): string 
   `sess/${hex(sid, ID_SIZE)}.hb${decimal(number)}`
 export const sessionEndName = (sid: Uint8Array | string): string => `sess/${hex(sid, ID_SIZE)}.end`
 export const planName = (pid: Uint8Array | string): string => `gc/${hex(pid, ID_SIZE)}`
-export const logName = (seq: number, hash: Uint8Array | string): string =>
-  `log/${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+export const logPrefix = (wid: Uint8Array | string): string => `log/${hex(wid, ID_SIZE)}/`
+export const logName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
+  `${logPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
@@ -86,7 +87,7 @@ const PATTERN = new RegExp(
     '|snap/(?<wid>[0-9a-f]{32})/(?<seq>[0-9]{10})-(?<snapshot>[0-9a-f]{64})',
     '|sess/(?<sid>[0-9a-f]{32})(?<mark>\\.end|\\.hb(?<beat>0|[1-9][0-9]{0,9}))?',
     '|gc/(?<plan>[0-9a-f]{32})',
-    '|log/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
+    '|log/(?<logWid>[0-9a-f]{32})/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
     '|trash/(?<trash>.+)',
     ')$',
   ].join(''),
@@ -113,7 +114,9 @@ export function parseObjectName(name: string): ObjectName | null {
     return numbered(g['beat'], (number) => ({ kind: 'heartbeat', sid, number }))
   }
   if (g['plan'] !== undefined) return { kind: 'plan', pid: g['plan'] }
-  if (g['log'] !== undefined) return { kind: 'log', seq: Number(g['logSeq']), hash: g['log'] }
+  if (g['log'] !== undefined) {
+    return { kind: 'log', wid: g['logWid']!, seq: Number(g['logSeq']), hash: g['log'] }
+  }
   return { kind: 'trash', rest: g['trash']! }
 }
 

@@ -9,6 +9,7 @@ import { PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
 import { decodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
 import { returnLargeBuffers } from '../posix/allocator.ts'
+import { EXPLAINING_ROLES, LogFacts, readLog } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { AffectedWalk } from './check/affected.ts'
 import { BrokenParts } from './check/broken-parts.ts'
@@ -229,7 +230,8 @@ class Check {
       this.#snapshots.push({ id: parsed.hash, body })
       this.#object(name)
     })
-    for (const { object, message } of chainFlaws(this.#links, this.#snapshotNames)) {
+    const known = await this.#knownSnapshots()
+    for (const { object, message } of chainFlaws(this.#links, known)) {
       this.#damage.add(object, 'not-found', message)
     }
     for (const { id, body } of this.#snapshots) {
@@ -237,7 +239,7 @@ class Check {
       for (const { wid, seq, hash } of body.heads) {
         this.#sessions.seen.add(toHex(hash))
         const name = snapshotName(wid, seq, hash)
-        if (this.#snapshotNames.has(name)) continue
+        if (known.has(name)) continue
         this.#damage.add(name, 'not-found', `snapshot ${id.slice(0, 8)} has seen it, and it is not there`)
       }
     }
@@ -245,6 +247,16 @@ class Check {
     for (const name of damaged) this.#damage.add(name, 'corrupt', NOT_AS_NAMED)
     this.#cutOff = cutOff
     this.#counts.snapshots = this.#snapshots.length
+  }
+
+  /** Names of the snapshots that are there, and of those that a record of maintenance explains. */
+  async #knownSnapshots(): Promise<ReadonlySet<string>> {
+    const { records } = await readLog(this.#repo, { roles: EXPLAINING_ROLES })
+    const explained = [...new LogFacts(records).gone.keys()].map((key) => {
+      const [wid, seq, id] = key.split('/') as [string, string, string]
+      return snapshotName(wid, Number(seq), id)
+    })
+    return this.#snapshotNames.union(new Set(explained))
   }
 
   async #checkTrees(): Promise<void> {

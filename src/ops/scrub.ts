@@ -91,10 +91,12 @@ interface Totals {
   unknownCount: number
   /** Session keys and snapshots: what others refer to. */
   readonly names: Set<string>
+  /** Whether there are records of maintenance: what they forget is sealed. */
+  hasLog: boolean
 }
 
 async function countObjects(store: Store, stopped: () => void): Promise<Totals> {
-  const total: Totals = { objects: 0, bytes: 0, unknown: [], unknownCount: 0, names: new Set() }
+  const total: Totals = { objects: 0, bytes: 0, unknown: [], unknownCount: 0, names: new Set(), hasLog: false }
   for await (const object of surveyNames(store, '')) {
     stopped()
     if (!('parsed' in object)) {
@@ -104,6 +106,7 @@ async function countObjects(store: Store, stopped: () => void): Promise<Totals> 
     }
     total.objects++
     total.bytes += object.size
+    if (object.parsed.kind === 'log') total.hasLog = true
     if (object.parsed.kind === 'session-keys' || object.parsed.kind === 'snapshot') total.names.add(object.name)
   }
   return total
@@ -136,8 +139,11 @@ class Scrub {
     const { cutOff, damaged } = this.#sessions.torn()
     for (const name of damaged) damage.add(name, 'corrupt', NOT_AS_NAMED)
     this.cutOff = cutOff
-    for (const { object, message } of chainFlaws(this.#links, this.#total.names))
+    for (const { object, kind, message } of chainFlaws(this.#links, this.#total.names)) {
+      // What was forgotten is in the log, which only a key opens: `check` and `audit` tell it from a loss.
+      if (kind === 'lost' && this.#total.hasLog) continue
       damage.add(object, 'not-found', message)
+    }
     for (const { objectName, head } of this.#links) {
       const keys = sessionKeysName(head.sid)
       if (this.#total.names.has(keys)) continue

@@ -57,9 +57,16 @@ export async function createRepository(store: Store, opts: CreateOptions): Promi
     ...(label !== undefined && { label }),
     ...(cost !== undefined && { cost }),
   })
-  const name = descriptionName(1)
+  const name = descriptionName(FIRST_DESCRIPTION)
   const bytes = encodeRepoDescription(description, signingKeyFromSeed(bundle.rootSeed!))
   const put = await doing('creating the repository', name, () => store.put(name, [bytes]))
   if (!put.created) throw new BackupError('exists', 'another process has just made a repository here', store.location)
-  return new Repository({ store, description: { ...description, rootPublic: bundle.rootPublic }, bundle })
+  return new Repository({
+    store,
+    description: { ...description, rootPublic: bundle.rootPublic },
+    descriptionNumber: FIRST_DESCRIPTION,
+    bundle,
+  })
 }
+
+const FIRST_DESCRIPTION = 1

@@ -13,18 +13,14 @@ import { Repository } from './repository.ts'
 
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */
 export async function openRepository(store: Store, credential: Credential, root?: Uint8Array): Promise<Repository> {
-  const { description, bundle, problems, newerDamaged } = await unlockRepository(
-    store,
-    await readDescriptions(store),
-    credential,
-    root,
-  )
-  return new Repository({ store, description, bundle, problems, newerDamaged })
+  const unlocked = await unlockRepository(store, await readDescriptions(store), credential, root)
+  return new Repository({ store, ...unlocked })
 }
 
 export interface UnlockedRepository extends Unlocked {
   /** The highest one of the repository that the credential is for. */
   readonly description: RepoDescription
+  readonly descriptionNumber: number
   /** Damaged ones with a higher number; see `checkWritable`. */
   readonly newerDamaged: readonly BackupError[]
 }
@@ -60,7 +56,7 @@ export async function unlockRepository(
     .map(({ name }) => new BackupError('corrupt', 'this description is of another repository and is passed over', name))
   const newerDamaged = damaged.filter(({ subject }) => numberOf(subject) > numberOf(own.name))
   const problems = [...damaged, ...foreign, ...unlocked.problems]
-  return { ...unlocked, description: own.description, newerDamaged, problems }
+  return { ...unlocked, description: own.description, descriptionNumber: numberOf(own.name), newerDamaged, problems }
 }
 
 function checkReadable({ name, description }: StoredDescription): void {

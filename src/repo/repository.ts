@@ -40,6 +40,7 @@ import { WriterDirectory } from './writer-directory.ts'
 export interface OpenedRepository {
   readonly store: Store
   readonly description: RepoDescription
+  readonly descriptionNumber: number
   readonly bundle: Bundle
   readonly problems?: readonly BackupError[]
   readonly newerDamaged?: readonly BackupError[]
@@ -54,6 +55,8 @@ const NONE: ReadonlySet<string> = new Set()
 export class Repository {
   readonly store: Store
   readonly description: RepoDescription
+  /** In the name of that description: `format/<n>`. */
+  readonly descriptionNumber: number
   readonly bundle: Bundle
   readonly id: Uint8Array
   /** What was wrong and not needed when this was opened, to be told: other key slots and descriptions. */
@@ -77,11 +80,12 @@ export class Repository {
   #searching: Search | undefined
   #completed: Promise<void> | undefined
 
-  constructor({ store, description, bundle, problems = [], newerDamaged = [] }: OpenedRepository) {
+  constructor({ store, description, descriptionNumber, bundle, problems = [], newerDamaged = [] }: OpenedRepository) {
     this.store = store
     this.problems = problems
     this.newerDamaged = newerDamaged
     this.description = description
+    this.descriptionNumber = descriptionNumber
     this.bundle = bundle
     this.id = bundle.repoId
     const domain = bundle.domains[0]

@@ -9,15 +9,15 @@ import { reportKeyOf } from '../format/snapshot-summary.ts'
 
 /**
  * What a writer signs: snapshots; what is stored for them (keys of sessions, sessions, index segments); plans of what is to
- * be deleted.
+ * be deleted; records of the log, each kind of which has rights of its own (log.ts).
  */
-export type Act = 'snapshot' | 'store' | 'plan'
+export type Act = 'snapshot' | 'store' | 'plan' | 'log'
 
 const ACTS: Readonly<Record<Role, readonly Act[]>> = {
-  admin: ['snapshot', 'store', 'plan'],
-  read: ['snapshot', 'store'],
-  maintain: ['store', 'plan'],
-  write: ['snapshot', 'store'],
+  admin: ['snapshot', 'store', 'plan', 'log'],
+  read: ['snapshot', 'store', 'log'],
+  maintain: ['store', 'plan', 'log'],
+  write: ['snapshot', 'store', 'log'],
   report: [],
 }
 

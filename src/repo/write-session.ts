@@ -64,6 +64,8 @@ export interface CommittedSnapshot {
   /** Hash of the object, hex. */
   readonly id: string
   readonly objectName: string
+  /** Its writer, hex. */
+  readonly wid: string
   readonly seq: number
   readonly size: number
 }
@@ -227,7 +229,7 @@ export class WriteSession {
       const id = toHex(hash(bytes))
       const objectName = snapshotName(writer.wid, seq, id)
       await doing('storing the snapshot', objectName, () => this.#repo.store.put(objectName, [bytes]))
-      return { id, objectName, seq, size: bytes.byteLength }
+      return { id, objectName, wid: toHex(writer.wid), seq, size: bytes.byteLength }
     })
     this.storedBytes += committed.size
     const intent = sessionName(secrets.sid)

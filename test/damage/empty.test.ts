@@ -58,7 +58,8 @@ const STRAYS: readonly Stray[] = [
     { name: snapshotName(OWN, 3, of), followed: true },
     // No number is left for the snapshot after it.
     { name: snapshotName(OWN, 9_999_999_999, of), backup: 'limit' },
-    { name: logName(1, of) },
+    { name: logName(OWN, 1, of) },
+    { name: logName(ID, 1, of) },
   ]),
   { name: writerName(ID) },
   { name: sessionKeysName(ID) },

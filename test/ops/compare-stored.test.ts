@@ -191,8 +191,8 @@ test('a credential that may not read content cannot compare, and is told so befo
   const { made } = await HostileWriter.create()
   const repo = await made.open()
   const [{ dataPrivate: _, ...domain }] = repo.bundle.domains as [Repository['domain']]
-  const { store, description, bundle } = repo
-  const writeOnly = new Repository({ store, description, bundle: { ...bundle, domains: [domain] } })
+  const { store, description, descriptionNumber, bundle } = repo
+  const writeOnly = new Repository({ store, description, descriptionNumber, bundle: { ...bundle, domains: [domain] } })
   const before = (await made.objects()).size
   await assert.rejects(backUpTree(writeOnly, made, { file: Buffer.alloc(900, 'x') }, true), {
     code: 'wrong-key',

@@ -2,6 +2,7 @@
 import { newKemKeyPair } from '../../src/crypto/kem.ts'
 import type { KemKeyPair } from '../../src/crypto/kem.ts'
 import type { Bundle, Domain } from '../../src/format/bundle.ts'
+import type { LogAction, LogBody } from '../../src/format/log-record.ts'
 import type { RepoDescription } from '../../src/format/repo-description.ts'
 import type { SnapshotBody } from '../../src/format/snapshot.ts'
 import { reportKeyOf } from '../../src/format/snapshot-summary.ts'
@@ -89,4 +90,25 @@ export function sampleSnapshotBody(): SnapshotBody {
     domainId: fixedBytes('shared id', 8),
     description: 'before the move',
   }
+}
+
+const place = (label: string, seq: number) => ({ wid: fixedBytes(`${label} wid`, 16), seq, hash: fixedBytes(label) })
+
+/** One action of each kind. */
+export const sampleLogActions: readonly LogAction[] = [
+  { kind: 'forget', snapshots: [place('forgotten', 3), place('forgotten', 4)], reason: 'a wrong folder' },
+  { kind: 'revoke', wid: fixedBytes('stolen wid', 16), fromSeq: 12, reason: 'the laptop was stolen' },
+  {
+    kind: 'attest',
+    dataPacks: [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)],
+    metaPacks: [new Uint8Array(32).fill(3)],
+  },
+  { kind: 'prune', pid: fixedBytes('plan', 16), dataPacks: 7, metaPacks: 1, bytes: 200_000_000 },
+  { kind: 'note', text: 'moved to the new disk' },
+  { kind: 'accept', snapshots: [place('lost', 9)], records: [place('lost record', 2)], reason: 'restored from a copy' },
+  { kind: 'unknown', number: 77, unknown: [{ key: 4, value: new Uint8Array([0x81, 0x00]) }] },
+]
+
+export function sampleLogBody(action: LogAction = sampleLogActions[0]!): LogBody {
+  return { time: fixedTime, by: 'ada@workstation', action, heads: [place('other log', 5)] }
 }

@@ -2,6 +2,7 @@ import type { Section } from './section.ts'
 import { blockSection } from './sections/block.ts'
 import { cborSection } from './sections/cbor.ts'
 import { chunking, derivations } from './sections/keys.ts'
+import { logSection } from './sections/log.ts'
 import { objectsSection } from './sections/objects.ts'
 import { packSection } from './sections/pack.ts'
 import { slotsSection } from './sections/slots.ts'
@@ -15,6 +16,7 @@ export const SECTIONS: readonly Section[] = [
   packSection,
   slotsSection,
   objectsSection,
+  logSection,
 ]
 
 /** Files of inputs and outputs. */

@@ -20,7 +20,7 @@ import type { KnownSnapshot } from '../../repo/tree-cache.ts'
 import { checkRole } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
-import type { SessionSecrets } from '../../repo/write-session.ts'
+import type { CommittedSnapshot, SessionSecrets } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
@@ -66,7 +66,7 @@ export interface BackupOptions {
 }
 
 export interface BackupResult {
-  readonly snapshot: { readonly id: string; readonly objectName: string; readonly seq: number }
+  readonly snapshot: CommittedSnapshot
   readonly body: SnapshotBody
   readonly parent: KnownSnapshot | undefined
   readonly storedBytes: number

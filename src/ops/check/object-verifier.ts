@@ -6,6 +6,7 @@ import { hash } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { decodeDeletionPlan } from '../../format/deletion-plan.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
+import { decodeLogRecord, readLogHead, verifyLogRecord } from '../../format/log-record.ts'
 import { hashInName, planName, sessionName, writerName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
@@ -103,8 +104,7 @@ export class ObjectVerifier {
           planName(decodeDeletionPlan(bytes, name, keys).pid),
         )
       case 'log':
-        checkHeader(bytes, OBJECT_TYPES.logRecord, name)
-        return NOTHING
+        return this.#record(name, parsed, bytes, facts)
       case 'trash':
         readHeader(bytes, name)
         return NOTHING
@@ -134,6 +134,23 @@ export class ObjectVerifier {
     const head = verifySnapshot(bytes, name, { publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
     return { head }
+  }
+
+  #record(
+    name: string,
+    { wid, seq }: { wid: string; seq: number },
+    bytes: Uint8Array,
+    { repoId }: PublicFacts,
+  ): Verified {
+    const claimed = readLogHead(bytes, name, repoId)
+    const publicKey = this.#publicKey(claimed.wid, name, 'log', true)
+    const sealer = this.#indexSealer
+    const head =
+      sealer === undefined
+        ? verifyLogRecord(bytes, name, { publicKey, repoId })
+        : decodeLogRecord(bytes, name, { publicKey, repoId, sealer }).head
+    if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
+    return NOTHING
   }
 
   #mark(name: string, sid: string, number: number | 'end', bytes: Uint8Array): Verified {

@@ -1,0 +1,113 @@
+// Every command that opens a repository compares it with what this machine saw in it before (repo/rollback.ts), and
+// remembers what it saw.
+import { hostname } from 'node:os'
+import { BackupError, reasonsOf } from '../base/errors.ts'
+import { fromHex } from '../base/bytes.ts'
+import { secureRandom } from '../base/random.ts'
+import type { LostPlace } from '../repo/chain-look.ts'
+import type { LocalState } from '../repo/local-state.ts'
+import { appendRecord } from '../repo/log.ts'
+import { Repository } from '../repo/repository.ts'
+import { isRolledBack, lookAtHistory, rememberLook, rememberOwn, rollbackError } from '../repo/rollback.ts'
+import type { HistoryLook } from '../repo/rollback.ts'
+import { writerIdentity } from '../repo/writer-identity.ts'
+import type { Context } from './context.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+import { openStoreAt } from './stores.ts'
+import { userName } from './user-name.ts'
+
+/** Throws `rolled-back` where the store went back, unless that is accepted on the command line. */
+export async function compareHistory(context: Context, repo: Repository): Promise<void> {
+  const state = stateOf(context)
+  const look = await lookAtHistory(repo, state)
+  const isBack = isRolledBack(look)
+  const { acceptRollback } = context.globals
+  if (isBack && !acceptRollback) throw rollbackError(repo, look)
+  if (acceptRollback) await accept(context, repo, look)
+  if (state.isUnread) return
+  const nowMs = context.clock.now()
+  await forgiving(context, () => rememberLook(repo, state, look, { nowMs, accepted: isBack && acceptRollback }))
+}
+
+/** Remembers the snapshot that a backup has just made, so that a store cannot hide it from the next command. */
+export function rememberSnapshot(
+  context: Context,
+  repo: Repository,
+  snapshot: { readonly wid: string; readonly seq: number; readonly id: string },
+): Promise<void> {
+  const nowMs = context.clock.now()
+  return forgiving(context, () => rememberOwn(repo, stateOf(context), 'snapshot', { ...snapshot, nowMs }))
+}
+
+/** Says who works here, as records of maintenance name people. */
+export function whoWorks({ env }: Context): string {
+  return `${userName(env)}@${hostname()}`
+}
+
+/** Keeps a record of what was accepted, so that other machines need not be told; what cannot be written is known here alone. */
+async function accept(context: Context, repo: Repository, look: HistoryLook): Promise<void> {
+  const { reporter } = context
+  if (!isRolledBack(look)) return reporter.note('--accept-rollback: the store did not go back; nothing was accepted')
+  reporter.note(`accepted: ${rollbackError(repo, look).message}`)
+  if (look.lost.length === 0) return
+  try {
+    const record = await recordAccepted(context, repo, look.lost)
+    reporter.note(`noted in the log of the repository as ${record}`)
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error
+    reporter.note(`only this machine knows that it was accepted: ${reasonsOf(error)}`)
+  }
+}
+
+async function recordAccepted(context: Context, repo: Repository, lost: readonly LostPlace[]): Promise<string> {
+  const store = await openStoreAt(context, repo.store.location, false)
+  try {
+    const { description, descriptionNumber, bundle, newerDamaged } = repo
+    const writable = new Repository({ store, description, descriptionNumber, bundle, newerDamaged })
+    const { clock } = context
+    const state = openStateFolder(stateFolder(context.env))
+    const writer = await writerIdentity(writable, { state, clock, random: secureRandom, host: hostname() })
+    const places = (chain: LostPlace['chain']) =>
+      lost
+        .filter((each) => each.chain === chain)
+        .map(({ wid, head }) => ({ wid: fromHex(wid)!, seq: head.seq, hash: fromHex(head.id)! }))
+    const action = { kind: 'accept', snapshots: places('snapshot'), records: places('record') } as const
+    return (await appendRecord(writable, action, { writer, clock, by: whoWorks(context) })).objectName
+  } finally {
+    await store.close()
+  }
+}
+
+interface ComparedState extends LocalState {
+  /** What is remembered could not be read: then it must not be replaced either. */
+  isUnread: boolean
+}
+
+/** A state that cannot be read is told and compared with nothing: a machine that is broken must still be able to restore. */
+function stateOf(context: Context): ComparedState {
+  const state = openStateFolder(stateFolder(context.env))
+  const compared: ComparedState = {
+    ...state,
+    isUnread: false,
+    read: async (name) => {
+      try {
+        return await state.read(name)
+      } catch (error) {
+        if (!(error instanceof BackupError)) throw error
+        compared.isUnread = true
+        context.reporter.note(`not compared with what this machine saw before: ${reasonsOf(error)}`)
+        return null
+      }
+    },
+  }
+  return compared
+}
+
+async function forgiving(context: Context, step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error
+    context.reporter.note(`what was seen of the repository could not be remembered: ${reasonsOf(error)}`)
+  }
+}

@@ -1,0 +1,300 @@
+// docs/format.md, 9: what the sealed part of a log record says, a CBOR map. What was done is in a map of its own, whose
+// fields depend on the kind.
+import { assert } from '../base/assert.ts'
+import { CborReader, CborWriter } from '../base/cbor.ts'
+import type { RawField } from '../base/cbor.ts'
+import { compareBytes } from '../base/bytes.ts'
+import type { Timespec } from '../base/time.ts'
+import { HASH_SIZE } from '../crypto/hash.ts'
+import {
+  ascend,
+  limitCount,
+  limitedText,
+  need,
+  readFilledList,
+  readList,
+  readTuple,
+  withUnknown,
+  writeList,
+} from './fields.ts'
+import { ID_SIZE, SEQ_MAX } from './names.ts'
+import { HEADS_MAX, SHORT_TEXT_MAX } from './snapshot-body.ts'
+import type { WriterHead } from './snapshot-body.ts'
+
+export type ChainName = 'snapshot' | 'record'
+
+/** Each is one object of a writer's chain: of its snapshots, or of its records. */
+export type ChainPlace = WriterHead
+
+/** What was done. */
+export type LogAction = (
+  | { readonly kind: 'forget'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+  /** Snapshots of a writer do not count, from this number on. */
+  | { readonly kind: 'revoke'; readonly wid: Uint8Array; readonly fromSeq: number; readonly reason?: string }
+  /** Packs that somebody read and found good, by the hashes in their names. */
+  | { readonly kind: 'attest'; readonly dataPacks: readonly Uint8Array[]; readonly metaPacks: readonly Uint8Array[] }
+  /** How many packs a plan deleted; bytes of them. */
+  | {
+      readonly kind: 'prune'
+      readonly pid: Uint8Array
+      readonly dataPacks: number
+      readonly metaPacks: number
+      readonly bytes: number
+    }
+  | { readonly kind: 'note'; readonly text: string }
+  /** Somebody knows that the store went back: what was missing then does not come again. */
+  | {
+      readonly kind: 'accept'
+      readonly snapshots: readonly ChainPlace[]
+      readonly records: readonly ChainPlace[]
+      readonly reason?: string
+    }
+  /** Of a later version. */
+  | { readonly kind: 'unknown'; readonly number: number }
+) & { readonly unknown?: readonly RawField[] }
+
+export interface LogBody {
+  readonly time: Timespec
+  /** Who did it, as people are called: `ada@workstation`. What proves it is the signature. */
+  readonly by: string
+  readonly action: LogAction
+  /** The latest records of other writers that were seen. */
+  readonly heads: readonly ChainPlace[]
+  readonly unknown?: readonly RawField[]
+}
+
+/** Snapshots forgotten, or heads accepted as lost, in one record. */
+export const LOG_PLACES_MAX = 65_536
+/** Packs of either kind attested in one record. */
+export const ATTESTED_MAX = 100_000
+/** Bytes of a reason or a note. */
+export const LOG_TEXT_MAX = 4096
+
+const NUMBERS = { forget: 1, revoke: 2, attest: 3, prune: 4, note: 5, accept: 6 } as const
+
+/** The plaintext of the sealed part. */
+export function encodeLogBody({ time, by, action, heads, unknown }: LogBody): Uint8Array {
+  limitCount(heads, HEADS_MAX, 'writers')
+  const w = new CborWriter(1024).openMap()
+  w.key(0).timespec(time)
+  w.key(1).text(limitedText(by, SHORT_TEXT_MAX, 'who keeps a log'))
+  w.key(2).uint(action.kind === 'unknown' ? action.number : NUMBERS[action.kind])
+  w.key(3).openMap()
+  writeAction(w, action)
+  w.rawFields(action.unknown).closeMap()
+  if (heads.length > 0) writePlaces(w.key(4), heads)
+  return w.rawFields(unknown).closeMap().finish()
+}
+
+/** Reads the plaintext of the sealed part; `corrupt` naming `subject`. Byte strings are views of `bytes`. */
+export function decodeLogBody(bytes: Uint8Array, subject: string): LogBody {
+  const r = new CborReader(bytes, subject)
+  const b: { -readonly [K in keyof LogBody]?: LogBody[K] } = {}
+  let number: number | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) b.time = r.timespec()
+    else if (key === 1) b.by = r.text(SHORT_TEXT_MAX)
+    else if (key === 2) number = r.uint()
+    else if (key === 3) b.action = readAction(r, need(r, number, 'kind'))
+    else if (key === 4) b.heads = readFilledList(r, HEADS_MAX, () => readPlace(r))
+    else return false
+    return true
+  })
+  r.end()
+  return {
+    time: need(r, b.time, 'time'),
+    by: need(r, b.by, 'word on who did it'),
+    action: need(r, b.action, 'word on what was done'),
+    heads: b.heads ?? [],
+    ...withUnknown(unknown),
+  }
+}
+
+function writeAction(w: CborWriter, action: LogAction): void {
+  switch (action.kind) {
+    case 'forget':
+      writePlaces(w.key(0), action.snapshots)
+      return writeText(w, 1, action.reason)
+    case 'revoke':
+      assert(action.wid.length === ID_SIZE && action.fromSeq >= 1, 'a writer is revoked from one of its snapshots on')
+      w.key(0).bytes(action.wid)
+      w.key(1).uint(action.fromSeq)
+      return writeText(w, 2, action.reason)
+    case 'attest':
+      writeHashes(w.key(0), action.dataPacks)
+      writeHashes(w.key(1), action.metaPacks)
+      return
+    case 'prune':
+      assert(action.pid.length === ID_SIZE, 'the id of a plan has 16 bytes')
+      w.key(0).bytes(action.pid)
+      w.key(1).uint(action.dataPacks)
+      w.key(2).uint(action.metaPacks)
+      w.key(3).uint(action.bytes)
+      return
+    case 'note':
+      return writeText(w, 0, action.text)
+    case 'accept':
+      writePlaces(w.key(0), action.snapshots)
+      writePlaces(w.key(1), action.records)
+      return writeText(w, 2, action.reason)
+    case 'unknown':
+      return
+  }
+}
+
+function readAction(r: CborReader, number: number): LogAction {
+  switch (number) {
+    case NUMBERS.forget:
+      return readForget(r)
+    case NUMBERS.revoke:
+      return readRevoke(r)
+    case NUMBERS.attest:
+      return readAttest(r)
+    case NUMBERS.prune:
+      return readPrune(r)
+    case NUMBERS.note:
+      return readNote(r)
+    case NUMBERS.accept:
+      return readAccept(r)
+    default:
+      return { kind: 'unknown', number, ...withUnknown(r.fields(() => false)) }
+  }
+}
+
+function readForget(r: CborReader): LogAction {
+  let snapshots: ChainPlace[] | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
+    else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  return {
+    kind: 'forget',
+    snapshots: need(r, snapshots, 'list of snapshots'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
+}
+
+function readRevoke(r: CborReader): LogAction {
+  let wid: Uint8Array | undefined
+  let fromSeq: number | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) wid = r.fixed(ID_SIZE)
+    else if (key === 1) fromSeq = r.uint(SEQ_MAX)
+    else if (key === 2) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  if (fromSeq === 0) throw r.corrupt('revokes from a snapshot 0 on,')
+  return {
+    kind: 'revoke',
+    wid: need(r, wid, 'writer'),
+    fromSeq: need(r, fromSeq, 'first number'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
+}
+
+function readAttest(r: CborReader): LogAction {
+  let dataPacks: Uint8Array[] | undefined
+  let metaPacks: Uint8Array[] | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) dataPacks = readHashes(r)
+    else if (key === 1) metaPacks = readHashes(r)
+    else return false
+    return true
+  })
+  return {
+    kind: 'attest',
+    dataPacks: need(r, dataPacks, 'list of data packs'),
+    metaPacks: need(r, metaPacks, 'list of meta packs'),
+    ...withUnknown(unknown),
+  }
+}
+
+function readPrune(r: CborReader): LogAction {
+  let pid: Uint8Array | undefined
+  let dataPacks: number | undefined
+  let metaPacks: number | undefined
+  let bytes: number | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) pid = r.fixed(ID_SIZE)
+    else if (key === 1) dataPacks = r.uint()
+    else if (key === 2) metaPacks = r.uint()
+    else if (key === 3) bytes = r.uint()
+    else return false
+    return true
+  })
+  return {
+    kind: 'prune',
+    pid: need(r, pid, 'plan'),
+    dataPacks: need(r, dataPacks, 'count of data packs'),
+    metaPacks: need(r, metaPacks, 'count of meta packs'),
+    bytes: need(r, bytes, 'count of bytes'),
+    ...withUnknown(unknown),
+  }
+}
+
+function readNote(r: CborReader): LogAction {
+  let text: string | undefined
+  const unknown = r.fields((key) => {
+    if (key !== 0) return false
+    text = r.text(LOG_TEXT_MAX)
+    return true
+  })
+  return { kind: 'note', text: need(r, text, 'text'), ...withUnknown(unknown) }
+}
+
+function readAccept(r: CborReader): LogAction {
+  let snapshots: ChainPlace[] | undefined
+  let records: ChainPlace[] | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) snapshots = readList(r, LOG_PLACES_MAX, () => readPlace(r))
+    else if (key === 1) records = readList(r, LOG_PLACES_MAX, () => readPlace(r))
+    else if (key === 2) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  return {
+    kind: 'accept',
+    snapshots: need(r, snapshots, 'list of snapshots'),
+    records: need(r, records, 'list of records'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
+}
+
+function writePlaces(w: CborWriter, places: readonly ChainPlace[]): void {
+  limitCount(places, LOG_PLACES_MAX, 'snapshots in one record')
+  writeList(w, places, ({ wid, seq, hash }) => w.array(3).bytes(wid).uint(seq).bytes(hash))
+}
+
+function readPlace(r: CborReader): ChainPlace {
+  return readTuple(r, 3, () => ({ wid: r.fixed(ID_SIZE), seq: r.uint(SEQ_MAX), hash: r.fixed(HASH_SIZE) }))
+}
+
+function writeHashes(w: CborWriter, hashes: readonly Uint8Array[]): void {
+  limitCount(hashes, ATTESTED_MAX, 'packs in one record')
+  const sorted = hashes.toSorted(compareBytes)
+  assert(ascend(sorted) && sorted.every((one) => one.length === HASH_SIZE), 'the packs of a record differ')
+  writeList(w, sorted, (one) => w.bytes(one))
+}
+
+function readHashes(r: CborReader): Uint8Array[] {
+  const hashes = readList(r, ATTESTED_MAX, () => r.fixed(HASH_SIZE))
+  if (!ascend(hashes)) throw r.corrupt('has packs out of order')
+  return hashes
+}
+
+function writeText(w: CborWriter, key: number, text: string | undefined): void {
+  if (text !== undefined) w.key(key).text(limitedText(text, LOG_TEXT_MAX, 'text of a log record'))
+}
+
+function withReason(reason: string | undefined): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
+}

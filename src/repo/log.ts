@@ -1,0 +1,254 @@
+// The maintenance log: records of all writers, listed, checked against their certificates, opened; and what they come to.
+import { fromHex, toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { BackupError, doing } from '../base/errors.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { hash } from '../crypto/hash.ts'
+import type { Role } from '../format/bundle.ts'
+import { decodeLogRecord, encodeLogRecord, LOG_RECORD_SIZE_MAX, readLogHead } from '../format/log-record.ts'
+import type { ChainPlace, LogAction, LogBody } from '../format/log-record.ts'
+import { logName, logPrefix, parseObjectName, PREFIXES, SEQ_MAX } from '../format/names.ts'
+import { listAll } from '../store/store.ts'
+import { checkWritable } from './descriptions.ts'
+import { getNamedByHash } from './named-object.ts'
+import type { Repository } from './repository.ts'
+import { checkAct } from './roles.ts'
+import type { WriterIdentity } from './writer-identity.ts'
+
+/** What the name of a record and the store tell. */
+export interface ListedRecord {
+  readonly objectName: string
+  /** Hash of the object, hex. */
+  readonly id: string
+  readonly wid: string
+  readonly seq: number
+  readonly storedSize: number
+  readonly receivedMs: number
+}
+
+export interface OpenedRecord extends ListedRecord {
+  /** Hash of the writer's record before, hex; undefined for the first. */
+  readonly previous: string | undefined
+  readonly body: LogBody
+  /** Of who signed it. */
+  readonly role: Role
+}
+
+export interface ReadLog {
+  /** In order of name: by writer, each one's oldest first. */
+  readonly records: readonly OpenedRecord[]
+  /** One for each record that could not be read. */
+  readonly problems: readonly BackupError[]
+}
+
+/** Records opened at once. */
+const READS = 8
+/** Records of one writer that are read; more are the work of somebody who wants to keep others busy. */
+export const CHAIN_RECORDS_MAX = 20_000
+
+/** Who may do what; a record of somebody else has no effect (docs/format.md, 9.2). */
+const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
+  forget: new Set<Role>(['admin', 'maintain']),
+  revoke: new Set<Role>(['admin']),
+  attest: new Set<Role>(['admin', 'maintain', 'read']),
+  prune: new Set<Role>(['admin', 'maintain']),
+  note: new Set<Role>(['admin', 'maintain', 'read', 'write']),
+  accept: new Set<Role>(['admin', 'maintain']),
+  unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
+}
+
+export function mayLog(role: Role, kind: LogAction['kind']): boolean {
+  return RIGHTS[kind].has(role)
+}
+
+/** Names, sizes and times of all records in order of name. */
+export async function listLog(repo: Repository): Promise<ListedRecord[]> {
+  const listed: ListedRecord[] = []
+  for await (const { name, size, receivedMs } of listAll(repo.store, PREFIXES.log)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind !== 'log') continue
+    const { hash: id, wid, seq } = parsed
+    listed.push({ objectName: name, id, wid, seq, storedSize: size, receivedMs })
+  }
+  return listed
+}
+
+/**
+ * Reads all records; with `roles` only those of writers who have one. What is wrong with single records, and chains that are
+ * too long, is in `problems`; throws what the store throws.
+ */
+export async function readLog(
+  repo: Repository,
+  { listed, roles }: { readonly listed?: readonly ListedRecord[]; readonly roles?: ReadonlySet<Role> } = {},
+): Promise<ReadLog> {
+  const records: OpenedRecord[] = []
+  const problems: BackupError[] = []
+  for (const [wid, chain] of Map.groupBy(listed ?? (await listLog(repo)), (each) => each.wid)) {
+    const role = await repo.writers.certificate(fromHex(wid)!).then((cert) => cert.role, problemOf)
+    if (role instanceof BackupError) {
+      const what = 'the writer of a log record cannot be verified'
+      for (const { objectName } of chain) problems.push(new BackupError(role.code, what, objectName, { cause: role }))
+      continue
+    }
+    if (roles?.has(role) === false) continue
+    if (chain.length > CHAIN_RECORDS_MAX) {
+      const what = `the log has ${chain.length} records of one writer, of which ${CHAIN_RECORDS_MAX} are read`
+      problems.push(new BackupError('limit', what, logPrefix(wid)))
+    }
+    const wanted = chain.slice(0, CHAIN_RECORDS_MAX)
+    for (let at = 0; at < wanted.length; at += READS) {
+      const opening = wanted.slice(at, at + READS).map((each) => openRecord(repo, each).catch(problemOf))
+      for (const opened of await Promise.all(opening)) {
+        if (opened instanceof BackupError) problems.push(opened)
+        else records.push(opened)
+      }
+    }
+  }
+  return { records, problems }
+}
+
+/** Reads a record and checks it; throws when it is damaged or not what its name says. */
+export function openRecord(repo: Repository, listed: ListedRecord): Promise<OpenedRecord> {
+  const { objectName, wid, seq } = listed
+  return doing('reading a log record', objectName, async () => {
+    if (listed.storedSize > LOG_RECORD_SIZE_MAX) {
+      throw new BackupError('corrupt', `log record has ${listed.storedSize} bytes`, objectName)
+    }
+    const bytes = await getNamedByHash(repo.store, objectName)
+    readLogHead(bytes, objectName, repo.id)
+    const { publicKey, role } = await repo.writers.certificate(fromHex(wid)!)
+    checkAct(role, 'log', objectName)
+    const { head, body } = decodeLogRecord(bytes, objectName, { publicKey, repoId: repo.id, sealer: repo.indexSealer })
+    if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
+    return { ...listed, previous: seq === 1 ? undefined : toHex(head.previous), body, role }
+  })
+}
+
+/** What counts of a log: the word of those who may give it. */
+export class LogFacts {
+  /** Snapshots that are no longer there for a reason, by `placeKey`; the first record that gives one. */
+  readonly gone = new Map<string, OpenedRecord>()
+  /** Records that are known to be lost, by `placeKey`. */
+  readonly lostRecords = new Map<string, OpenedRecord>()
+  /** Writers, hex, whose snapshots do not count from a number on. */
+  readonly revoked = new Map<string, { readonly fromSeq: number; readonly record: OpenedRecord }>()
+  /** Records of what their writer may not do; they have no effect. */
+  readonly powerless: OpenedRecord[] = []
+
+  constructor(records: readonly OpenedRecord[]) {
+    for (const record of records) {
+      const { action } = record.body
+      if (mayLog(record.role, action.kind)) this.#note(record, action)
+      else this.powerless.push(record)
+    }
+  }
+
+  #note(record: OpenedRecord, action: LogAction): void {
+    if (action.kind === 'forget' || action.kind === 'accept') {
+      for (const place of action.snapshots) keepFirst(this.gone, placeKey(place), record)
+    }
+    if (action.kind === 'accept') {
+      for (const place of action.records) keepFirst(this.lostRecords, placeKey(place), record)
+    }
+    if (action.kind === 'revoke') {
+      const wid = toHex(action.wid)
+      const known = this.revoked.get(wid)
+      if (known === undefined || action.fromSeq < known.fromSeq) {
+        this.revoked.set(wid, { fromSeq: action.fromSeq, record })
+      }
+    }
+  }
+}
+
+/** Roles whose records explain what is missing: chains of others need not be read for that. */
+export const EXPLAINING_ROLES: ReadonlySet<Role> = RIGHTS.forget
+
+/** One place of a chain with what is there, as a key of maps. */
+export function placeKey({ wid, seq, hash: id }: ChainPlace): string {
+  return keyOfPlace(toHex(wid), seq, toHex(id))
+}
+
+export function keyOfPlace(wid: string, seq: number, id: string): string {
+  return `${wid}/${seq}/${id}`
+}
+
+export interface AppendOptions {
+  readonly writer: WriterIdentity
+  readonly clock: Clock
+  /** Who does it, as people are called: `ada@workstation`. */
+  readonly by: string
+}
+
+/**
+ * Adds a record to the writer's chain; when this resolves it is acknowledged. Throws `wrong-key` when the role of the
+ * writer does not permit it.
+ */
+export async function appendRecord(repo: Repository, action: LogAction, opts: AppendOptions): Promise<ListedRecord> {
+  checkWritable(repo, repo.store.location)
+  const { writer, clock, by } = opts
+  const wid = toHex(writer.wid)
+  const { role } = await repo.writers.certificate(writer.wid)
+  if (!mayLog(role, action.kind)) {
+    throw new BackupError('wrong-key', `the role ${role} does not permit this: ${action.kind}`, repo.store.location, {
+      hint: 'use a credential with the role admin',
+    })
+  }
+  return writer.exclusively(async () => {
+    const listed = await listLog(repo)
+    const own = listed.findLast((each) => each.wid === wid)
+    if (own?.seq === SEQ_MAX) {
+      throw new BackupError('limit', 'this writer’s record has the last number that there is', own.objectName)
+    }
+    const heads = await logHeads(
+      repo,
+      listed.filter((each) => each.wid !== wid),
+    )
+    const seq = (own?.seq ?? 0) + 1
+    const body: LogBody = { time: timespecFromMs(clock.now()), by, action, heads }
+    const bytes = encodeLogRecord(
+      { repoId: repo.id, seq, previous: own === undefined ? NO_RECORD : fromHex(own.id)! },
+      body,
+      { sealer: repo.indexSealer, signer: writer.signer },
+    )
+    const id = toHex(hash(bytes))
+    const objectName = logName(wid, seq, id)
+    await doing('storing a log record', objectName, () => repo.store.put(objectName, [bytes]))
+    return { objectName, id, wid, seq, storedSize: bytes.length, receivedMs: clock.now() }
+  })
+}
+
+/** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
+async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {
+  const heads: ChainPlace[] = []
+  for (const [wid, chain] of Map.groupBy(listed, (each) => each.wid)) {
+    for (const each of chain.slice(-HEAD_TRIES).toReversed()) {
+      if ((await openRecord(repo, each).catch(problemOf)) instanceof BackupError) continue
+      heads.push({ wid: fromHex(wid)!, seq: each.seq, hash: fromHex(each.id)! })
+      break
+    }
+  }
+  return heads
+}
+
+/** Objects of one chain that are tried for its newest sound one. */
+export const HEAD_TRIES = 8
+/** Stands for the record before the first. */
+const NO_RECORD = new Uint8Array(32)
+
+function keepFirst<V>(map: Map<string, V>, key: string, value: V): void {
+  if (!map.has(key)) map.set(key, value)
+}
+
+/** What is the matter with one object; what says nothing about it is thrown. */
+function problemOf(error: unknown): BackupError {
+  if (error instanceof BackupError && OF_ONE_OBJECT.has(error.code)) return error
+  throw error
+}
+
+const OF_ONE_OBJECT: ReadonlySet<BackupError['code']> = new Set([
+  'corrupt',
+  'unsupported',
+  'limit',
+  'wrong-key',
+  'not-found',
+])
