@@ -84,3 +84,10 @@ test('--version and help are commands in other words', () => {
   assert.deepEqual(splitGlobalFlags(['help', 'key', 'add']).rest, ['key', 'add', '--help'])
   assert.deepEqual(splitGlobalFlags(['help']).rest, ['--help'])
 })
+
+test('identities add up, other values are given once', () => {
+  const { globals } = splitGlobalFlags(['--identity', 'a', 'ls', '--identity=b', '--gpg'])
+  assert.deepEqual(globals.identities, ['a', 'b'])
+  assert.equal(globals.gpg, true)
+  assert.throws(() => splitGlobalFlags(['--repo', 'a', '--repo', 'b']), BackupError)
+})

@@ -49,7 +49,7 @@ export const GLOBAL_FLAGS = [
   {
     name: 'identity',
     placeholder: 'FILE',
-    brief: 'Open it with an age identity or an SSH private key (may be repeated)',
+    brief: 'Open it with an age identity or an SSH private key',
     environment: 'HOLDFAST_IDENTITY',
     repeats: true,
     completes: 'file',

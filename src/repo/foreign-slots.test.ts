@@ -64,3 +64,30 @@ test('a recipient gets one slot, and the last key that is proved to work stays',
   await addSlot(store, bundle, { kind: 'key-file', secret: secureRandom(32) }, DETAILS)
   await removeSlot(store, second, second)
 })
+
+test('when nothing opens, the message counts what there is, and a program that is missing comes first', async () => {
+  const bundle = newBundle(secureRandom)
+  const store = new MemoryStore()
+  const cost = { memoryKiB: 8192, passes: 1, lanes: 1 }
+  await addSlot(store, bundle, { kind: 'passphrase', passphrase: 'x' }, { ...DETAILS, cost })
+  await addSlot(store, bundle, { kind: 'key-file', secret: secureRandom(32) }, DETAILS)
+  await addSlot(store, bundle, recipient, DETAILS)
+  const open = (unwrap: Unlocker['unwrap']) =>
+    openWithCredential({ store, repoIds: [bundle.repoId] }, { ...unlocker, unwrap })
+  const hint = (wanted: RegExp) => (error: unknown) => {
+    assert.ok(error instanceof BackupError && error.code === 'wrong-key')
+    assert.match(error.message, /the identity ann opens no key slot \(1 tried/)
+    assert.match(error.hint!, wanted)
+    return true
+  }
+  const others = /^the repository has 1 passphrase, 1 .* and 1 .*: try another age identity, or open it with a .* or a /
+  await assert.rejects(
+    open(async () => null),
+    hint(others),
+  )
+  const missing = new BackupError('not-found', 'no such program', 'age-plugin-x', { hint: 'install it' })
+  await assert.rejects(
+    open(() => Promise.reject(missing)),
+    hint(/^install it$/),
+  )
+})

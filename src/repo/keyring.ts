@@ -269,20 +269,28 @@ function cannotOpen(
   const kinds = slots.flatMap(({ slot: { method } }) => (method.kind === 'other' ? [] : [method.kind]))
   return new BackupError('wrong-key', `${what} opens no key slot (${tried} tried${unusable})`, store.location, {
     ...(cause !== undefined && { cause }),
-    hint: `the repository has ${slotCounts(kinds)}: ${nextStep(credential, kinds)}`,
+    // What a program or a plugin lacks is nearer than another credential.
+    hint:
+      ('unwrap' in credential ? cause?.hint : undefined) ??
+      `the repository has ${slotCounts(kinds)}: ${nextStep(credential, kinds)}`,
   })
 }
 
 function slotCounts(kinds: readonly SlotKind[]): string {
-  return [...Map.groupBy(kinds, (kind) => kind)]
+  const counts = [...Map.groupBy(kinds, (kind) => kind)]
     .sort(([a], [b]) => (b === 'passphrase' ? 1 : 0) - (a === 'passphrase' ? 1 : 0))
     .map(([kind, { length }]) => `${length} ${kindWords(kind)}${length === 1 ? '' : 's'}`)
-    .join(' and ')
+  return [counts.slice(0, -1).join(', '), ...counts.slice(-1)].filter((part) => part !== '').join(' and ')
 }
 
 function nextStep({ kind }: Credential, kinds: readonly SlotKind[]): string {
-  const others = [...new Set(kinds)].filter((other) => other !== kind).map((other) => `a ${kindWords(other)}`)
+  const others = [...new Set(kinds)].filter((other) => other !== kind).map(oneOf)
   if (!kinds.includes(kind)) return `open it with ${others.join(' or ')}`
   const again = kind === 'passphrase' ? 'try it again, mind the keyboard layout' : `try another ${kindWords(kind)}`
   return others.length === 0 ? again : `${again}, or open it with ${others.join(' or ')}`
+}
+
+function oneOf(kind: SlotKind): string {
+  const words = kindWords(kind)
+  return `${/^[aeiou]/i.test(words) ? 'an' : 'a'} ${words}`
 }

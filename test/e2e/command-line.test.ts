@@ -120,7 +120,7 @@ test('no command at all shows help and is no mistake', (t) => {
 test('help is the same by flag and by word, for commands in groups too', (t) => {
   const { run } = shell(t)
   assert.equal(run(['help', 'key', 'add']).stdout, run(['key', 'add', '--help']).stdout)
-  assert.match(run(['key', 'add', '-h']).stdout, /^holdfast key add: add a passphrase or a key file\n/)
+  assert.match(run(['key', 'add', '-h']).stdout, /^holdfast key add: add [^\n]*\n/)
   assert.match(run(['help', 'key']).stdout, /^holdfast key: /)
 })
 
