@@ -37,7 +37,12 @@ export async function knowingRoot<T extends Opened>(
 
 /** Whether the repository at this place was met before, so that a stranger's would be noticed. */
 export async function isRootKnown(context: Context, location: string): Promise<boolean> {
-  return (await knownRoot(context, location)) !== undefined
+  try {
+    return (await knownRoot(context, location)) !== undefined
+  } catch (error) {
+    if (error instanceof BackupError) return false
+    throw error
+  }
 }
 
 /** Does nothing when it is known; warns when it cannot be written. */

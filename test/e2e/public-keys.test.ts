@@ -284,6 +284,26 @@ test('a machine that meets a repository for the first time says which root key i
   assert.doesNotMatch(ann.run(['snapshots', '--identity', key], { XDG_STATE_HOME: ann.at('fresh') }).stderr, /root key/)
 })
 
+test('a damaged note of the root key is an error for a public key, and of no account for a passphrase', (t) => {
+  const ann = person(t)
+  if (ann === undefined) return
+  const key = ann.sshKey('.ssh/id_ed25519')
+  ann.ok(['init'], WITH_PASSPHRASE)
+  ann.ok(['key', 'add', '--ssh-key', `${key}.pub`], WITH_PASSPHRASE)
+  const state = ann.at('.local/state/holdfast')
+  const [note] = readdirSync(state).filter((name) => name.startsWith('root-'))
+  writeFileSync(join(state, note!), 'nonsense')
+  const damaged = ann.run(['snapshots', '--identity', key])
+  assert.equal(damaged.status, 4)
+  assert.match(
+    damaged.stderr,
+    /the note about the root key .* is damaged: root-[^]*remove it from .*holdfast if you are sure/,
+  )
+  assert.match(ann.run(['snapshots']).stderr, /no passphrase is given and there is no terminal/)
+  ann.ok(['backup', 'photos'], WITH_PASSPHRASE)
+  ann.ok(['snapshots'])
+})
+
 test('two credentials at once are an error that names both', (t) => {
   const ann = person(t)
   if (ann === undefined) return
