@@ -42,6 +42,8 @@ export interface Config extends RuleConfig {
   readonly keyFile?: string
   readonly identity?: readonly string[]
   readonly gpg?: boolean
+  readonly pkcs11?: string
+  readonly tpm?: boolean
   readonly passwordFile?: string
   /** A text is run by `sh -c`, a list is a program and its arguments. */
   readonly passwordCommand?: string | readonly string[]
@@ -67,6 +69,8 @@ const TOP_KEYS = {
   'key-file': 'path',
   identity: 'paths',
   gpg: 'boolean',
+  pkcs11: 'text',
+  tpm: 'boolean',
   'password-file': 'path',
   'password-command': 'command',
   host: 'text',

@@ -1,6 +1,5 @@
 // Creates a repository and its first key.
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
-import { BackupError, codeOf, doingSync } from '../base/errors.ts'
+import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import type { KeyFile, NewCredential } from '../credentials/credential.ts'
 import { type Cipher, cipherOf, suiteOf } from '../crypto/ciphers.ts'
@@ -8,6 +7,7 @@ import type { Repository } from '../repo/repository.ts'
 import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { writeNewFile } from './new-file.ts'
 import { escapeName } from './escape.ts'
 import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { rememberRoot } from './known-roots.ts'
@@ -146,9 +146,13 @@ export async function createAt(
 }
 
 export function keepWarning(kind: NewCredential['kind'], cipher: Cipher, keyFile?: string): string {
+  const why = cipher === 'none' ? 'no command opens the repository' : 'nobody can read the backups'
+  if (kind === 'tpm' || kind === 'pkcs11') {
+    const what = kind === 'tpm' ? 'the TPM of this machine' : 'this token'
+    return `Add another key, such as a recovery sheet: without ${what} ${why}.`
+  }
   const file = keyFile === undefined ? 'the key file' : `a copy of ${keyFile}`
   const name = kind === 'passphrase' ? 'the passphrase' : kind === 'key-file' ? file : 'a copy of the private key'
-  const why = cipher === 'none' ? 'no command opens the repository' : 'nobody can read the backups'
   return `Keep ${name} where this machine cannot lose it: without it ${why}.`
 }
 
@@ -156,18 +160,7 @@ export function keepWarning(kind: NewCredential['kind'], cipher: Cipher, keyFile
 export async function writeKeyFile(file: string): Promise<KeyFile> {
   const { formatKeyFile, newKeyFileSecret } = await import('../crypto/keyfile.ts')
   const secret = newKeyFileSecret(secureRandom)
-  doingSync('writing key file', file, () => {
-    const fd = openSync(file, 'wx', 0o600)
-    try {
-      writeSync(fd, formatKeyFile(secret))
-      fsyncSync(fd)
-    } catch (cause) {
-      rmSync(file, { force: true })
-      throw cause
-    } finally {
-      closeSync(fd)
-    }
-  })
+  writeNewFile('writing key file', file, formatKeyFile(secret))
   return { kind: 'key-file', secret }
 }
 

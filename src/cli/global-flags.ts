@@ -56,6 +56,25 @@ export const GLOBAL_FLAGS = [
   },
   { name: 'gpg', brief: 'Open it with an OpenPGP key of gpg' },
   {
+    name: 'recovery-words',
+    brief: 'Open it with the words of a recovery sheet, asked for or read from standard input',
+    environment: 'HOLDFAST_RECOVERY_WORDS_FILE',
+  },
+  {
+    name: 'share',
+    placeholder: 'FILE',
+    brief: 'Open it with shares, each from a file; `-` asks for the words (may be repeated)',
+    repeats: true,
+    completes: 'file',
+  },
+  {
+    name: 'pkcs11',
+    placeholder: 'URI',
+    brief: 'Open it with an RSA key on a token: pkcs11:token=NAME?module-path=/...',
+    environment: 'HOLDFAST_PKCS11',
+  },
+  { name: 'tpm', brief: 'Open it with the TPM of this machine' },
+  {
     name: 'config',
     placeholder: 'FILE',
     brief: 'Configuration file; `none` reads none',
@@ -80,6 +99,10 @@ export interface GlobalOptions {
   readonly passwordCommand?: string
   readonly identities?: readonly string[]
   readonly gpg?: boolean
+  readonly recoveryWords?: boolean
+  readonly shares?: readonly string[]
+  readonly pkcs11?: string
+  readonly tpm?: boolean
   readonly config?: string
   readonly acceptRollback: boolean
   readonly json: boolean
@@ -132,7 +155,7 @@ export function splitGlobalFlags(args: readonly string[]): SplitArguments {
 
 function namedFlag(argument: string): [GlobalFlag | undefined, string | undefined] {
   const flags: readonly GlobalFlag[] = GLOBAL_FLAGS
-  const match = /^(--?)([a-z][a-z-]*)(?:=(.*))?$/s.exec(argument)
+  const match = /^(--?)([a-z][a-z0-9-]*)(?:=(.*))?$/s.exec(argument)
   if (match === null) return [undefined, undefined]
   const [, dashes, name, inline] = match
   return [flags.find((flag) => (dashes === '--' ? flag.name === name : flag.alias === name)), inline]
@@ -162,14 +185,19 @@ function optionsOf(
     ['keyFile', path('key-file')],
     ['passwordFile', path('password-file')],
     ['passwordCommand', text('password-command')],
+    ['pkcs11', text('pkcs11')],
     ['config', path('config')],
   ]
   const identities = lists.get('identity')?.map(plainPath)
+  const shares = lists.get('share')?.map(plainPath)
   const options = {
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
     ...(identities !== undefined && { identities }),
     ...(values.has('gpg') && { gpg: true }),
     acceptRollback: values.has('accept-rollback'),
+    ...(values.has('recovery-words') && { recoveryWords: true }),
+    ...(shares !== undefined && { shares }),
+    ...(values.has('tpm') && { tpm: true }),
     json: values.has('json'),
     quiet: values.has('quiet'),
     verbose: values.has('verbose'),

@@ -5,6 +5,7 @@ import { BackupError } from '../base/errors.ts'
 import type { NewCredential, Unlocker } from '../credentials/credential.ts'
 import type { Context } from './context.ts'
 import type { Environment } from './environment.ts'
+import { hardwareRecipient, type HardwareFlags } from './hardware.ts'
 import { readIfThere, readSecretFile } from './secret-file.ts'
 import { terminalAsk } from './terminal-ask.ts'
 
@@ -61,7 +62,7 @@ export async function ownSshKeys(env: Environment): Promise<Unlocker | undefined
 
 const NOBODY = { secret: async () => null, text: async () => null, choose: async () => null, tell: () => false }
 
-export interface RecipientFlags {
+export interface RecipientFlags extends HardwareFlags {
   readonly ageRecipient?: readonly string[]
   readonly sshKey?: readonly string[]
   readonly gpgKey?: readonly string[]
@@ -69,10 +70,17 @@ export interface RecipientFlags {
 
 /** What a new slot is for, or undefined when none of these flags is given. All recipients of age share one slot. */
 export async function recipientCredential(
-  { reporter }: Context,
-  { ageRecipient = [], sshKey = [], gpgKey = [] }: RecipientFlags,
+  context: Context,
+  { ageRecipient = [], sshKey = [], gpgKey = [], ...hardware }: RecipientFlags,
 ): Promise<NewCredential | undefined> {
   const forAge = ageRecipient.length + sshKey.length
+  const onHardware = await hardwareRecipient(context, hardware)
+  if (onHardware !== undefined && forAge + gpgKey.length > 0) {
+    throw new BackupError('usage', 'two kinds of new keys are given', '--pkcs11-key or --tpm-key and others', {
+      hint: 'add one after the other',
+    })
+  }
+  if (onHardware !== undefined) return onHardware
   if (forAge > 0 && gpgKey.length > 0) {
     throw new BackupError('usage', 'two kinds of new keys are given', '--gpg-key and a recipient of age', {
       hint: 'add one after the other',
@@ -84,7 +92,7 @@ export async function recipientCredential(
   }
   if (forAge === 0) return undefined
   const { forAgeRecipients, parseAgeRecipient, parseAgeRecipients } = await import('../credentials/age-recipient.ts')
-  const plugins = { ask: terminalAsk(reporter) }
+  const plugins = { ask: terminalAsk(context.reporter) }
   const recipients = []
   for (const given of ageRecipient) {
     if (/^(age1|ssh-)/.test(given)) recipients.push(await parseAgeRecipient(given, '--age-recipient', plugins))

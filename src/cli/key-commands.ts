@@ -14,10 +14,11 @@ import { jsonTime } from './json-lines.ts'
 import { rememberRoot } from './known-roots.ts'
 import type { UnlockedStore } from './repository.ts'
 import { askTwice, passphraseFromFile } from './secrets.ts'
+import { newSheets, type SheetFlags } from './sheets/new-sheets.ts'
 import { tableLines } from './table.ts'
 import { formatLocalTime } from './units.ts'
 
-export interface NewKeyFlags extends RecipientFlags {
+export interface NewKeyFlags extends RecipientFlags, SheetFlags {
   readonly newKeyFile?: string
   readonly newPasswordFile?: string
   readonly label?: string
@@ -54,16 +55,29 @@ export function recipientsOf(detail: string | null): string[] {
 }
 
 export async function addKey(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<void> {
-  const credential = await newCredential(context, store.location, flags)
-  const details = { ...slotDetails(context, unlocked.description.suite), label: flags.label ?? '' }
-  const name = await addSlot(store, unlocked.bundle, credential, details)
+  const label = flags.label ?? ''
+  const place = { repoId: unlocked.description.repoId, location: store.location, label }
+  checkOneNewKey(flags)
+  const sheets = await newSheets(context, flags, place)
+  const credential = sheets?.credential ?? (await newCredential(context, store.location, flags))
+  const details = { ...slotDetails(context, unlocked.description.suite), label }
+  let name: string
+  try {
+    name = await addSlot(store, unlocked.bundle, credential, details)
+  } catch (error) {
+    sheets?.discard()
+    throw error
+  }
   // Who opens it here by that key will know which repository it has to be.
   if ('wrap' in credential) await rememberRoot(context, store.location, unlocked.description.rootPublic)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
-  context.reporter.note(`Whoever has ${whatOpens(credential, flags)} can read all backups, as with the other keys.`)
+  const what = sheets?.what ?? whatOpens(credential, flags)
+  context.reporter.note(`Whoever has ${what} can read all backups, as with the other keys.`)
 }
 
 function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): string {
+  if (credential.kind === 'tpm') return `this machine${credential.detail.endsWith('a PIN') ? ' and the PIN' : ''}`
+  if (credential.kind === 'pkcs11') return 'the token and its PIN'
   if ('wrap' in credential) {
     const recipients = recipientsOf(credential.detail)
     return recipients.length === 1
@@ -97,20 +111,29 @@ export async function changeKey(
   tell(context, `changed the passphrase; its key is now ${shortKey(name)}`, { action: 'changed', id: keyId(name) })
 }
 
-async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<NewCredential> {
-  const { newKeyFile, newPasswordFile } = flags
-  const recipients = await recipientCredential(context, flags)
-  const given = [
-    ...(newKeyFile === undefined ? [] : ['--new-key-file']),
-    ...(newPasswordFile === undefined ? [] : ['--new-password-file']),
-    ...(recipients === undefined ? [] : ['recipients']),
-  ]
-  if (given.length > 1) {
-    throw new BackupError('usage', 'two new keys are given', given.join(' and '), { hint: 'add one after the other' })
+/** Before a file is written or a token asked. */
+function checkOneNewKey(flags: NewKeyFlags): void {
+  const { ageRecipient, sshKey, ...others } = flags
+  const kinds = {
+    '--new-key-file': others.newKeyFile,
+    '--new-password-file': others.newPasswordFile,
+    'recipients of age': ageRecipient ?? sshKey,
+    '--gpg-key': others.gpgKey,
+    '--pkcs11-key': others.pkcs11Key,
+    '--tpm-key': others.tpmKey,
+    '--recovery-sheet': others.recoverySheet,
+    '--shares': others.shares,
   }
+  const given = Object.entries(kinds).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  if (given.length < 2) return
+  throw new BackupError('usage', 'two new keys are given', given.join(' and '), { hint: 'add one after the other' })
+}
+
+async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<NewCredential> {
+  const recipients = await recipientCredential(context, flags)
   if (recipients !== undefined) return recipients
-  if (newKeyFile !== undefined) return writeKeyFile(newKeyFile)
-  return { kind: 'passphrase', passphrase: await newPassphrase(context, location, newPasswordFile) }
+  if (flags.newKeyFile !== undefined) return writeKeyFile(flags.newKeyFile)
+  return { kind: 'passphrase', passphrase: await newPassphrase(context, location, flags.newPasswordFile) }
 }
 
 async function newPassphrase(context: Context, location: string, file: string | undefined): Promise<string> {

@@ -1,5 +1,5 @@
 // `holdfast key export` and `key import`: sealed copies of key slots outside of the store.
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { BackupError, doingSync } from '../base/errors.ts'
 import { KEY_SLOT_SIZE_MAX } from '../format/key-slot.ts'
 import { findSlotName, readSlots } from '../repo/key-slots.ts'
@@ -7,6 +7,7 @@ import { copyOfSlot, putCopyOfSlot } from '../repo/slot-copies.ts'
 import type { Context } from './context.ts'
 import { keyId, shortKey } from './key-commands.ts'
 import { plainPath } from './native-text.ts'
+import { writeNewFile } from './new-file.ts'
 import { withStore } from './repository.ts'
 
 export async function exportKey(context: Context, spec: string, target: string): Promise<void> {
@@ -18,7 +19,7 @@ export async function exportKey(context: Context, spec: string, target: string):
       (await readSlots(store)).slots.map((slot) => slot.name),
       spec,
     )
-    writeNew(file, await copyOfSlot(store, name))
+    writeNewFile('writing the copy of a key', file, await copyOfSlot(store, name))
     context.out.line(`wrote key ${shortKey(name)} to ${file}`)
     context.out.record({ type: 'key_change', action: 'exported', id: keyId(name) })
   })
@@ -41,19 +42,4 @@ export async function importKey(context: Context, source: string): Promise<void>
     },
     'write',
   )
-}
-
-function writeNew(file: string, bytes: Uint8Array): void {
-  doingSync('writing the copy of a key', file, () => {
-    const fd = openSync(file, 'wx', 0o600)
-    try {
-      writeSync(fd, bytes)
-      fsyncSync(fd)
-    } catch (cause) {
-      rmSync(file, { force: true })
-      throw cause
-    } finally {
-      closeSync(fd)
-    }
-  })
 }

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes, fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
-import type { Credential } from '../credentials/credential.ts'
+import { vouches, type Credential } from '../credentials/credential.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 
@@ -23,7 +23,7 @@ export async function knowingRoot<T extends Opened>(
   credential: Credential,
   open: (root?: Uint8Array) => Promise<T>,
 ): Promise<T> {
-  if (!('unwrap' in credential)) return open()
+  if (vouches(credential)) return open()
   const known = await knownRoot(context, location)
   const opened = await open(known)
   if (known === undefined) {

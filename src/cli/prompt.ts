@@ -34,6 +34,8 @@ export function openTerminal(): Terminal | null {
 class TtyTerminal implements Terminal {
   readonly #input: ReadStream
   readonly #output: WriteStream
+  /** Lines that came together with the one that was asked for, as when several are pasted, and the beginning of the next. */
+  #pasted: string[] = []
 
   constructor(fd: number) {
     this.#input = new ReadStream(fd)
@@ -46,21 +48,32 @@ class TtyTerminal implements Terminal {
     return this.#read(question, mute, 'passphrase').finally(() => this.#output.write('\n'))
   }
 
-  ask(question: string): Promise<string> {
-    return this.#read(question, this.#output, 'answer')
+  async ask(question: string): Promise<string> {
+    if (this.#pasted.length < 2) return this.#read(question, this.#output, 'answer', this.#pasted)
+    const line = this.#pasted.shift()!
+    this.tell(question + line)
+    return line
   }
 
-  #read(question: string, output: Writable, what: string): Promise<string> {
+  /** `pasted` holds what to begin with, and afterwards what came after the line. */
+  #read(question: string, output: Writable, what: string, pasted: string[] = []): Promise<string> {
     // First this, which ends the echo, then the question: what is typed at once must not be seen.
     const lines = createInterface({ input: this.#input, output, terminal: true, historySize: 0 })
     this.#output.write(question)
+    lines.write(pasted.shift() ?? '')
     return new Promise<string>((resolve, reject) => {
       const interrupted = () =>
         reject(new BackupError('interrupted', `no ${what} was given`, 'stopped at the question'))
       lines.once('SIGINT', interrupted)
       lines.once('close', interrupted)
-      lines.once('line', resolve)
-    }).finally(() => lines.close())
+      lines.once('line', (line) => {
+        resolve(line)
+        lines.on('line', (next) => pasted.push(next))
+      })
+    }).finally(() => {
+      pasted.push(lines.line)
+      lines.close()
+    })
   }
 
   tell(line: string): void {

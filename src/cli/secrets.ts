@@ -6,9 +6,12 @@ import type { Credential, SecretCredential } from '../credentials/credential.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { givenWay, moreThanOne, passphraseVariables } from './credential-ways.ts'
+import { tokenCredential, tpmCredential } from './hardware.ts'
 import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
 import { isRootKnown } from './known-roots.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
+import { recoveryCredential, sharesCredential } from './recovery-input.ts'
 import { readSecretFile } from './secret-file.ts'
 
 const WAYS_TO_GIVE =
@@ -80,9 +83,12 @@ async function askAsSlotsSay(store: Store): Promise<FoundCredential> {
 }
 
 const WAY_TO_OPEN: Readonly<Partial<Record<SlotMethod['kind'], string>>> = {
-  'key-file': '--key-file',
+  'key-file': '--key-file or --recovery-words',
   age: '--identity',
+  shares: '--share',
   openpgp: '--gpg',
+  pkcs11: '--pkcs11',
+  tpm: '--tpm',
 }
 
 async function askOnce(location: string, before?: string): Promise<FoundCredential> {
@@ -99,7 +105,7 @@ export async function credentialForNew(context: Context, location: string): Prom
   if (given === undefined) return { kind: 'passphrase', passphrase: await askTwice(location) }
   if (!('unwrap' in given.credential)) return given.credential
   throw new BackupError('usage', `${given.description} opens repositories and makes none`, location, {
-    hint: 'say for whom the new one is: `holdfast init` with --ssh-key, --age-recipient or --gpg-key',
+    hint: 'say for whom the new one is: `holdfast init` with --ssh-key, --age-recipient, --gpg-key, --pkcs11-key or --tpm-key',
   })
 }
 
@@ -111,6 +117,13 @@ async function givenCredential(context: Context): Promise<FoundCredential | unde
     const credential = await identityCredential(context, way.files)
     return { credential, description: `${credential.description} from ${way.source}` }
   }
+  if (way.kind === 'recovery-words') return recoveryCredential(way.file)
+  if (way.kind === 'shares') return sharesCredential(way.files)
+  if (way.kind === 'pkcs11') {
+    const credential = await tokenCredential(context, way.uri)
+    return { credential, description: `${credential.description}, by ${way.source}` }
+  }
+  if (way.kind === 'tpm') return { credential: await tpmCredential(context), description: `the TPM, by ${way.source}` }
   if (way.kind === 'key-file') {
     const { parseKeyFile } = await import('../crypto/keyfile.ts')
     const secret = parseKeyFile(readSecretFile('reading key file', way.file), way.file)
@@ -145,53 +158,6 @@ export function passphraseFromFile(file: string): string {
   return nonEmpty(withoutLineEnd(displayText(readSecretFile('reading passphrase file', file))), file)
 }
 
-type Way =
-  | { readonly kind: 'key-file'; readonly file: string; readonly source: string }
-  | { readonly kind: 'identity'; readonly files: readonly string[]; readonly source: string }
-  | { readonly kind: 'gpg'; readonly source: string }
-  | { readonly kind: 'passphrase' }
-
-/** Which kind of credential is given, on the command line before the environment before the configuration. */
-async function givenWay(context: Context): Promise<Way | undefined> {
-  return commandLineWay(context) ?? environmentWay(context) ?? (await configuredWay(context))
-}
-
-function commandLineWay({ globals }: Context): Way | undefined {
-  const { keyFile, identities, gpg, passwordFile, passwordCommand } = globals
-  const ways: [string, Way][] = []
-  if (keyFile !== undefined) ways.push(['--key-file', { kind: 'key-file', file: keyFile, source: '--key-file' }])
-  if (identities !== undefined) ways.push(['--identity', { kind: 'identity', files: identities, source: '--identity' }])
-  if (gpg === true) ways.push(['--gpg', { kind: 'gpg', source: '--gpg' }])
-  if (passwordFile !== undefined || passwordCommand !== undefined) ways.push(['a passphrase', { kind: 'passphrase' }])
-  if (ways.length > 1) {
-    throw new BackupError('usage', 'two credentials are given', ways.map(([name]) => name).join(' and '))
-  }
-  return ways[0]?.[1]
-}
-
-function environmentWay(context: Context): Way | undefined {
-  const [keyFile, identity] = [set(context.env['HOLDFAST_KEY_FILE']), set(context.env['HOLDFAST_IDENTITY'])]
-  const passphrases = passphraseVariables(context)
-  const names = [
-    ...(keyFile === undefined ? [] : ['HOLDFAST_KEY_FILE']),
-    ...(identity === undefined ? [] : ['HOLDFAST_IDENTITY']),
-  ]
-  if (names.length > 1 || (names.length > 0 && passphrases.length > 0)) throw moreThanOne([...names, ...passphrases])
-  if (keyFile !== undefined) return { kind: 'key-file', file: keyFile, source: 'HOLDFAST_KEY_FILE' }
-  if (identity !== undefined) {
-    return { kind: 'identity', files: identity.split(':').filter((file) => file !== ''), source: 'HOLDFAST_IDENTITY' }
-  }
-  return passphrases.length > 0 ? { kind: 'passphrase' } : undefined
-}
-
-async function configuredWay(context: Context): Promise<Way | undefined> {
-  const { keyFile, identity = [], gpg, passwordFile, passwordCommand, file } = await context.config()
-  if (keyFile !== undefined) return { kind: 'key-file', file: keyFile, source: `key-file in ${file}` }
-  if (identity.length > 0) return { kind: 'identity', files: identity, source: `identity in ${file}` }
-  if (gpg === true) return { kind: 'gpg', source: `gpg in ${file}` }
-  return passwordFile === undefined && passwordCommand === undefined ? undefined : { kind: 'passphrase' }
-}
-
 /** The passphrase from the command line, the environment or the configuration; undefined when none of them has one. */
 async function givenPassphrase(context: Context): Promise<Given | undefined> {
   const { globals, env } = context
@@ -220,18 +186,6 @@ function fromFile(file: string, source: string): Given {
 
 async function fromCommand(command: string | readonly string[], source: string): Promise<Given> {
   return { value: await passphraseFromCommand(command), source }
-}
-
-const PASSPHRASE_VARIABLES = ['HOLDFAST_PASSWORD', 'HOLDFAST_PASSWORD_FILE', 'HOLDFAST_PASSWORD_COMMAND'] as const
-
-function passphraseVariables({ env }: Context): (typeof PASSPHRASE_VARIABLES)[number][] {
-  return PASSPHRASE_VARIABLES.filter((name) => set(env[name]) !== undefined)
-}
-
-/** A wrong guess about which one was meant would look like a wrong passphrase. */
-function moreThanOne(variables: readonly string[]): BackupError {
-  const hint = 'keep one of them, or say with a flag which one to use'
-  return new BackupError('usage', 'more than one credential is given', variables.join(' and '), { hint })
 }
 
 /** Runs a password manager's command; it may talk to the person on the terminal and on standard error. */
@@ -275,8 +229,4 @@ function nonEmpty(passphrase: string, subject: string): string {
 
 function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '')
-}
-
-function set(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text
 }

@@ -10,7 +10,7 @@ import { NEW_SLOT_COST, PASSPHRASE_SALT_SIZE, passphraseKey } from '../crypto/pa
 import type { PassphraseParams } from '../crypto/passphrase.ts'
 import { wipe } from '../crypto/wipe.ts'
 import { kindWords, SLOT_SECRET_SIZE, slotSecretContext } from '../format/slot-kinds.ts'
-import type { SlotMethod, WrappingKind } from '../format/slot-kinds.ts'
+import type { SlotKind, SlotMethod, WrappingKind } from '../format/slot-kinds.ts'
 
 export interface Passphrase {
   readonly kind: 'passphrase'
@@ -21,6 +21,8 @@ export interface KeyFile {
   readonly kind: 'key-file'
   /** What `parseKeyFile` gives, 32 bytes. */
   readonly secret: Uint8Array
+  /** For listings, kept sealed: where it is, when that is no file. */
+  readonly detail?: string
 }
 
 /** Opens slots of one kind with something that lies outside of the repository: a private key, an agent, a card. */
@@ -75,7 +77,7 @@ export async function newSlotKey(
       : { kind: 'passphrase', params: { salt: random(PASSPHRASE_SALT_SIZE), ...cost } }
   const slotKey = await slotKeyOf(credential, method, 'new key slot')
   assert(slotKey !== null, 'a credential opens the slot that is made for it')
-  return { method, slotKey, detail: '' }
+  return { method, slotKey, detail: credential.kind === 'key-file' ? (credential.detail ?? '') : '' }
 }
 
 /** Whether a slot may be for this credential; only trying tells. */
@@ -131,6 +133,14 @@ export class SlotKeys {
 export function tryCost(method: SlotMethod): number {
   if (method.kind === 'age') return method.file.length
   return method.kind === 'passphrase' ? method.params.memoryKiB * method.params.passes : 0
+}
+
+/** Kinds whose slots are made with a public key, so that having one proves nothing. */
+const MADE_BY_ANYBODY: readonly SlotKind[] = ['age', 'openpgp', 'pkcs11']
+
+/** Whether only those who know a secret, or have the machine, can make a slot that this credential opens. */
+export function vouches({ kind }: Credential): boolean {
+  return !MADE_BY_ANYBODY.includes(kind)
 }
 
 /** For messages: `the passphrase`, `the identity /home/ann/key.txt`. */

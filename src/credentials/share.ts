@@ -12,7 +12,7 @@ import { concatBytes, equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
 import { SHARE_SET_SIZE } from '../format/slot-kinds.ts'
-import { bytesOfWords, wordsOfBytes } from './words.ts'
+import { bytesOfWords, typedWords, wordsOfBytes } from './words.ts'
 
 export interface Share {
   /** 4 bytes. */
@@ -32,7 +32,7 @@ const CHECKSUM_SIZE = 4
 const SHARE_SIZE = CHECKSUM_AT + CHECKSUM_SIZE
 /** 44 bytes fill them exactly. */
 export const SHARE_WORDS = 32
-const LINE = /\bholdfast-share-1 ([0-9a-f]{88})\b/
+const LINE = /\bholdfast-share-1 ([0-9a-f]{88})\b/g
 
 export function shareWords(share: Share): string[] {
   return wordsOfBytes(encodeShare(share))
@@ -48,7 +48,7 @@ export function shareLine(share: Share): string {
  * words. Throws `usage` naming `subject`, `unsupported` for a newer version.
  */
 export function parseShare(text: string, subject: string): Share {
-  const hex = LINE.exec(text)?.[1]
+  const [hex] = linesIn(text)
   const bytes = hex === undefined ? bytesOfWords(text, SHARE_WORDS, subject) : fromHex(hex)
   assert(bytes?.length === SHARE_SIZE, 'a share has its size')
   if (!equalBytes(bytes.subarray(CHECKSUM_AT), checksum(bytes))) {
@@ -67,6 +67,22 @@ export function parseShare(text: string, subject: string): Share {
     throw new BackupError('corrupt', 'what the share says makes no sense', subject)
   }
   return { set: bytes.slice(1, 1 + SHARE_SET_SIZE), threshold, number, value }
+}
+
+/** All shares in a text: their lines, else 32 words for each. Throws what `parseShare` throws. */
+export function parseShares(text: string, subject: string): Share[] {
+  const lines = linesIn(text)
+  if (lines.length > 0) return lines.map((line) => parseShare(`holdfast-share-1 ${line}`, subject))
+  const words = typedWords(text)
+  const shares: Share[] = []
+  for (let at = 0; at === 0 || at < words.length; at += SHARE_WORDS) {
+    shares.push(parseShare(words.slice(at, at + SHARE_WORDS).join(' '), subject))
+  }
+  return shares
+}
+
+function linesIn(text: string): string[] {
+  return [...text.matchAll(LINE)].map((match) => match[1]!)
 }
 
 function encodeShare({ set, threshold, number, value }: Share): Uint8Array {

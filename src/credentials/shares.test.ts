@@ -190,7 +190,7 @@ const METHOD: SlotMethod = { kind: 'shares', set: SET, threshold: 2, count: 3 }
 
 test('a slot for shares has the key that the shares give; others do not try it', async () => {
   let shares: Share[] = []
-  const recipient = newShares({ threshold: 3, count: 5 }, async (made) => {
+  const recipient = newShares({ threshold: 3, count: 5 }, secureRandom, async (made) => {
     shares = made.map((share) => ({ ...share, value: share.value.slice() }))
   })
   const { method, slotKey } = await newSlotKey(recipient, secureRandom)
@@ -208,7 +208,9 @@ test('a slot for shares has the key that the shares give; others do not try it',
 })
 
 test('there is no slot when its shares could not be given away', async () => {
-  const recipient = newShares({ threshold: 2, count: 2 }, () => Promise.reject(new Error('the printer burns')))
+  const recipient = newShares({ threshold: 2, count: 2 }, secureRandom, () =>
+    Promise.reject(new Error('the printer burns')),
+  )
   await assert.rejects(newSlotKey(recipient, secureRandom), /the printer burns/)
 })
 

@@ -31,13 +31,14 @@ export function checkShareNumbers({ threshold, count }: ShareNumbers, subject: s
  */
 export function newShares(
   { threshold, count }: ShareNumbers,
+  random: SecureRandom,
   deliver: (shares: readonly Share[]) => Promise<void>,
 ): Recipient {
+  const set = random(SHARE_SET_SIZE)
   return {
     kind: 'shares',
-    detail: '',
-    async wrap(secret: Uint8Array, random: SecureRandom): Promise<SlotMethod> {
-      const set = random(SHARE_SET_SIZE)
+    detail: `${threshold} of ${count} shares of set ${toHex(set)}`,
+    async wrap(secret): Promise<SlotMethod> {
       const shares = await splitSecret(secret, { threshold, count }, set)
       await deliver(shares)
       for (const { value } of shares) wipe(value)

@@ -22,12 +22,19 @@ export interface Tpm {
 /** A TPM takes as many bytes as the hash of its object has. */
 const PIN_SIZE_MAX = 32
 
-/** A slot for the TPM of this machine; with a PIN when there is one. The TPM locks itself after some wrong ones. */
-export function forTpm(tpm: Tpm, pin?: string): Recipient {
+export interface NewTpmKey {
+  /** For listings. */
+  readonly machine: string
+  /** The TPM locks itself after some wrong ones. */
+  readonly pin?: string
+}
+
+/** A slot for the TPM of this machine. */
+export function forTpm(tpm: Tpm, { machine, pin }: NewTpmKey): Recipient {
   if (pin !== undefined) checkPin(pin)
   return {
     kind: 'tpm',
-    detail: '',
+    detail: pin === undefined ? machine : `${machine}, with a PIN`,
     wrap: (secret) =>
       inTools(tpm, async (tools) => {
         await tools.makeStorageKey()

@@ -58,6 +58,11 @@ export function typedWords(text: string): string[] {
   return text.toLowerCase().match(/\p{L}+/gu) ?? []
 }
 
+/** Throws `usage` when it is not in the list, or too short to tell. */
+export function checkWord(typed: string, position: number, subject: string): void {
+  wordIndex(typed, position, subject)
+}
+
 function wordIndex(typed: string, position: number, subject: string): number {
   const matches = completions(typed)
   if (matches.length === 1 && (matches[0] === typed || typed.length >= SIGNIFICANT_LETTERS)) {

@@ -215,7 +215,7 @@ export async function putSlot(
 }
 
 function isElsewhere({ method: { kind } }: KeySlot): boolean {
-  return kind !== 'passphrase' && kind !== 'key-file'
+  return kind !== 'passphrase' && kind !== 'key-file' && kind !== 'shares'
 }
 
 /** Whether a slot was made for this credential, as far as can be told without opening it. */

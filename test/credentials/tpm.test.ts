@@ -24,8 +24,8 @@ const isError = (code: ErrorCode, message: RegExp, hint?: RegExp) => (error: unk
 test('what a TPM has sealed it opens, again and again, and leaves nothing behind', async (t) => {
   const tpm = await softTpm(t)
   if (tpm === null) return
-  const { method, slotKey, detail } = await newSlotKey(forTpm(tpm), secureRandom)
-  assert.equal(detail, '')
+  const { method, slotKey, detail } = await newSlotKey(forTpm(tpm, { machine: 'here' }), secureRandom)
+  assert.equal(detail, 'here')
   assert.ok(method.kind === 'tpm' && !method.pin)
   const ask = asking()
   const unlocker = tpmUnlocker(tpm, ask)
@@ -42,7 +42,7 @@ test('what a TPM has sealed it opens, again and again, and leaves nothing behind
 test('another TPM takes the slot for that of somebody else', async (t) => {
   const [ours, theirs] = [await softTpm(t), await softTpm(t)]
   if (ours === null || theirs === null) return
-  const method = await forTpm(ours, '1234').wrap(secureRandom(32), secureRandom)
+  const method = await forTpm(ours, { machine: 'here', pin: '1234' }).wrap(secureRandom(32), secureRandom)
   const ask = asking('1234')
   assert.equal(await tpmUnlocker(theirs, ask).unwrap(method, 'keys/x'), null)
   assert.deepEqual(ask.heard, [], 'nobody is asked for the PIN of another machine')
@@ -52,7 +52,7 @@ test('a PIN is asked for once; a wrong one is not tried with the next slot', asy
   const tpm = await softTpm(t, { wrongPins: 2 })
   if (tpm === null) return
   const secret = secureRandom(32)
-  const method = await forTpm(tpm, 'grüße 1234').wrap(secret, secureRandom)
+  const method = await forTpm(tpm, { machine: 'here', pin: 'grüße 1234' }).wrap(secret, secureRandom)
   const open = async (ask: ReturnType<typeof asking>, times = 1) => {
     const unlocker = tpmUnlocker(tpm, ask)
     for (let i = 1; i < times; i++) await unlocker.unwrap(method, 'keys/x').catch(() => undefined)
@@ -68,14 +68,14 @@ test('a PIN is asked for once; a wrong one is not tried with the next slot', asy
   await assert.rejects(open(asking('0000')), isError('wrong-key', /the PIN is wrong/))
   await assert.rejects(open(asking('grüße 1234')), isError('refused', /locked after too many wrong PINs/))
   // A key without a PIN does not depend on that.
-  const other = await forTpm(tpm).wrap(secret, secureRandom)
+  const other = await forTpm(tpm, { machine: 'here' }).wrap(secret, secureRandom)
   assert.deepEqual(await tpmUnlocker(tpm, asking()).unwrap(other, 'keys/y'), secret)
 })
 
 test('a slot that was made up is damaged or for somebody else, and no more', async (t) => {
   const tpm = await softTpm(t)
   if (tpm === null) return
-  const method = await forTpm(tpm).wrap(secureRandom(32), secureRandom)
+  const method = await forTpm(tpm, { machine: 'here' }).wrap(secureRandom(32), secureRandom)
   assert.ok(method.kind === 'tpm')
   const unlocker = tpmUnlocker(tpm, asking())
   const areas = [new Uint8Array(), new Uint8Array(1024).fill(255), method.publicArea.slice(0, 20)]
@@ -91,14 +91,18 @@ test('a slot that was made up is damaged or for somebody else, and no more', asy
 
 test('a PIN that no TPM takes is refused at once', () => {
   const tpm = { tempFolder: '/' }
-  assert.throws(() => forTpm(tpm, ''), isError('usage', /a PIN of 0 bytes/))
-  assert.throws(() => forTpm(tpm, 'ü'.repeat(17)), isError('usage', /a PIN of 34 bytes/, /1 to 32/))
+  assert.throws(() => forTpm(tpm, { machine: 'here', pin: '' }), isError('usage', /a PIN of 0 bytes/))
+  assert.throws(
+    () => forTpm(tpm, { machine: 'here', pin: 'ü'.repeat(17) }),
+    isError('usage', /a PIN of 34 bytes/, /1 to 32/),
+  )
 })
 
 test('a machine without a TPM or without the tools says what is missing', async (t) => {
   const tpm = await softTpm(t)
   if (tpm === null) return
-  const wrap = (env: NodeJS.ProcessEnv) => forTpm({ ...tpm, env }).wrap(secureRandom(32), secureRandom)
+  const wrap = (env: NodeJS.ProcessEnv) =>
+    forTpm({ ...tpm, env }, { machine: 'here' }).wrap(secureRandom(32), secureRandom)
   await assert.rejects(
     wrap({ ...tpm.env, TPM2TOOLS_TCTI: 'device:/dev/tpm99' }),
     isError('not-found', /no TPM that can be used/, /tpmrm0/),

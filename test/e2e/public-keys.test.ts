@@ -152,7 +152,7 @@ test('a key of gpg opens when it is asked for, or when there is nothing else', (
   assert.equal(other.status, 2)
   assert.match(
     other.stderr,
-    /no passphrase opens the repository[^]*hint: use (--gpg or --key-file|--key-file or --gpg)/,
+    /no passphrase opens the repository[^]*hint: use (--gpg or --key-file or --recovery-words|--key-file or --recovery-words or --gpg)/,
   )
   assert.match(ann.ok(['snapshots', '--gpg'], env), /photos/)
   const without = ann.run(['snapshots', '--gpg'], { ...env, GNUPGHOME: ann.home })
@@ -316,5 +316,5 @@ test('two credentials at once are an error that names both', (t) => {
   assert.match(variables.stderr, /HOLDFAST_IDENTITY and HOLDFAST_PASSWORD/)
   const fresh = ann.run(['key', 'add', '--ssh-key', 'a.pub', '--gpg-key', 'b'], WITH_PASSPHRASE)
   assert.equal(fresh.status, 2)
-  assert.match(fresh.stderr, /two kinds of new keys/)
+  assert.match(fresh.stderr, /two new keys are given: recipients of age and --gpg-key/)
 })

@@ -14,6 +14,7 @@ export interface ProgramResult {
 
 export class Program {
   readonly repository: string
+  readonly launcher = LAUNCHER
   readonly #home: string
 
   /** Keeps home and repository in `folder`, which must be there. */

@@ -8,6 +8,9 @@ type InitFlags = {
   readonly ageRecipient?: readonly string[]
   readonly sshKey?: readonly string[]
   readonly gpgKey?: readonly string[]
+  readonly pkcs11Key?: string
+  readonly tpmKey?: boolean
+  readonly tpmPin?: boolean
   readonly label?: string
   readonly cipher?: Cipher
   readonly publicData?: boolean

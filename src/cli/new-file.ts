@@ -1,0 +1,20 @@
+// Files with secrets that a command makes: readable by their owner alone, never in the place of another one.
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { doingSync } from '../base/errors.ts'
+
+/** Throws `exists` when there is one; leaves none that is not whole. */
+export function writeNewFile(what: string, file: string, content: Uint8Array | string): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  doingSync(what, file, () => {
+    const fd = openSync(file, 'wx', 0o600)
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+      fsyncSync(fd)
+    } catch (cause) {
+      rmSync(file, { force: true })
+      throw cause
+    } finally {
+      closeSync(fd)
+    }
+  })
+}
