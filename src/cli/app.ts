@@ -3,9 +3,11 @@
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, text_en } from '@stricli/core'
 import type { Application, ApplicationText, RouteMap } from '@stricli/core'
 import type { HoldfastCommand } from './command.ts'
+import { audit } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { cat } from './commands/cat.ts'
 import { check } from './commands/check.ts'
+import { checkpoint } from './commands/checkpoint.ts'
 import { completion } from './commands/completion.ts'
 import { diff } from './commands/diff.ts'
 import { find } from './commands/find.ts'
@@ -33,7 +35,21 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
   ['Looking into snapshots', [ls, find, diff, cat]],
   [
     'Care for the repository',
-    [init, check, scrub, stats, keyList, keyAdd, keyRemove, keyPasswd, keyTest, keyExport, keyImport],
+    [
+      init,
+      check,
+      audit,
+      checkpoint,
+      scrub,
+      stats,
+      keyList,
+      keyAdd,
+      keyRemove,
+      keyPasswd,
+      keyTest,
+      keyExport,
+      keyImport,
+    ],
   ],
   ['About Holdfast', [version, completion, man]],
 ]
@@ -75,6 +91,8 @@ const root = withHelp(
       cat,
       restore,
       check,
+      audit,
+      checkpoint,
       diff,
       find,
       stats,

@@ -76,6 +76,10 @@ export async function runBackupCommand(
     context.reporter.finish()
     await rememberSnapshot(context, repository, result.snapshot)
     printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
+    if (config.publish !== undefined) {
+      const { publishAfterBackup } = await import('./checkpoint-view.ts')
+      await publishAfterBackup(context, repository, config.publish)
+    }
     const nothing = whyNothingIsLeft(result, rules, repository.store.location)
     if (nothing !== undefined) context.reporter.onEvent({ type: 'warning', code: 'usage', message: nothing })
     return nothing === undefined ? exitCodeOfBackup(result) : EXIT.partial

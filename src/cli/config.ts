@@ -7,6 +7,8 @@ import { unreachable } from '../base/assert.ts'
 import { BackupError, errnoOf, wrap } from '../base/errors.ts'
 import { schemeOf } from '../store/open-store.ts'
 import type { Environment } from './environment.ts'
+import { parsePublication } from './publication.ts'
+import type { Publication } from './publication.ts'
 import { parseSize } from './units.ts'
 
 /** What decides which files are left out; in the file's top level (for every backup) and in source sets. */
@@ -48,6 +50,8 @@ export interface Config extends RuleConfig {
   /** A text is run by `sh -c`, a list is a program and its arguments. */
   readonly passwordCommand?: string | readonly string[]
   readonly host?: string
+  /** Where each backup publishes its checkpoint. */
+  readonly publish?: readonly Publication[]
   readonly sets: Readonly<Record<string, SourceSet>>
 }
 
@@ -74,6 +78,7 @@ const TOP_KEYS = {
   'password-file': 'path',
   'password-command': 'command',
   host: 'text',
+  publish: 'publications',
   ...RULE_KEYS,
   set: 'sets',
 } as const
@@ -178,6 +183,10 @@ class Checker {
       case 'text or texts':
         if (isText(value)) return [value]
         return isTexts(value) ? value : this.#mustBe('a text or a list of texts', path)
+      case 'publications':
+        return isTexts(value)
+          ? value.map((each) => this.#publication(each, path))
+          : this.#mustBe('a list of texts', path)
       case 'path':
         return isText(value) ? this.#path(value) : this.#mustBe('a path', path)
       case 'location':
@@ -222,6 +231,15 @@ class Checker {
   #path(text: string): string {
     if (text === '~' || text.startsWith('~/')) return join(this.#home, text.slice(1))
     return resolve(this.#file, '..', text)
+  }
+
+  #publication(text: string, path: readonly string[]): Publication {
+    try {
+      const publication = parsePublication(text)
+      return publication.kind === 'file' ? { kind: 'file', path: this.#path(publication.path) } : publication
+    } catch {
+      return this.#mustBe('a list of file:PATH, command:COMMAND or https://…', path)
+    }
   }
 
   #location(text: string): string {

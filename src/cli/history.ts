@@ -29,6 +29,16 @@ export async function compareHistory(context: Context, repo: Repository): Promis
   await forgiving(context, () => rememberLook(repo, state, look, { nowMs, accepted: isBack && acceptRollback }))
 }
 
+/** What a look finds, for who reports it instead of refusing. */
+export function historyLook(context: Context, repo: Repository): Promise<HistoryLook> {
+  return lookAtHistory(repo, stateOf(context))
+}
+
+/** Remembers a look that has found nothing wrong. */
+export function rememberHistory(context: Context, repo: Repository, look: HistoryLook): Promise<void> {
+  return forgiving(context, () => rememberLook(repo, stateOf(context), look, { nowMs: context.clock.now() }))
+}
+
 /** Remembers the snapshot that a backup has just made, so that a store cannot hide it from the next command. */
 export function rememberSnapshot(
   context: Context,

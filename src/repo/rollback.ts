@@ -33,10 +33,11 @@ const LOOKED_PRECISION_MS = 600_000
 export async function lookAtHistory(repo: Repository, state: LocalState): Promise<HistoryLook> {
   // First what is remembered, then what is there: whatever another process remembers meanwhile is there too.
   const before = await readSeen(repo, state)
-  const listedSnapshots = await repo.catalog.list()
-  const listedRecords = await listLog(repo)
-  const snapshots = await new ChainLook(snapshotChains(repo), before?.snapshots ?? new Map()).look(listedSnapshots)
-  const records = await new ChainLook(recordChains(repo), before?.records ?? new Map()).look(listedRecords)
+  const [listedSnapshots, listedRecords] = await Promise.all([repo.catalog.list(), listLog(repo)])
+  const [snapshots, records] = await Promise.all([
+    new ChainLook(snapshotChains(repo), before?.snapshots ?? new Map()).look(listedSnapshots),
+    new ChainLook(recordChains(repo), before?.records ?? new Map()).look(listedRecords),
+  ])
   const heads = { snapshot: snapshots.heads, record: records.heads }
   return {
     before,

@@ -48,6 +48,8 @@ function cborOf({ kind, bytes: hex }: Case): [string, Uint8Array] | undefined {
       return ['snapshot-summary', summaryIn(signed)]
     case 'deletion plan':
       return ['deletion-plan-body', body(9)]
+    case 'checkpoint':
+      return ['checkpoint', bytes.subarray(0, -4)]
     case 'log record':
       return ['log-body', fixedSealer().open(10, signed.subarray(0, 72), signed.subarray(72), 'vector')]
     default:
@@ -65,7 +67,7 @@ function open(sealer: Sealer, type: number, part: Uint8Array): Uint8Array {
   return sealer.open(type, part.subarray(0, 16), part.subarray(16), 'vector')
 }
 
-const cases = ['tree.json', 'slots.json', 'objects.json', 'log.json']
+const cases = ['tree.json', 'slots.json', 'objects.json', 'log.json', 'checkpoint.json']
   .flatMap((file) => load(file).ok)
   .map((one) => ({ name: one.name, part: cborOf(one) }))
   .filter((one) => one.part !== undefined)

@@ -172,30 +172,6 @@ test('a snapshot is checked, opened and named', () => {
   assert.deepEqual([body[14], body[15]], [expected.domainId, expected.description])
 })
 
-test('a log record follows from the text', () => {
-  const { given, bytes, value } = caseOf('log.json', 'a record: forget')
-  const { keyIdx, repoId, writerPublicKey } = hexes(given as Record<string, string>)
-  const part = reader.signed(bytes, 10, writerPublicKey!)
-  const [repo, wid, seq, previous] = [
-    [0, 16],
-    [16, 32],
-    [32, 40],
-    [40, 72],
-  ].map(([a, b]) => part.subarray(a, b))
-  assert.equal(toHex(repo!), given.repoId)
-  assert.deepEqual([toHex(wid!), toHex(previous!)], [value.head.wid, value.head.previous])
-  assert.equal(`log/${toHex(wid!)}/${String(u32(seq!, 0)).padStart(10, '0')}-${toHex(H(bytes))}`, value.name)
-  const { time, by, action, heads } = value.body
-  const places = (list: Record<string, unknown>[]) => list.map((p) => [p['wid'], p['seq'], p['hash']])
-  assert.deepEqual(cbor(open(keyIdx!, repoId!, 10, part.subarray(0, 72), part.subarray(72))), {
-    0: [time.sec, time.nsec],
-    1: by,
-    2: 1,
-    3: { 0: places(action.snapshots), 1: action.reason },
-    4: places(heads),
-  })
-})
-
 test('the other signed objects are what the text says', () => {
   const { given } = load('objects.json')
   const k = hexes(given as Record<string, string>)

@@ -1,6 +1,7 @@
 import type { Section } from './section.ts'
 import { blockSection } from './sections/block.ts'
 import { cborSection } from './sections/cbor.ts'
+import { checkpointSection } from './sections/checkpoint.ts'
 import { chunking, derivations } from './sections/keys.ts'
 import { logSection } from './sections/log.ts'
 import { objectsSection } from './sections/objects.ts'
@@ -17,6 +18,7 @@ export const SECTIONS: readonly Section[] = [
   slotsSection,
   objectsSection,
   logSection,
+  checkpointSection,
 ]
 
 /** Files of inputs and outputs. */

@@ -1,0 +1,153 @@
+// One chain of one writer: which numbers it has, what explains those that are not there, and whether it is one chain.
+import { logPrefix, snapshotPrefix } from '../../format/names.ts'
+import type { ChainName } from '../../format/log-record.ts'
+import type { OpenedRecord } from '../../repo/log.ts'
+import type { AuditedObject } from './audited-object.ts'
+import { titleOf } from './audited-object.ts'
+import type { Findings } from './finding.ts'
+
+export type GapReason = 'forgotten' | 'accepted' | 'interrupted' | 'damaged' | 'unreadable' | 'missing'
+
+/** Numbers of a chain that no sound object has. */
+export interface Gap {
+  readonly from: number
+  readonly to: number
+  readonly reason: GapReason
+  /** That explains it. */
+  readonly record?: OpenedRecord
+}
+
+/** A place of the chain that is known to have been taken. */
+export interface KnownPlace {
+  readonly seq: number
+  readonly id: string
+}
+
+export interface ExplainedPlace extends KnownPlace {
+  readonly record: OpenedRecord
+}
+
+export interface UnsoundPlace extends KnownPlace {
+  readonly objectName: string
+  readonly reason: 'interrupted' | 'damaged' | 'unreadable'
+}
+
+/** Who has seen a place: another object, a checkpoint, this machine. */
+export interface NamedPlace extends KnownPlace {
+  readonly by: string
+}
+
+export interface Chain {
+  readonly name: ChainName
+  /** Hex. */
+  readonly wid: string
+  /** How people call the writer. */
+  readonly writer: string
+  readonly sound: readonly AuditedObject[]
+  readonly explained: readonly ExplainedPlace[]
+  readonly unsound: readonly UnsoundPlace[]
+  readonly named: readonly NamedPlace[]
+}
+
+export interface AuditedChain {
+  readonly first: number
+  readonly last: number
+  /** How many sound objects it has. */
+  readonly count: number
+  readonly gaps: readonly Gap[]
+}
+
+/** Undefined when nothing is known of such a chain. */
+export function auditChain(chain: Chain, findings: Findings): AuditedChain | undefined {
+  const { sound, explained, unsound } = chain
+  const bySeq = Map.groupBy(
+    sound.toSorted((a, b) => a.seq - b.seq),
+    ({ seq }) => seq,
+  )
+  findForks(chain, bySeq, findings)
+  const missing = new Map<number, string>()
+  const spokenOf = new Set<string>()
+  for (const { seq, id, by } of evidenceOf(chain)) {
+    spokenOf.add(id)
+    if (isThere(bySeq.get(seq), id) || isThere(explained, id, seq) || isThere(unsound, id, seq)) continue
+    const rival = bySeq.get(seq)?.[0]
+    if (rival === undefined) missing.set(seq, missing.get(seq) ?? by)
+    else findings.add('forked', rival.objectName, `${by} names another ${titleOf(chain.name, seq, chain.writer)}`)
+  }
+  const reasons = new Map<number, Gap>()
+  const explain = (seq: number, reason: GapReason, record?: OpenedRecord) => {
+    if (!bySeq.has(seq) && !reasons.has(seq)) {
+      reasons.set(seq, { from: seq, to: seq, reason, ...(record !== undefined && { record }) })
+    }
+  }
+  for (const seq of missing.keys()) explain(seq, 'missing')
+  for (const { seq, record } of explained) {
+    explain(seq, record.body.action.kind === 'accept' ? 'accepted' : 'forgotten', record)
+  }
+  // Anybody can put something under a name: it counts where a sound object speaks of it, or where a backup would have put it.
+  const next = [...bySeq.keys(), ...reasons.keys()].reduce((a, b) => Math.max(a, b), 0) + 1
+  for (const { seq, id, reason } of unsound) if (spokenOf.has(id) || seq === next) explain(seq, reason)
+  const known = [...bySeq.keys(), ...reasons.keys()].toSorted((a, b) => a - b)
+  const last = known.at(-1)
+  if (last === undefined) return undefined
+  const gaps = joined(withHoles(known, reasons))
+  for (const gap of gaps)
+    if (gap.reason === 'missing') findings.add('missing', prefixOf(chain), whatIsMissing(chain, gap, missing))
+  return { first: known[0]!, last, count: sound.length, gaps }
+}
+
+function findForks({ name, writer }: Chain, bySeq: ReadonlyMap<number, AuditedObject[]>, findings: Findings): void {
+  for (const [seq, [one, ...rivals]] of bySeq) {
+    for (const rival of rivals) {
+      findings.add('forked', rival.objectName, `a second ${titleOf(name, seq, writer)} beside ${one!.objectName}`)
+    }
+  }
+}
+
+/** Everything that says what was in a place of the chain. */
+function* evidenceOf({ name, writer, sound, named }: Chain): Generator<NamedPlace> {
+  for (const { seq, previous } of sound) {
+    if (previous !== undefined) yield { seq: seq - 1, id: previous, by: titleOf(name, seq, writer) }
+  }
+  yield* named
+}
+
+function isThere(places: readonly KnownPlace[] | undefined, id: string, seq?: number): boolean {
+  return places?.some((place) => place.id === id && (seq === undefined || place.seq === seq)) === true
+}
+
+/** Numbers below the greatest that nothing speaks of are missing too: chains begin with 1 and have no holes. */
+function* withHoles(known: readonly number[], reasons: ReadonlyMap<number, Gap>): Generator<Gap> {
+  let next = 1
+  for (const seq of known) {
+    if (seq > next) yield { from: next, to: seq - 1, reason: 'missing' }
+    const gap = reasons.get(seq)
+    if (gap !== undefined) yield gap
+    next = seq + 1
+  }
+}
+
+function joined(gaps: Iterable<Gap>): Gap[] {
+  const list: Gap[] = []
+  for (const gap of gaps) {
+    const before = list.at(-1)
+    if (before?.to === gap.from - 1 && before.reason === gap.reason && before.record === gap.record) {
+      list[list.length - 1] = { ...before, to: gap.to }
+    } else list.push(gap)
+  }
+  return list
+}
+
+function whatIsMissing({ name, writer }: Chain, { from, to }: Gap, missing: ReadonlyMap<number, string>): string {
+  const what = from === to ? `${titleOf(name, from, writer)} is` : `${name}s ${from} to ${to} of ${writer} are`
+  let by: string | undefined
+  for (let seq = to; seq >= from && by === undefined && to - seq < WITNESSES_LOOKED_FOR; seq--) by = missing.get(seq)
+  return `${what} missing: no record says why${by === undefined ? '' : `; ${by} has seen ${from === to ? 'it' : 'them'}`}`
+}
+
+/** Places of a gap in which somebody is looked for who has seen it. */
+const WITNESSES_LOOKED_FOR = 1000
+
+function prefixOf({ name, wid }: Chain): string {
+  return name === 'snapshot' ? snapshotPrefix(wid) : logPrefix(wid)
+}
