@@ -10,6 +10,9 @@ import { check } from './commands/check.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { completion } from './commands/completion.ts'
 import { diff } from './commands/diff.ts'
+import { enrollApprove } from './commands/enroll-approve.ts'
+import { enrollList } from './commands/enroll-list.ts'
+import { enrollRequest } from './commands/enroll-request.ts'
 import { find } from './commands/find.ts'
 import { init } from './commands/init.ts'
 import { keyAdd } from './commands/key-add.ts'
@@ -51,6 +54,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       keyImport,
     ],
   ],
+  ['Other machines', [enrollRequest, enrollApprove, enrollList]],
   ['About Holdfast', [version, completion, man]],
 ]
 
@@ -81,6 +85,23 @@ const key = withHelp(
     ),
 )
 
+const enroll = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { request: enrollRequest, approve: enrollApprove, list: enrollList },
+    docs: { brief: 'let other machines in' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast enroll: let other machines in',
+      'holdfast enroll COMMAND [flags]',
+      [
+        'The new machine runs `enroll request`, an administrator `enroll approve` with the code that it shows. No secret leaves either side.',
+      ],
+      [topic('Commands', [enrollRequest, enrollApprove, enrollList])],
+      bold,
+    ),
+)
+
 const root = withHelp(
   buildRouteMap<string, Context>({
     routes: {
@@ -97,6 +118,7 @@ const root = withHelp(
       find,
       stats,
       key,
+      enroll,
       scrub,
       version,
       completion,

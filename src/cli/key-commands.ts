@@ -6,6 +6,9 @@ import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
+import type { Bundle, Role } from '../format/bundle.ts'
+import { bundleForRole } from '../repo/role-bundle.ts'
+import { ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
 import { writeKeyFile } from './creation.ts'
 import { escapeText } from './escape.ts'
@@ -22,6 +25,8 @@ export interface NewKeyFlags extends RecipientFlags, SheetFlags {
   readonly newKeyFile?: string
   readonly newPasswordFile?: string
   readonly label?: string
+  readonly role?: Role
+  readonly domain?: readonly string[]
 }
 
 export async function listKeys({ out }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
@@ -60,10 +65,12 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   checkOneNewKey(flags)
   const sheets = await newSheets(context, flags, place)
   const credential = sheets?.credential ?? (await newCredential(context, store.location, flags))
-  const details = { ...slotDetails(context, unlocked.description.suite), label }
+  const { bundle: own, description } = unlocked
+  const details = { ...slotDetails(context, description.suite), label, labelledBy: own }
+  const bundle = await bundleOf(context, { store, unlocked }, flags)
   let name: string
   try {
-    name = await addSlot(store, unlocked.bundle, credential, details)
+    name = await addSlot(store, bundle, credential, details)
   } catch (error) {
     sheets?.discard()
     throw error
@@ -71,8 +78,20 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   // Who opens it here by that key will know which repository it has to be.
   if ('wrap' in credential) await rememberRoot(context, store.location, unlocked.description.rootPublic)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
-  const what = sheets?.what ?? whatOpens(credential, flags)
-  context.reporter.note(`Whoever has ${what} can read all backups, as with the other keys.`)
+  const who = `Whoever has ${sheets?.what ?? whatOpens(credential, flags)}`
+  const all = bundle.role === own.role && flags.domain === undefined
+  context.reporter.note(`${who} ${all ? 'can do what you can' : ROLE_TEXTS[bundle.role]}.`)
+}
+
+/** What the new key opens: all that this one does unless the flags say less. */
+async function bundleOf(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<Bundle> {
+  const { bundle, description } = unlocked
+  const { role = bundle.role, domain: domains, label } = flags
+  if (role === bundle.role && domains === undefined) return bundle
+  const { clock } = context
+  const name = label ?? role
+  const restriction = { role, random: secureRandom, ...(domains !== undefined && { domains }) }
+  return bundleForRole(bundle, restriction, { store, clock, name, suite: description.suite })
 }
 
 function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): string {

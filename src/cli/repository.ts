@@ -7,6 +7,7 @@ import type { ProblemEvent } from '../ops/events.ts'
 import type { Context } from './context.ts'
 import { knowingRoot } from './known-roots.ts'
 import { findCredential, opening } from './secrets.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 /**
@@ -60,9 +61,15 @@ export async function openUncompared(context: Context, store: Store, meanwhile?:
   const found = await findCredential(context, store)
   meanwhile?.()
   await initHashing()
-  return opening(found, store.location, (credential) =>
+  const repository = await opening(found, store.location, (credential) =>
     knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
   )
+  const { writerSeed } = found
+  if (writerSeed !== undefined && repository.bundle.role !== 'report') {
+    const { keepWriterSeed } = await import('../repo/writer-identity.ts')
+    await keepWriterSeed(repository, openStateFolder(stateFolder(context.env)), writerSeed)
+  }
+  return repository
 }
 
 /** Problems of one kind that are told one by one. */

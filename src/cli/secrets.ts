@@ -1,5 +1,5 @@
-// Where the credential comes from, in this order: what the command line says, the environment, the configuration, an SSH
-// key at its usual place, the person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
+// Where the credential comes from, in this order: what the command line says, the environment, the configuration, the key
+// of this machine, an SSH key at its usual place, the person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { displayText } from '../base/bytes.ts'
 import { BackupError, codeOf, wrap } from '../base/errors.ts'
 import type { Credential, SecretCredential } from '../credentials/credential.ts'
@@ -10,6 +10,7 @@ import { givenWay, moreThanOne, passphraseVariables } from './credential-ways.ts
 import { tokenCredential, tpmCredential } from './hardware.ts'
 import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
 import { isRootKnown } from './known-roots.ts'
+import { machineCredential, machineKey } from './machine-key.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
 import { recoveryCredential, sharesCredential } from './recovery-input.ts'
 import { readSecretFile } from './secret-file.ts'
@@ -25,6 +26,8 @@ export interface FoundCredential<C extends Credential = Credential> {
   readonly credential: C
   /** `the passphrase from HOLDFAST_PASSWORD` and so on; undefined when the person at the terminal typed it. */
   readonly description?: string
+  /** Of the writer that this machine was enrolled as. */
+  readonly writerSeed?: Uint8Array
   /** What to take when this one does not open the repository: nobody has said that it should. */
   otherwise?(): Promise<FoundCredential>
 }
@@ -33,6 +36,14 @@ export interface FoundCredential<C extends Credential = Credential> {
 export async function findCredential(context: Context, store: Store): Promise<FoundCredential> {
   const given = await givenCredential(context)
   if (given !== undefined) return given
+  const machine = await machineKey(context, store.location)
+  if (machine === undefined) return ownOrAsked(context, store)
+  const credential = await machineCredential(machine)
+  const otherwise = () => ownOrAsked(context, store)
+  return { credential, description: credential.description, otherwise, writerSeed: machine.seed }
+}
+
+async function ownOrAsked(context: Context, store: Store): Promise<FoundCredential> {
   const otherwise = () => askAsSlotsSay(store)
   // Nobody has said that they should open it, and everybody can make a slot for them: they are for the known one alone.
   const credential = (await isRootKnown(context, store.location)) ? await ownSshKeys(context.env) : undefined

@@ -21,6 +21,7 @@ export const PREFIXES = {
   sessions: 'sess/',
   plans: 'gc/',
   log: 'log/',
+  enrolments: 'enrol/',
   trash: 'trash/',
 } as const
 
@@ -40,6 +41,7 @@ export type ObjectName =
   | { readonly kind: 'session-end'; readonly sid: string }
   | { readonly kind: 'plan'; readonly pid: string }
   | { readonly kind: 'log'; readonly wid: string; readonly seq: number; readonly hash: string }
+  | { readonly kind: 'enrolment'; readonly hash: string }
   | { readonly kind: 'trash'; readonly rest: string }
 
 /** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
@@ -61,6 +63,7 @@ export const planName = (pid: Uint8Array | string): string => `gc/${hex(pid, ID_
 export const logPrefix = (wid: Uint8Array | string): string => `log/${hex(wid, ID_SIZE)}/`
 export const logName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${logPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+export const enrolmentName = (hash: Uint8Array | string): string => `enrol/${hex(hash, HASH_SIZE)}`
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
@@ -88,6 +91,7 @@ const PATTERN = new RegExp(
     '|sess/(?<sid>[0-9a-f]{32})(?<mark>\\.end|\\.hb(?<beat>0|[1-9][0-9]{0,9}))?',
     '|gc/(?<plan>[0-9a-f]{32})',
     '|log/(?<logWid>[0-9a-f]{32})/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
+    '|enrol/(?<enrolment>[0-9a-f]{64})',
     '|trash/(?<trash>.+)',
     ')$',
   ].join(''),
@@ -117,6 +121,7 @@ export function parseObjectName(name: string): ObjectName | null {
   if (g['log'] !== undefined) {
     return { kind: 'log', wid: g['logWid']!, seq: Number(g['logSeq']), hash: g['log'] }
   }
+  if (g['enrolment'] !== undefined) return { kind: 'enrolment', hash: g['enrolment'] }
   return { kind: 'trash', rest: g['trash']! }
 }
 

@@ -26,6 +26,7 @@ export const OBJECT_TYPES = {
   logRecord: 10,
   repoDescription: 11,
   sessionMark: 12,
+  enrolmentRequest: 13,
 } as const
 
 /** Types of sealed parts that are not whole objects; they go into the additional data of a seal. */
@@ -58,6 +59,7 @@ export const OBJECT_TYPE_NAMES: Readonly<Record<ObjectType, string>> = {
   10: 'log record',
   11: 'repository description',
   12: 'session mark',
+  13: 'enrolment request',
 }
 
 const MAGIC = [0x48, 0x46, 0x53, 0x54] as const

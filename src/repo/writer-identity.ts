@@ -40,6 +40,14 @@ export async function writerIdentity(repo: Repository, opts: IdentityOptions): P
   return { wid, signer, exclusively: (step) => state.exclusive(`${repoName}.${toHex(wid)}.commit`, step) }
 }
 
+/** Keeps the key of a writer that was enrolled from elsewhere, unless this machine has one already. */
+export async function keepWriterSeed(repo: Repository, state: LocalState, seed: Uint8Array): Promise<void> {
+  const name = `${toHex(repo.id)}.writer`
+  if ((await state.read(name)) !== null) return
+  const sealer = repo.keySealerOf(repo.bundle.localKey)
+  await state.write(name, sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, seed))
+}
+
 async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
   const { state, random } = opts
   const sealer = repo.keySealerOf(repo.bundle.localKey)

@@ -1,4 +1,5 @@
 import { BackupError } from '../../base/errors.ts'
+import type { Role } from '../../format/bundle.ts'
 import { defineCommand } from '../command.ts'
 import { parsed, text, texts } from '../flags.ts'
 
@@ -29,13 +30,19 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     },
   },
   async run(context, flags) {
-    const [{ withOpenRepository }, view, { tableLines }] = await Promise.all([
+    const [{ withKeys }, view, { tableLines }] = await Promise.all([
       import('../repository.ts'),
       import('../snapshot-view.ts'),
       import('../table.ts'),
     ])
     const { out, reporter } = context
-    return withOpenRepository(context, async (repository) => {
+    return withKeys(context, 'read', async ({ store, unlocked }) => {
+      if (SEES_NO_NAMES.has(unlocked.bundle.role)) {
+        const { showReport } = await import('../report-view.ts')
+        return showReport(context, { store, unlocked }, flags)
+      }
+      const { Repository } = await import('../../repo/repository.ts')
+      const repository = new Repository({ store, ...unlocked })
       const { snapshots: chosen, exitCode } = await view.chosenSnapshots(context, repository, flags)
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
       if (chosen.length === 0)
@@ -45,6 +52,8 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     })
   },
 })
+
+const SEES_NO_NAMES: ReadonlySet<Role> = new Set(['write', 'report'])
 
 function isFiltered({ host, tag = [], source }: SnapshotsFlags): boolean {
   return host !== undefined || tag.length > 0 || source !== undefined

@@ -5,6 +5,7 @@ import { BackupError } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { decodeDeletionPlan } from '../../format/deletion-plan.ts'
+import { decodeEnrolmentRequest } from '../../format/enrolment-request.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
 import { decodeLogRecord, readLogHead, verifyLogRecord } from '../../format/log-record.ts'
 import { hashInName, planName, sessionName, writerName } from '../../format/names.ts'
@@ -105,6 +106,9 @@ export class ObjectVerifier {
         )
       case 'log':
         return this.#record(name, parsed, bytes, facts)
+      case 'enrolment':
+        decodeEnrolmentRequest(bytes, name)
+        return NOTHING
       case 'trash':
         readHeader(bytes, name)
         return NOTHING

@@ -1,0 +1,60 @@
+// The key of a machine that was enrolled: made here, never shown, of use for one repository. It lies in the state folder,
+// readable by its owner alone, as SSH keys do.
+import { createHash } from 'node:crypto'
+import { fromHex, toHex, utf8 } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import type { Unlocker } from '../credentials/credential.ts'
+import type { Context } from './context.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+
+export interface MachineKey {
+  /** Of its writer, 32 bytes. */
+  readonly seed: Uint8Array
+  /** Identity of age. */
+  readonly identity: string
+}
+
+/** The key that this machine has for the repository there; undefined when it has none. */
+export async function machineKey({ env }: Context, location: string): Promise<MachineKey | undefined> {
+  const name = fileName(location)
+  const content = await openStateFolder(stateFolder(env)).read(name)
+  if (content === null) return undefined
+  const match = PATTERN.exec(new TextDecoder().decode(content))
+  if (match !== null) return { seed: fromHex(match[1]!)!, identity: match[2]! }
+  throw new BackupError('corrupt', 'the key of this machine is damaged', `${stateFolder(env)}/${name}`, {
+    hint: 'remove it and run `holdfast enroll request` again',
+  })
+}
+
+/** Makes and keeps one. */
+export async function newMachineKey({ env }: Context, location: string, random: SecureRandom): Promise<MachineKey> {
+  const { generateHybridIdentity } = await import('age-encryption')
+  const key = { seed: random(32), identity: await generateHybridIdentity() }
+  const text = `${MAGIC}${toHex(key.seed)}\n${key.identity}\n`
+  await openStateFolder(stateFolder(env)).write(fileName(location), utf8(text))
+  return key
+}
+
+/** What opens the key slot that is made for it. */
+export async function machineCredential({ identity }: MachineKey): Promise<Unlocker> {
+  const [{ parseIdentityFile }, { ageUnlocker }] = await Promise.all([
+    import('../credentials/age-identity.ts'),
+    import('../credentials/age-unlocker.ts'),
+  ])
+  const nobody = { secret: async () => null, text: async () => null, choose: async () => null, tell: () => false }
+  return ageUnlocker(await parseIdentityFile(utf8(identity), DESCRIPTION, { ask: nobody }), DESCRIPTION)
+}
+
+export async function machineRecipient({ identity }: MachineKey): Promise<string> {
+  const { identityToRecipient } = await import('age-encryption')
+  return identityToRecipient(identity)
+}
+
+const DESCRIPTION = 'the key of this machine'
+const MAGIC = 'holdfast-machine-1 '
+const PATTERN = /^holdfast-machine-1 ([0-9a-f]{64})\n(AGE-SECRET-KEY-[0-9A-Z-]+)\n$/
+
+function fileName(location: string): string {
+  return `machine-${createHash('sha256').update(location).digest('hex').slice(0, 32)}`
+}

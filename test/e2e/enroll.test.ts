@@ -1,0 +1,120 @@
+// A machine that has no key is let in from elsewhere, does what its role permits and nothing else.
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { EXIT } from '../../src/cli/exit-codes.ts'
+import { Operator, type RunOptions } from '../support/operator.ts'
+import { ScratchRepository } from '../support/scratch-repository.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const WITHOUT_KEY: RunOptions = { env: { HOLDFAST_KEY_FILE: undefined } }
+
+interface Scene {
+  readonly scratch: ScratchRepository
+  readonly admin: Operator
+  readonly machine: Operator
+  readonly source: string
+  /** Runs on the new machine, which has no key but its own. */
+  on(args: readonly string[], status?: number): string
+  /** Runs where the administrator is. */
+  by(args: readonly string[], status?: number): string
+}
+
+async function scene(t: TestContext): Promise<Scene> {
+  const folder = tempFolder(t, 'enroll')
+  const scratch = await ScratchRepository.create(folder)
+  const admin = new Operator(folder, scratch, 'admin')
+  const machine = new Operator(folder, scratch, 'machine')
+  const source = join(folder, 'photos')
+  mkdirSync(source)
+  writeFileSync(join(source, 'a.raw'), 'a photo')
+  const run = (operator: Operator, args: readonly string[], status: number, options: RunOptions = {}) => {
+    const done = operator.run(args, options)
+    assert.equal(done.status, status, `${args.join(' ')}: ${done.stdout}${done.stderr}`)
+    return done.stdout + done.stderr
+  }
+  return {
+    scratch,
+    admin,
+    machine,
+    source,
+    on: (args, status = EXIT.ok) => run(machine, args, status, WITHOUT_KEY),
+    by: (args, status = EXIT.ok) => run(admin, args, status),
+  }
+}
+
+const record = (output: string) => JSON.parse(output.trim().split('\n')[0]!) as Record<string, string>
+
+test('a machine is enrolled by a command on each side, and backs up without any secret of others', async (t) => {
+  const { scratch, machine, source, on, by } = await scene(t)
+  const asked = record(on(['enroll', 'request', '--no-wait', '--json']))
+  assert.match(asked['code']!, /^([0-9a-z]{5}-){3}[0-9a-z]{5}$/)
+  assert.match(by(['enroll', 'list']), new RegExp(asked['code']!))
+  // The same machine asks again: it is the same request.
+  assert.equal(record(on(['enroll', 'request', '--no-wait', '--json']))['code'], asked['code'])
+  const waiting = machine.start(['enroll', 'request', '--root', asked['root']!], WITHOUT_KEY)
+  assert.ok(await waiting.until(() => waiting.stdout.includes(asked['code']!)), waiting.stderr)
+  const approved = by(['enroll', 'approve', asked['code']!.toUpperCase(), '--name', 'laptop'])
+  assert.ok(approved.includes(asked['root']!), approved)
+  assert.equal((await waiting.end()).status, EXIT.ok, waiting.stderr)
+  assert.match(waiting.stdout, /enrolled with the role write: it can make backups, and cannot read or delete any/)
+  assert.match(by(['enroll', 'list']), /no machine waits/)
+  on(['backup', source])
+  const again = record(on(['backup', source, '--json']).split('\n').toReversed().join('\n').trim())
+  assert.equal(again['unchanged_files'], 1)
+  assert.match(on(['snapshots']), /1\s+7 B/)
+  assert.doesNotMatch(on(['snapshots']), /photos/)
+  for (const args of [['ls', 'latest'], ['restore', 'latest', '--target', join(machine.home, 'r')], ['check']]) {
+    const refused = on(args, EXIT.wrongKey)
+    assert.match(refused, /may not read/)
+  }
+  assert.match(by(['snapshots']), /photos/)
+  assert.match(by(['key', 'list']), /write .*laptop/)
+  // Nobody but its owner reads the machine's key, and nothing of it is in the repository.
+  const state = join(machine.home, '.local/state/holdfast')
+  const file = readdirSync(state).find((name) => name.startsWith('machine-'))!
+  assert.equal(statSync(join(state, file)).mode & 0o077, 0)
+  const secret = readFileSync(join(state, file), 'utf8').split('\n')[1]!
+  for (const name of readdirSync(join(scratch.location, 'keys'))) {
+    assert.ok(!readFileSync(join(scratch.location, 'keys', name)).includes(secret))
+  }
+})
+
+test('a machine lets in by no other code, and not into another repository than was meant', async (t) => {
+  const { on, by } = await scene(t)
+  const { code } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  const other = code!.startsWith('0') ? `1${code!.slice(1)}` : `0${code!.slice(1)}`
+  assert.match(by(['enroll', 'approve', other], EXIT.notFound), /no machine has asked with this code/)
+  const refused = on(['enroll', 'request', '--root', '00000000 00000000 00000000 00000000'], EXIT.refused)
+  assert.match(refused, /another repository than the one you mean/)
+  by(['enroll', 'approve', code!])
+  // Without a terminal nobody can say that the root key is the right one.
+  assert.match(on(['enroll', 'request'], EXIT.refused), /nobody has said that this is the right repository/)
+})
+
+test('who is no administrator lets nobody in', async (t) => {
+  const { on, by, admin } = await scene(t)
+  const { code } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['key', 'add', '--new-key-file', 'reader.key', '--role', 'read'])
+  const tried = admin.run(['enroll', 'approve', code!, '--key-file', 'reader.key'])
+  assert.equal(tried.status, EXIT.wrongKey)
+  assert.match(tried.stderr, /role read cannot make one with the role write/)
+})
+
+test('a key for reports sees that there are backups, and no name of anything', async (t) => {
+  const { source, by } = await scene(t)
+  by(['backup', source, '--tag', 'holiday'])
+  assert.match(by(['key', 'add', '--new-key-file', 'report.key', '--role', 'report']), /no name of anything/)
+  const seen = by(['snapshots', '--key-file', 'report.key', '--json'])
+  const summary = record(seen)
+  assert.deepEqual([summary['type'], summary['files'], summary['bytes']], ['snapshot_summary', 1, 7])
+  assert.doesNotMatch(seen, /photos|holiday|test/)
+  for (const args of [
+    ['ls', 'latest'],
+    ['backup', source],
+    ['snapshots', '--host', 'x'],
+  ]) {
+    by([...args, '--key-file', 'report.key'], EXIT.wrongKey)
+  }
+})
