@@ -29,8 +29,8 @@ export async function machineKey({ env }: Context, location: string): Promise<Ma
 
 /** Makes and keeps one. */
 export async function newMachineKey({ env }: Context, location: string, random: SecureRandom): Promise<MachineKey> {
-  const { generateHybridIdentity } = await import('age-encryption')
-  const key = { seed: random(32), identity: await generateHybridIdentity() }
+  const { newHybridIdentity } = await import('../credentials/age-keys.ts')
+  const key = { seed: random(32), identity: await newHybridIdentity() }
   const text = `${MAGIC}${toHex(key.seed)}\n${key.identity}\n`
   await openStateFolder(stateFolder(env)).write(fileName(location), utf8(text))
   return key
@@ -47,8 +47,8 @@ export async function machineCredential({ identity }: MachineKey): Promise<Unloc
 }
 
 export async function machineRecipient({ identity }: MachineKey): Promise<string> {
-  const { identityToRecipient } = await import('age-encryption')
-  return identityToRecipient(identity)
+  const { recipientOf } = await import('../credentials/age-keys.ts')
+  return recipientOf(identity)
 }
 
 const DESCRIPTION = 'the key of this machine'

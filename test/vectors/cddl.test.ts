@@ -41,6 +41,7 @@ function cborOf({ kind, bytes: hex }: Case): [string, Uint8Array] | undefined {
     case 'session keys':
     case 'writer certificate':
     case 'repository description':
+    case 'enrolment request':
       return [kind.replace(' ', '-'), signed]
     case 'session intent':
       return ['session-intent-body', body(5)]

@@ -4,6 +4,7 @@ import { hash } from '../../../src/crypto/hash.ts'
 import { kemPublicKey } from '../../../src/crypto/kem.ts'
 import { Sealer } from '../../../src/crypto/seal.ts'
 import { decodeDeletionPlan, encodeDeletionPlan } from '../../../src/format/deletion-plan.ts'
+import { decodeEnrolmentRequest, encodeEnrolmentRequest } from '../../../src/format/enrolment-request.ts'
 import { OBJECT_TYPES, SEALED_TYPES } from '../../../src/format/object-header.ts'
 import { decodeRepoDescription, encodeRepoDescription } from '../../../src/format/repo-description.ts'
 import { decodeSessionKeys, encodeSessionKeys, unwrapSessionSecret } from '../../../src/format/session-keys.ts'
@@ -44,6 +45,8 @@ const certificate = () => {
   return encodeWriterCertificate(cert, { sealer: fixedSealer(), signer: fixedSigner('root') })
 }
 const description = () => encodeRepoDescription(sampleDescription(), fixedSigner('root'))
+const enrolment = () =>
+  encodeEnrolmentRequest({ repoId: fixedRepoId(), recipient: 'age1machine', created: fixedTime }, fixedSigner())
 const snapshot = () =>
   encodeSnapshot(head(), sampleSnapshotBody(), {
     sealer: fixedSealer('SK_meta'),
@@ -93,6 +96,17 @@ function successes(): OkCase[] {
   const [data, meta] = secrets()
   const { rootPublic: _, ...rest } = { ...sampleDescription(), rootPublic: null }
   return [
+    {
+      name: 'an enrolment request',
+      kind: 'enrolment request',
+      bytes: enrolment(),
+      value: {
+        repoId: fixedRepoId(),
+        publicKey: fixedSigner().publicKey,
+        recipient: 'age1machine',
+        created: fixedTime,
+      },
+    },
     {
       name: 'a snapshot',
       kind: 'snapshot',
@@ -160,6 +174,11 @@ function failures(): FailCase[] {
       'snapshot',
       resigned(OBJECT_TYPES.snapshot, snapshot().slice(8, -64), 'other'),
     ),
+    fail(
+      'an enrolment request that another key signed',
+      'enrolment request',
+      resigned(OBJECT_TYPES.enrolmentRequest, enrolment().slice(8, -64), 'other'),
+    ),
     fail('a sealed part of another place in the chain', 'snapshot', resigned(OBJECT_TYPES.snapshot, moved, 'writer')),
     fail('a first snapshot that follows another', 'snapshot', resigned(OBJECT_TYPES.snapshot, first, 'writer')),
     fail(
@@ -213,6 +232,7 @@ export const objectsSection: Section = {
   ok: successes,
   fail: failures,
   read: (kind, bytes, subject) => {
+    if (kind === 'enrolment request') return decodeEnrolmentRequest(bytes, subject)
     const publicKey = fixedSigner().publicKey
     if (kind === 'session intent') return decodeSessionIntent(bytes, subject, { sealer: fixedSealer(), publicKey })
     if (kind === 'session mark') return decodeSessionMark(bytes, subject, { publicKey })
