@@ -1,15 +1,13 @@
 // A backup: declare, scan, store, commit. See docs/architecture.md for the flow of data and docs/format.md, 10, for the
 // order in which things must reach the store.
-import { availableParallelism } from 'node:os'
-import { concatBytes, displayText, fromHex, releaseMemory, toHex, utf8 } from '../../base/bytes.ts'
+import { displayText, fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
-import { AUTO, type Method } from '../../compress/method.ts'
+import type { Method } from '../../compress/method.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import type { Timespec } from '../../base/time.ts'
-import { hash } from '../../crypto/hash.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { LocalState } from '../../repo/local-state.ts'
@@ -20,22 +18,23 @@ import type { KnownSnapshot } from '../../repo/tree-cache.ts'
 import { checkRole } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
-import type { CommittedSnapshot, SessionSecrets } from '../../repo/write-session.ts'
+import type { CommittedSnapshot } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
 import { AutoLevel } from './auto-level.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
-import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
 import { ORDINARY, type Treatment } from './jobs.ts'
 import { adoptedWarning, closedWarning, missingWarning } from './missing-warning.ts'
+import { keptTree } from './kept-tree.ts'
 import { chooseParent } from './parent-choice.ts'
 import { ParentTree } from './parent-tree.ts'
 import { Pipeline } from './pipeline.ts'
 import { BackupReport } from './report.ts'
 import { Scan } from './scan.ts'
 import type { BackupSource } from './source.ts'
+import { defaultExecutor, methodsOf, workerSetup } from './worker-setup.ts'
 import { StoredComparison } from './stored-comparison.ts'
 
 export interface BackupOptions {
@@ -136,7 +135,7 @@ async function backUpIn(
   { executor, writer, started, began }: Attempt,
 ): Promise<BackupResult> {
   const { repo, clock, host, tool } = opts
-  const cache = await cacheOf(opts, writer)
+  const cache = await keptTree(opts, writer)
   const { snapshot: parent, unreadable } =
     cache === undefined
       ? await chooseParent(repo, { spec: opts.parent, wid: toHex(writer.wid), host, paths: opts.source.paths })
@@ -178,22 +177,6 @@ async function backUpIn(
   })
   return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
 }
-
-/** For a credential that cannot read trees; undefined for all others. Throws `wrong-key` when a parent is asked for. */
-async function cacheOf(opts: BackupOptions, writer: WriterIdentity): Promise<TreeCache | undefined> {
-  const { repo, state, source, host, parent } = opts
-  if (repo.domain.metaPrivate !== undefined) return undefined
-  if (typeof parent === 'string') {
-    throw new BackupError('wrong-key', 'this credential may not read snapshots to compare with', parent, {
-      hint: 'leave out --parent: this machine compares with what it has kept of its last backup',
-    })
-  }
-  const about = hash(concatBytes([utf8(host), ...source.paths.flatMap((path) => [NUL, path])]))
-  const prefix = `${toHex(repo.id)}.${toHex(writer.wid)}.${toHex(about.subarray(0, 8))}`
-  return TreeCache.open({ state, prefix, sealer: repo.keySealerOf(repo.bundle.localKey) })
-}
-
-const NUL = new Uint8Array(1)
 
 interface TreeContext {
   readonly session: WriteSession
@@ -323,34 +306,8 @@ function nothingThere(paths: readonly Uint8Array[], code: ErrorCode): BackupErro
   })
 }
 
-/** By number, as `treatment` of a source names them; the first is the default. */
-function methodsOf({ compression = AUTO, source }: BackupOptions): Method[] {
-  return [compression, ...(source.methods ?? [])]
-}
-
 function bounded(treatment: Treatment = ORDINARY, blockMax: number): Treatment {
   return treatment.blockSize <= blockMax ? treatment : { ...treatment, blockSize: blockMax }
-}
-
-function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup {
-  const { id, description, domain } = opts.repo
-  return {
-    repoId: id,
-    suite: description.suite,
-    keyId: domain.keyId,
-    keyLoc: domain.keyLoc,
-    keyCdc: domain.keyCdc,
-    dataSecret: secrets.data,
-    metaSecret: secrets.meta,
-    chunker: description.chunker,
-    bundleTarget: bundleTargetFor(description.packSize),
-    methods: methodsOf(opts),
-    index: [],
-  }
-}
-
-function defaultExecutor(setup: WorkerSetup): Executor {
-  return threadExecutor(setup, Math.max(1, availableParallelism()))
 }
 
 function aboutUnreadable(errors: readonly BackupError[]): { readonly code: ErrorCode; readonly message: string } {

@@ -1,22 +1,18 @@
 // A worker of the backup pipeline: reads files, cuts and hashes them, asks the index, bundles, compresses, seals and
 // verifies. It knows nothing of threads: a thread wraps it (worker-thread.ts), the simulator calls it directly.
-import { assert } from '../../base/assert.ts'
-import { equalBytes } from '../../base/bytes.ts'
-import { BackupError, codeOf } from '../../base/errors.ts'
+import { codeOf } from '../../base/errors.ts'
 import { createKernel } from '../../chunker/kernel.ts'
 import type { Kernel } from '../../chunker/kernel.ts'
 import type { ChunkerParams } from '../../chunker/params.ts'
 import type { Method } from '../../compress/method.ts'
-import { deriveKey, keyedHash } from '../../crypto/hash.ts'
+import { deriveKey } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
 import { TROUBLE } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
-import { SEALED_TYPES } from '../../format/object-header.ts'
 import { BlobIndex } from '../../repo/blob-index.ts'
 import type { SharedIndexHandle } from '../../repo/blob-index.ts'
-import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
-import { BlobSink, bundleSizeFor, notWhatWentIn } from './blob-sink.ts'
+import { BlobSink, bundleSizeFor } from './blob-sink.ts'
 import { ContentCutter } from './content-cutter.ts'
 import { keptAttributes, leftOutText, sortAttributes } from './entry-attributes.ts'
 import { FileColumns } from './file-columns.ts'
@@ -39,6 +35,8 @@ import { readStably } from '../../source/stable-read.ts'
 import { LARGE_FROM } from './large-file.ts'
 import type { PassResult } from '../../source/stable-read.ts'
 import type { FileReader, OpenFile } from './file-reader.ts'
+import { MetaBlocks } from './meta-blocks.ts'
+import { hasHoles, isTroubleOfFile, messageOf, onceFrom, readFully } from './reading.ts'
 import { DEFAULT_METHOD, WorkerMethods } from './worker-methods.ts'
 
 /** Content up to this size lies in the file's entry itself. */
@@ -65,8 +63,7 @@ export class ChunkWorker {
   readonly #kernel: Kernel
   readonly #sink: BlobSink
   readonly #cutter: ContentCutter
-  readonly #metaSealer: Sealer
-  readonly #metaKeys: readonly Uint8Array[]
+  readonly #metaBlocks: MetaBlocks
   readonly #methods: WorkerMethods
   readonly #reader: FileReader
   readonly #smallMax: number
@@ -91,8 +88,7 @@ export class ChunkWorker {
       handOn,
     })
     this.#cutter = new ContentCutter(this.#kernel, bundleSize, windowSize)
-    this.#metaSealer = new Sealer(setup.metaSecret, setup.repoId, setup.suite)
-    this.#metaKeys = ['data', 'tree', 'list'].map((type) => deriveKey(`holdfast 1 ref ${type}`, setup.keyId))
+    this.#metaBlocks = new MetaBlocks(setup)
     this.#reader = reader
     this.#smallMax = chunker.min
     this.#windowStart = bundleSize
@@ -109,7 +105,8 @@ export class ChunkWorker {
   }
 
   run(job: Job): JobResult {
-    if (job.kind === 'bundle') return { blocks: [this.#sealBundle(job)], stats: NO_STATS }
+    if (job.kind === 'bundle')
+      return { blocks: [this.#metaBlocks.seal(job, this.#methods.fixed(DEFAULT_METHOD))], stats: NO_STATS }
     this.#bytesRead = 0
     this.#sink.newBlobs = 0
     this.#sink.newBytes = 0
@@ -295,27 +292,6 @@ export class ChunkWorker {
     this.#kernel.memory.set(bytes, this.#windowStart)
     this.#sink.addAgain(this.#windowStart, bytes.byteLength)
   }
-
-  #sealBundle(job: BundleJob): JobResult['blocks'][number] {
-    const { plain, locs, lengths, refs, types } = job
-    const { sealed, codec } = encodeBlock(
-      this.#metaSealer,
-      SEALED_TYPES.metaBlock,
-      plain,
-      this.#methods.fixed(DEFAULT_METHOD),
-    )
-    const subject = 'block just sealed'
-    const back = decodeBlockBriefly(this.#metaSealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
-    let at = 0
-    for (let i = 0; i < types.length; i++) {
-      const bytes = back.subarray(at, at + lengths[i]!)
-      if (!equalBytes(keyedHash(this.#metaKeys[types[i]!]!, bytes), refs.subarray(i * 32, i * 32 + 32)))
-        throw notWhatWentIn()
-      at += bytes.byteLength
-    }
-    assert(at === back.byteLength, 'the blobs of a block make up its plaintext')
-    return { kind: 'meta', sealed, codec, plainLength: plain.byteLength, locs, lengths }
-  }
 }
 
 const NO_STATS = { bytesRead: 0, newBlobs: 0, newBytes: 0 }
@@ -333,48 +309,4 @@ class GrownFile extends Error {
 interface ReadContent {
   readonly inline?: Uint8Array
   readonly extents?: readonly Extent[]
-}
-
-/**
- * True for errors of the system and for what the reader says of the file. Everything else ends the backup: a bug, a lack
- * of memory, a block that does not decode. With it go blobs that the shared index takes for stored by now.
- */
-function isTroubleOfFile(cause: unknown): boolean {
-  if (cause instanceof BackupError) return cause.code !== 'corrupt'
-  return cause instanceof Error && 'syscall' in cause
-}
-
-/** Costs nothing for a file that takes the space of its bytes. */
-function hasHoles(file: OpenFile, size: number): boolean {
-  const first = file.data(0, size)
-  return first.start > 0 || first.end < size
-}
-
-/** Looks at an open file; the first answer is what was seen when it was opened. */
-function onceFrom(file: OpenFile): () => FileStat {
-  let first = true
-  return () => {
-    if (!first) return file.stat()
-    first = false
-    return file.opened
-  }
-}
-
-/** `EACCES: permission denied`, without the call and the path that Node appends. */
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message.split(', ')[0]! : String(cause)
-}
-
-/** Bytes asked for at once. Files of /proc/sys refuse 4 MiB and more for want of memory, whatever they have. */
-const READ_MAX = 1024 * 1024
-
-/** Reads until `length` bytes are there or the file ends. */
-function readFully(file: OpenFile, arena: Uint8Array, offset: number, length: number, position: number): number {
-  let done = 0
-  while (done < length) {
-    const got = file.read(arena, offset + done, Math.min(length - done, READ_MAX), position + done)
-    if (got === 0) break
-    done += got
-  }
-  return done
 }
