@@ -43,6 +43,32 @@ test('keys, references, locators, signatures and padding follow from the text', 
   for (const [length, padded] of v.padme) assert.equal(reader.padme(length), padded)
 })
 
+test('each derived key follows from the text', () => {
+  const { schedule: v } = load('keys.json')
+  const derived = (context: string, key: string) => toHex(DK(`holdfast 1 ${context}`, fromHex(key)))
+  assert.equal(derived('report', v.keyIdx), v.reportKey)
+  assert.equal(derived('label', v.keyIdx), v.labelKey)
+  assert.deepEqual(
+    v.slotSealingKeys,
+    Object.fromEntries(
+      [
+        ['keyFile', 'key file'],
+        ['age', 'age slot'],
+        ['shares', 'shares'],
+        ['openpgp', 'openpgp slot'],
+        ['pkcs11', 'pkcs11 slot'],
+        ['tpm', 'tpm slot'],
+      ].map(([kind, context]) => [kind, derived(context!, v.slotSecret)]),
+    ),
+  )
+  assert.equal(toHex(H(DK('holdfast 1 key file id', fromHex(v.slotSecret))).subarray(0, 16)), v.keyFileId)
+  const { key, saltKey, salt, partKey, tagKeyOfSuite0 } = v.sealing
+  assert.equal(derived('salt', key), saltKey)
+  assert.equal(toHex(KH(DK('holdfast 1 seal', fromHex(key)), fromHex(salt))), partKey)
+  assert.equal(derived('suite 0 tag', partKey), tagKeyOfSuite0)
+  assert.equal(derived('kem', v.kem.material), v.kem.wrapKey)
+})
+
 test('content is cut as the text says', () => {
   const v = load('chunking.json')
   const key = fromHex(v.contentKey)

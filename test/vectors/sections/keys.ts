@@ -2,9 +2,12 @@ import { utf8 } from '../../../src/base/bytes.ts'
 import { createKernel } from '../../../src/chunker/kernel.ts'
 import { PieceCutter, pieceWindow } from '../../../src/chunker/pieces.ts'
 import { deriveKey, hash, keyedHash } from '../../../src/crypto/hash.ts'
+import { keyFileId, keyFileSealingKey } from '../../../src/crypto/keyfile.ts'
 import { signingKeyFromSeed } from '../../../src/crypto/signing.ts'
 import { padme } from '../../../src/format/padme.ts'
 import { writerIdOf } from '../../../src/format/signed-object.ts'
+import { slotSecretContext } from '../../../src/format/slot-kinds.ts'
+import { reportKeyOf } from '../../../src/format/snapshot-summary.ts'
 import { fixedBytes } from '../../support/format-keys.ts'
 
 // Functions rather than objects: a list of inputs and outputs each.
@@ -21,8 +24,7 @@ export function derivations(): unknown {
   new DataView(devIno.buffer).setBigUint64(0, 0xfe01n, true)
   new DataView(devIno.buffer).setBigUint64(8, 1_234_567n, true)
   return {
-    about:
-      'docs/format.md 1, 3.1, 3.2, 3.7, 4 and 6: functions of keys and bytes, and padme as [length, padded length].',
+    about: 'docs/format.md 1, 3, 4, 6 and 7: functions of keys and bytes, and padme as [length, padded length].',
     hash: PLAINTEXTS.map((input) => ({ input, H: hash(input) })),
     domain: {
       keyId,
@@ -46,7 +48,37 @@ export function derivations(): unknown {
       message: utf8('hello'),
       signature: signingKeyFromSeed(seed).sign(utf8('hello')),
     },
+    schedule: schedule(),
     padme: [1, 2, 3, 9, 15, 16, 17, 33, 1000, 1025, 1_048_577, 33_554_431, 33_554_433].map((n) => [n, padme(n)]),
+  }
+}
+
+/** Every key that is derived from another one, beside those above and those of the chunker. */
+function schedule(): unknown {
+  const keyIdx = fixedBytes('vector K_idx')
+  const secret = fixedBytes('vector slot secret')
+  const key = fixedBytes('vector sealing key')
+  const salt = fixedBytes('vector salt', 24)
+  const partKey = keyedHash(deriveKey('holdfast 1 seal', key), salt)
+  const wrapping = ['age', 'shares', 'openpgp', 'pkcs11', 'tpm'] as const
+  return {
+    keyIdx,
+    reportKey: reportKeyOf({ keyIdx }),
+    labelKey: deriveKey('holdfast 1 label', keyIdx),
+    slotSecret: secret,
+    slotSealingKeys: {
+      keyFile: keyFileSealingKey(secret),
+      ...Object.fromEntries(wrapping.map((kind) => [kind, deriveKey(slotSecretContext(kind), secret)])),
+    },
+    keyFileId: keyFileId(secret),
+    sealing: {
+      key,
+      saltKey: deriveKey('holdfast 1 salt', key),
+      salt,
+      partKey,
+      tagKeyOfSuite0: deriveKey('holdfast 1 suite 0 tag', partKey),
+    },
+    kem: { material: fixedBytes('vector kem', 96), wrapKey: deriveKey('holdfast 1 kem', fixedBytes('vector kem', 96)) },
   }
 }
 
