@@ -16,6 +16,9 @@ interface Package {
   dependencies?: Record<string, string>
 }
 
+Object.assign(process.report, { excludeNetwork: true }) // which it would ask the resolver about
+const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
+const libc = report.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
 const [, , root = '.', kind = 'all', folder = root] = process.argv
 const locked = packages(join(root, 'package-lock.json'))
 const present = packages(join(folder, 'node_modules/.package-lock.json')) // npm's own record of what it installed
@@ -55,5 +58,5 @@ function notNeeded(path: string, p: Package): boolean {
 
 function forOtherSystem(p: Package): boolean {
   const names = (list: string[] | undefined, own: string): boolean => list === undefined || [list].flat().includes(own)
-  return !names(p.os, process.platform) || !names(p.cpu, process.arch) || p.libc !== undefined
+  return !names(p.os, process.platform) || !names(p.cpu, process.arch) || !names(p.libc, libc)
 }

@@ -125,8 +125,9 @@ install_locked() { # KIND FOLDER NPM-OPTIONS
     rm -rf "$stage"
     mkdir "$stage" && cp "$where/package.json" "$where/package-lock.json" "$stage/" ||
       give_up "cannot write to $where" 'make room or change its owner'
+    # npm runs under the Node that will use the libraries: it leaves out platform packages that do not fit its own.
     # No script of a library is ever run. Few retries: without a network the answer should come soon.
-    npm ci --prefix "$stage" --ignore-scripts "$@" --no-audit --no-fund --no-update-notifier --no-progress \
+    PATH="${node:+${node%/*}:}$PATH" npm ci --prefix "$stage" --ignore-scripts "$@" --no-audit --no-fund --no-update-notifier --no-progress \
       --loglevel=http --prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
       >"$stage/npm.log" 2>&1 </dev/null && is_complete "$what" && break
     [ "$attempt" = 1 ] && continue

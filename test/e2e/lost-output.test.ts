@@ -43,7 +43,15 @@ test('every command whose output finds no room says so and ends with 8', async (
     'key list': { args: [] },
     'key add': { args: ['--new-password-file', join(folder, 'new')] },
     'key passwd': { args: [], env: { ...byPassphrase, HOLDFAST_NEW_PASSWORD: 'newer' } },
+    'key test': { args: [] },
+    'key export': { args: [] },
+    'key import': { args: [join(folder, 'exported')] },
     'key remove': { args: [] }, // which one is known by then
+    checkpoint: { args: [] },
+    audit: { args: [] },
+    'enroll request': { args: ['--no-wait'] },
+    'enroll list': { args: [] },
+    'enroll approve': { args: [] },
     version: { args: [] },
     completion: { args: ['fish'] },
     man: { args: ['backup'] },
@@ -55,10 +63,14 @@ test('every command whose output finds no room says so and ends with 8', async (
       .toSorted((a, b) => Object.keys(cases).indexOf(a) - Object.keys(cases).indexOf(b)),
   )
   for (const [name, { args, env = {} }] of Object.entries(cases)) {
-    if (name === 'key remove') {
+    if (name === 'enroll approve') {
+      args.push((JSON.parse(operator.run(['enroll', 'list', '--json']).stdout) as { code: string }).code)
+    }
+    if (name === 'key remove' || name === 'key export') {
       const listed = operator.run(['key', 'list', '--json']).stdout.trim().split('\n')
       const keys = listed.map((line) => JSON.parse(line) as { id: string; kind: string })
       args.push(keys.find(({ kind }) => kind === 'passphrase')!.id)
+      if (name === 'key export') args.push(join(folder, 'exported'))
     }
     const { status, stderr } = operator.run([...name.split(' '), ...args], { env, stdout: full })
     assert.equal(status, EXIT.full, `${name}: ${stderr}`)
