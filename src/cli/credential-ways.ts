@@ -19,7 +19,23 @@ export async function givenWay(context: Context): Promise<Way | undefined> {
   return commandLineWay(context) ?? environmentWay(context) ?? (await configuredWay(context))
 }
 
-function commandLineWay({ globals, env }: Context): Way | undefined {
+/** All of the command line, and of the environment those of other kinds. */
+export function givenWays(context: Context): Way[] {
+  const onCommandLine = commandLineWays(context).map(([, way]) => way)
+  const inEnvironment = environmentWays(context).filter(({ kind }) => !onCommandLine.some((way) => way.kind === kind))
+  return [...onCommandLine, ...inEnvironment]
+}
+
+function commandLineWay(context: Context): Way | undefined {
+  const ways = commandLineWays(context)
+  if (ways.length < 2) return ways[0]?.[1]
+  throw new BackupError('usage', 'two credentials are given', ways.map(([name]) => name).join(' and '), {
+    hint: 'give one of them; for a key that needs several, add --together',
+  })
+}
+
+/** Each with its flag. */
+function commandLineWays({ globals, env }: Context): [string, Way][] {
   const { keyFile, identities, gpg, recoveryWords, shares, pkcs11, tpm, passwordFile, passwordCommand } = globals
   const ways: [string, Way][] = []
   if (keyFile !== undefined) ways.push(['--key-file', { kind: 'key-file', file: keyFile, source: '--key-file' }])
@@ -32,25 +48,29 @@ function commandLineWay({ globals, env }: Context): Way | undefined {
   if (pkcs11 !== undefined) ways.push(['--pkcs11', { kind: 'pkcs11', uri: pkcs11, source: '--pkcs11' }])
   if (tpm === true) ways.push(['--tpm', { kind: 'tpm', source: '--tpm' }])
   if (passwordFile !== undefined || passwordCommand !== undefined) ways.push(['a passphrase', { kind: 'passphrase' }])
-  if (ways.length > 1) {
-    throw new BackupError('usage', 'two credentials are given', ways.map(([name]) => name).join(' and '))
-  }
-  return ways[0]?.[1]
+  return ways
+}
+
+const VARIABLES: Readonly<Record<string, (value: string, source: string) => Way>> = {
+  HOLDFAST_KEY_FILE: (file, source) => ({ kind: 'key-file', file, source }),
+  HOLDFAST_IDENTITY: (files, source) => ({ kind: 'identity', files: listOf(files), source }),
+  HOLDFAST_RECOVERY_WORDS_FILE: (file) => ({ kind: 'recovery-words', file }),
+  HOLDFAST_PKCS11: (uri, source) => ({ kind: 'pkcs11', uri, source }),
 }
 
 function environmentWay(context: Context): Way | undefined {
-  const ways: Readonly<Record<string, (value: string, source: string) => Way>> = {
-    HOLDFAST_KEY_FILE: (file, source) => ({ kind: 'key-file', file, source }),
-    HOLDFAST_IDENTITY: (files, source) => ({ kind: 'identity', files: listOf(files), source }),
-    HOLDFAST_RECOVERY_WORDS_FILE: (file) => ({ kind: 'recovery-words', file }),
-    HOLDFAST_PKCS11: (uri, source) => ({ kind: 'pkcs11', uri, source }),
-  }
-  const names = Object.keys(ways).filter((name) => variable(context.env, name) !== undefined)
+  const names = Object.keys(VARIABLES).filter((name) => variable(context.env, name) !== undefined)
   const passphrases = passphraseVariables(context)
   if (names.length > 1 || (names.length > 0 && passphrases.length > 0)) throw moreThanOne([...names, ...passphrases])
-  const [name] = names
-  if (name !== undefined) return ways[name]!(context.env[name]!, name)
-  return passphrases.length > 0 ? { kind: 'passphrase' } : undefined
+  return environmentWays(context)[0]
+}
+
+function environmentWays(context: Context): Way[] {
+  const ways = Object.entries(VARIABLES).flatMap(([name, way]) => {
+    const value = variable(context.env, name)
+    return value === undefined ? [] : [way(value, name)]
+  })
+  return passphraseVariables(context).length > 0 ? [...ways, { kind: 'passphrase' }] : ways
 }
 
 function listOf(files: string): string[] {

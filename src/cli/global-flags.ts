@@ -74,6 +74,7 @@ export const GLOBAL_FLAGS = [
     environment: 'HOLDFAST_PKCS11',
   },
   { name: 'tpm', brief: 'Open it with the TPM of this machine' },
+  { name: 'together', brief: 'Use all credentials that are given, for a key that needs several' },
   {
     name: 'config',
     placeholder: 'FILE',
@@ -103,6 +104,7 @@ export interface GlobalOptions {
   readonly shares?: readonly string[]
   readonly pkcs11?: string
   readonly tpm?: boolean
+  readonly together?: boolean
   readonly config?: string
   readonly acceptRollback: boolean
   readonly json: boolean
@@ -198,6 +200,7 @@ function optionsOf(
     ...(values.has('recovery-words') && { recoveryWords: true }),
     ...(shares !== undefined && { shares }),
     ...(values.has('tpm') && { tpm: true }),
+    ...(values.has('together') && { together: true }),
     json: values.has('json'),
     quiet: values.has('quiet'),
     verbose: values.has('verbose'),

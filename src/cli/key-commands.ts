@@ -6,28 +6,18 @@ import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
-import type { Bundle, Role } from '../format/bundle.ts'
+import type { Bundle } from '../format/bundle.ts'
 import { bundleForRole } from '../repo/role-bundle.ts'
 import { ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
-import { writeKeyFile } from './creation.ts'
 import { escapeText } from './escape.ts'
-import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { jsonTime } from './json-lines.ts'
 import { rememberRoot } from './known-roots.ts'
+import { areTogether, checkNewKeys, newCredential, newPassphrase, type NewKeyFlags } from './new-keys.ts'
 import type { UnlockedStore } from './repository.ts'
-import { askTwice, passphraseFromFile } from './secrets.ts'
-import { newSheets, type SheetFlags } from './sheets/new-sheets.ts'
+import { newSheets } from './sheets/new-sheets.ts'
 import { tableLines } from './table.ts'
 import { formatLocalTime } from './units.ts'
-
-export interface NewKeyFlags extends RecipientFlags, SheetFlags {
-  readonly newKeyFile?: string
-  readonly newPasswordFile?: string
-  readonly label?: string
-  readonly role?: Role
-  readonly domain?: readonly string[]
-}
 
 export async function listKeys({ out }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
   const { slots } = await listSlots(store, unlocked.bundle)
@@ -61,15 +51,17 @@ export function recipientsOf(detail: string | null): string[] {
 
 export async function addKey(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<void> {
   const label = flags.label ?? ''
-  const place = { repoId: unlocked.description.repoId, location: store.location, label }
-  checkOneNewKey(flags)
+  const place = { repoId: unlocked.description.repoId, location: store.location, label, together: areTogether(flags) }
+  checkNewKeys(flags)
   const sheets = await newSheets(context, flags, place)
-  const credential = sheets?.credential ?? (await newCredential(context, store.location, flags))
   const { bundle: own, description } = unlocked
   const details = { ...slotDetails(context, description.suite), label, labelledBy: own }
-  const bundle = await bundleOf(context, { store, unlocked }, flags)
+  let credential: NewCredential
+  let bundle: Bundle
   let name: string
   try {
+    credential = await newCredential(context, store.location, flags, sheets?.credential)
+    bundle = await bundleOf(context, { store, unlocked }, flags)
     name = await addSlot(store, bundle, credential, details)
   } catch (error) {
     sheets?.discard()
@@ -78,7 +70,7 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   // Who opens it here by that key will know which repository it has to be.
   if ('wrap' in credential) await rememberRoot(context, store.location, unlocked.description.rootPublic)
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
-  const who = `Whoever has ${sheets?.what ?? whatOpens(credential, flags)}`
+  const who = `Whoever has ${credential === sheets?.credential ? sheets.what : whatOpens(credential, flags)}`
   const all = bundle.role === own.role && flags.domain === undefined
   context.reporter.note(`${who} ${all ? 'can do what you can' : ROLE_TEXTS[bundle.role]}.`)
 }
@@ -97,6 +89,7 @@ async function bundleOf(context: Context, { store, unlocked }: UnlockedStore, fl
 function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): string {
   if (credential.kind === 'tpm') return `this machine${credential.detail.endsWith('a PIN') ? ' and the PIN' : ''}`
   if (credential.kind === 'pkcs11') return 'the token and its PIN'
+  if (credential.kind === 'several') return 'enough of these keys together'
   if ('wrap' in credential) {
     const recipients = recipientsOf(credential.detail)
     return recipients.length === 1
@@ -128,37 +121,6 @@ export async function changeKey(
   const passphrase = await newPassphrase(context, store.location, flags.newPasswordFile)
   const name = await changePassphrase(store, unlocked, passphrase, slotDetails(context, unlocked.description.suite))
   tell(context, `changed the passphrase; its key is now ${shortKey(name)}`, { action: 'changed', id: keyId(name) })
-}
-
-/** Before a file is written or a token asked. */
-function checkOneNewKey(flags: NewKeyFlags): void {
-  const { ageRecipient, sshKey, ...others } = flags
-  const kinds = {
-    '--new-key-file': others.newKeyFile,
-    '--new-password-file': others.newPasswordFile,
-    'recipients of age': ageRecipient ?? sshKey,
-    '--gpg-key': others.gpgKey,
-    '--pkcs11-key': others.pkcs11Key,
-    '--tpm-key': others.tpmKey,
-    '--recovery-sheet': others.recoverySheet,
-    '--shares': others.shares,
-  }
-  const given = Object.entries(kinds).flatMap(([name, value]) => (value === undefined ? [] : [name]))
-  if (given.length < 2) return
-  throw new BackupError('usage', 'two new keys are given', given.join(' and '), { hint: 'add one after the other' })
-}
-
-async function newCredential(context: Context, location: string, flags: NewKeyFlags): Promise<NewCredential> {
-  const recipients = await recipientCredential(context, flags)
-  if (recipients !== undefined) return recipients
-  if (flags.newKeyFile !== undefined) return writeKeyFile(flags.newKeyFile)
-  return { kind: 'passphrase', passphrase: await newPassphrase(context, location, flags.newPasswordFile) }
-}
-
-async function newPassphrase(context: Context, location: string, file: string | undefined): Promise<string> {
-  if (file !== undefined) return passphraseFromFile(file)
-  const given = context.env['HOLDFAST_NEW_PASSWORD']
-  return given === undefined || given === '' ? askTwice(location) : given
 }
 
 function slotDetails({ clock }: Context, suite: NewSlot['suite']): NewSlot {

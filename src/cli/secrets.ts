@@ -6,7 +6,7 @@ import type { Credential, SecretCredential } from '../credentials/credential.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
-import { givenWay, moreThanOne, passphraseVariables } from './credential-ways.ts'
+import { givenWay, givenWays, moreThanOne, passphraseVariables, type Way } from './credential-ways.ts'
 import { tokenCredential, tpmCredential } from './hardware.ts'
 import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
 import { isRootKnown } from './known-roots.ts'
@@ -34,6 +34,7 @@ export interface FoundCredential<C extends Credential = Credential> {
 
 /** The credential to open an existing repository. Throws `usage` when there is nobody to ask. */
 export async function findCredential(context: Context, store: Store): Promise<FoundCredential> {
+  if (context.globals.together === true) return together(context, store.location)
   const given = await givenCredential(context)
   if (given !== undefined) return given
   const machine = await machineKey(context, store.location)
@@ -100,6 +101,7 @@ const WAY_TO_OPEN: Readonly<Partial<Record<SlotMethod['kind'], string>>> = {
   openpgp: '--gpg',
   pkcs11: '--pkcs11',
   tpm: '--tpm',
+  several: 'several together with --together',
 }
 
 async function askOnce(location: string, before?: string): Promise<FoundCredential> {
@@ -122,7 +124,23 @@ export async function credentialForNew(context: Context, location: string): Prom
 
 async function givenCredential(context: Context): Promise<FoundCredential | undefined> {
   const way = await givenWay(context)
-  if (way === undefined) return undefined
+  return way && credentialBy(context, way)
+}
+
+/** All that are given, for key slots that need several; the passphrase is asked for when there is only one. */
+async function together(context: Context, location: string): Promise<FoundCredential> {
+  const { severalUnlocker } = await import('../credentials/several.ts')
+  const members: Credential[] = []
+  for (const way of givenWays(context)) {
+    const found = await credentialBy(context, way)
+    if (found !== undefined) members.push(found.credential)
+  }
+  if (members.length < 2) members.push((await askOnce(location)).credential)
+  const credential = severalUnlocker(members)
+  return { credential, description: credential.description }
+}
+
+async function credentialBy(context: Context, way: Way): Promise<FoundCredential | undefined> {
   if (way.kind === 'gpg') return { credential: await gpgCredential(), description: `gpg, by ${way.source}` }
   if (way.kind === 'identity') {
     const credential = await identityCredential(context, way.files)

@@ -28,6 +28,8 @@ export interface KeyFile {
 /** Opens slots of one kind with something that lies outside of the repository: a private key, an agent, a card. */
 export interface Unlocker {
   readonly kind: WrappingKind
+  /** Where it is made of others: those that it uses. */
+  readonly members?: readonly Credential[]
   /** For messages: `the identity /home/ann/key.txt`. */
   readonly description: string
   /** Whether trying makes sense. Quick: asks nobody and computes nothing dear. */
@@ -132,6 +134,7 @@ export class SlotKeys {
  */
 export function tryCost(method: SlotMethod): number {
   if (method.kind === 'age') return method.file.length
+  if (method.kind === 'several') return method.parts.reduce((sum, part) => sum + tryCost(part.method), 0)
   return method.kind === 'passphrase' ? method.params.memoryKiB * method.params.passes : 0
 }
 
@@ -139,8 +142,9 @@ export function tryCost(method: SlotMethod): number {
 const MADE_BY_ANYBODY: readonly SlotKind[] = ['age', 'openpgp', 'pkcs11']
 
 /** Whether only those who know a secret, or have the machine, can make a slot that this credential opens. */
-export function vouches({ kind }: Credential): boolean {
-  return !MADE_BY_ANYBODY.includes(kind)
+export function vouches(credential: Credential): boolean {
+  const members = 'unwrap' in credential ? credential.members : undefined
+  return members === undefined ? !MADE_BY_ANYBODY.includes(credential.kind) : members.every(vouches)
 }
 
 /** For messages: `the passphrase`, `the identity /home/ann/key.txt`. */

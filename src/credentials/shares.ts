@@ -68,7 +68,7 @@ export async function splitSecret(
 }
 
 /** At least as many as are needed. */
-export async function combineShares(shares: readonly Share[]): Promise<Uint8Array> {
+export async function combineShares(shares: readonly Pick<Share, 'value'>[]): Promise<Uint8Array> {
   const { combine } = await import('shamir-secret-sharing')
   return combine(shares.map(({ value }) => value))
 }

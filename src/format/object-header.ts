@@ -41,6 +41,7 @@ export const SEALED_TYPES = {
   localState: 39,
   slotDetail: 40,
   snapshotSummary: 41,
+  slotShare: 42,
 } as const
 
 export type ObjectType = (typeof OBJECT_TYPES)[keyof typeof OBJECT_TYPES]

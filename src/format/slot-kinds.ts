@@ -4,7 +4,8 @@ import type { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { PASSPHRASE_SALT_SIZE } from '../crypto/passphrase.ts'
 import type { PassphraseParams } from '../crypto/passphrase.ts'
-import { need } from './fields.ts'
+import { SEAL_OVERHEAD } from '../crypto/seal.ts'
+import { need, readList, writeList } from './fields.ts'
 
 /** How the key of a slot is found. */
 export type SlotMethod =
@@ -38,7 +39,21 @@ export type SlotMethod =
       /** Whether the object has an authorisation value, a PIN. */
       readonly pin: boolean
     }
+  | {
+      readonly kind: 'several'
+      /** How many of the parts are needed. */
+      readonly threshold: number
+      readonly parts: readonly SlotPart[]
+    }
   | { readonly kind: 'other'; readonly number: number; /** Encoded. */ readonly params: Uint8Array }
+
+/** One of the credentials that a slot needs together with others. */
+export interface SlotPart {
+  /** Not of kind `several`. */
+  readonly method: SlotMethod
+  /** A share of the slot secret, sealed for that credential. */
+  readonly sealedShare: Uint8Array
+}
 
 /** Not every token can do SHA-256 here. For OAEP SHA-1 is not broken: it need not resist collisions. */
 export type OaepHash = 'sha1' | 'sha256'
@@ -61,6 +76,10 @@ const RSA_KEY_ID_SIZE = 16
 export const RSA_BLOCK_MAX = 2048
 /** A sealed object of 32 bytes has areas of 80 and 200 bytes. */
 export const TPM_AREA_MAX = 1024
+/** Nobody brings more credentials together; each can cost as much as a slot of its own. */
+export const PARTS_MAX = 16
+/** A share of 33 bytes, sealed. */
+export const SEALED_SHARE_SIZE = 33 + SEAL_OVERHEAD
 const OAEP_HASHES: readonly OaepHash[] = ['sha1', 'sha256']
 export const SHARE_SET_SIZE = 4
 /** As many as a polynomial over a field of 256 elements has places besides 0. */
@@ -153,6 +172,33 @@ const KINDS: { readonly [K in SlotKind]: KindEntry<Extract<SlotMethod, { kind: K
     write: (w, { message }) => writeBytesOnly(w, message),
     read: (r) => ({ kind: 'openpgp', message: readOnly(r, 'OpenPGP message', () => r.bytes(OPENPGP_MESSAGE_MAX)) }),
   },
+  several: {
+    number: 8,
+    what: 'set of several keys',
+    context: 'holdfast 1 several',
+    write(w, { threshold, parts }) {
+      w.openMap().key(0).uint(threshold).key(1)
+      writeList(w, parts, ({ method, sealedShare }) => {
+        w.openMap()
+        writeMethod(w, method)
+        w.key(2).bytes(sealedShare).closeMap()
+      })
+      w.closeMap()
+    },
+    read(r) {
+      let threshold: number | undefined
+      let parts: SlotPart[] | undefined
+      exactly(r, (key) => {
+        if (key === 0) threshold = r.uint()
+        else if (key === 1) parts = readList(r, PARTS_MAX, () => readPart(r))
+        else return false
+        return true
+      })
+      const [needed, all] = [need(r, threshold, 'number of keys'), need(r, parts, 'list of keys')]
+      if (needed < 2 || needed > all.length) throw r.corrupt(`asks for ${needed} of ${all.length} keys`)
+      return { kind: 'several', threshold: needed, parts: all }
+    },
+  },
   pkcs11: {
     number: 6,
     what: 'PKCS#11 token',
@@ -234,6 +280,23 @@ export function knownKind(method: SlotMethod, subject: string): SlotKind {
   throw new BackupError('unsupported', `the key slot is of kind ${method.number}`, subject, {
     hint: 'a newer version of Holdfast can open it',
   })
+}
+
+function readPart(r: CborReader): SlotPart {
+  let number: number | undefined
+  let method: SlotMethod | undefined
+  let sealedShare: Uint8Array | undefined
+  exactly(r, (key) => {
+    if (key === 0) number = r.uint()
+    else if (key === 1) {
+      // Without this a slot could ask for work without end.
+      if (number === KINDS.several.number) throw r.corrupt('has several keys within several keys')
+      method = readMethod(r, need(r, number, 'kind'))
+    } else if (key === 2) sealedShare = r.fixed(SEALED_SHARE_SIZE)
+    else return false
+    return true
+  })
+  return { method: need(r, method, 'kind of a key'), sealedShare: need(r, sealedShare, 'sealed share') }
 }
 
 function exactly(r: CborReader, readField: (key: number) => boolean): void {

@@ -118,6 +118,48 @@ test('any two of three sheets open the repository, one does not, and sets do not
   assert.match(program.expect(0, 'key', 'list'), /set of shares +admin .*family +2 of 3 shares of set [0-9a-f]{8}/)
 })
 
+test('keys that are needed together open together, and none of them alone', (t) => {
+  const { program, path, folder, open } = scene(t)
+  const add = (flags: string) => program.shell(`cd ${folder}; $HOLDFAST key add ${flags}`)
+  const both = add('--all-of --new-key-file stick --label both')
+  assert.match(both.stderr, /no terminal to ask on/, 'with one other key a passphrase is asked for')
+  assert.ok(!readdirSync(folder).includes('stick'), 'nothing is left of it')
+  const added = program.shell(
+    `cd ${folder}; HOLDFAST_NEW_PASSWORD=anna $HOLDFAST key add --all-of --new-key-file stick --label both`,
+  )
+  assert.equal(added.status, 0, added.stderr)
+  const two = program.shell(
+    `cd ${folder}; HOLDFAST_NEW_PASSWORD=ben $HOLDFAST key add --require 2 --new-key-file second --recovery-sheet sheet.txt --label some`,
+  )
+  assert.equal(two.status, 0, two.stderr)
+  assert.match(readFileSync(path('sheet.txt'), 'utf8'), /together with other keys/)
+
+  const tryWith = (variables: string, flags: string) =>
+    program.shell(`cd ${folder}; unset HOLDFAST_PASSWORD; ${variables} $HOLDFAST key list --json ${flags} < /dev/null`)
+  assert.equal(inUse(tryWith('HOLDFAST_PASSWORD=anna', '--together --key-file stick')), 'both')
+  assert.equal(inUse(tryWith('HOLDFAST_PASSWORD=ben', '--together --key-file second')), 'some')
+  assert.equal(inUse(tryWith('HOLDFAST_RECOVERY_WORDS_FILE=sheet.txt', '--together --key-file second')), 'some')
+  assert.equal(
+    inUse(open('--together --key-file second --recovery-words', readFileSync(path('sheet.txt'), 'utf8'))),
+    'some',
+  )
+  for (const [variables, flags] of [
+    ['HOLDFAST_PASSWORD=anna', ''],
+    ['', '--key-file stick'],
+    ['HOLDFAST_PASSWORD=Anna', '--together --key-file stick'],
+    ['HOLDFAST_PASSWORD=anna', '--together --key-file second'],
+  ] as const) {
+    const run = tryWith(variables, flags)
+    assert.notEqual(run.status, 0, `${variables} ${flags}`)
+    assert.match(run.stderr, /opens no key slot/)
+  }
+  assert.match(tryWith('', '--key-file stick --tpm').stderr, /two credentials are given.*\n.*--together/)
+  assert.match(
+    program.expect(0, 'key', 'list'),
+    /set of several keys +admin .*both +all of these together, passphrase, key file/,
+  )
+})
+
 test('shares that cannot all be written leave neither a sheet nor a key', (t) => {
   const { program, path } = scene(t)
   mkdirSync(path('sheets'))
@@ -140,6 +182,7 @@ test('a sheet for which there is no room for a key is removed again', (t) => {
 
 test('flags for sheets that make no sense together are refused before anything is written', (t) => {
   const { program, path, folder } = scene(t)
+  writeFileSync(path('new'), 'a passphrase')
   const before = readdirSync(folder).sort()
   const refused: readonly (readonly [RegExp, ...string[]])[] = [
     [/a sheet is a \.pdf or a \.txt/, '--recovery-sheet', path('sheet.doc')],
@@ -153,6 +196,18 @@ test('flags for sheets that make no sense together are refused before anything i
     [/255 shares at most/, '--shares', '2/256', '--sheets', path('x')],
     [/for the sheets of shares/, '--recovery-sheet', path('a.pdf'), '--text'],
     [/no sheet to print it on/, '--print-location'],
+    [/two kinds of sheets/, '--all-of', '--recovery-sheet', '-', '--shares', '2/3', '--sheets', '-'],
+    [/all of them, or some/, '--all-of', '--require', '2', '--new-key-file', path('key')],
+    [
+      /more are needed than there are/,
+      '--require',
+      '3',
+      '--new-key-file',
+      path('key'),
+      '--new-password-file',
+      path('new'),
+    ],
+    [/is not a number of keys/, '--require', 'two'],
     [/a sheet is no JSON/, '--recovery-sheet', '-', '--json'],
   ]
   for (const [what, ...flags] of refused) {

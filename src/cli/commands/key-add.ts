@@ -20,6 +20,8 @@ type KeyAddFlags = {
   readonly sheets?: string
   readonly text?: boolean
   readonly printLocation?: boolean
+  readonly allOf?: boolean
+  readonly require?: number
   readonly label?: string
   readonly role?: Role
   readonly domain?: readonly string[]
@@ -34,6 +36,7 @@ export const keyAdd = defineCommand<KeyAddFlags>({
     'With --ssh-key, --age-recipient or --gpg-key it is for a public key: whoever has the private one opens the repository, with --identity or --gpg. The private key need not be here. Several recipients of age and SSH keys in one command share one key of the repository; any of them opens it.',
     'With --recovery-sheet a new key is printed on a sheet, as 24 words and a QR code, to be opened with --recovery-words. With --shares 3/5 it is divided among five sheets, of which any three open it with --share and two tell nothing. Sheets are PDF or text; an existing file is not overwritten.',
     'With --pkcs11-key it is for an RSA key on a token, with --tpm-key for the TPM of this machine. Both are asked to open it before it is added.',
+    'With --all-of the keys that are named are needed together, with --require K any K of them; --together opens with them. A new passphrase is one of them when it is given, or when only one other is named.',
   ],
   examples: [
     { command: 'holdfast key add --label "Ann, on paper"', what: 'a second passphrase' },
@@ -49,6 +52,7 @@ export const keyAdd = defineCommand<KeyAddFlags>({
     { command: 'holdfast key add --gpg-key ann@example.org', what: 'an OpenPGP key' },
     { command: 'holdfast key add --recovery-sheet sheet.pdf --print-location', what: 'for the safe' },
     { command: 'holdfast key add --shares 3/5 --sheets shares --label family', what: 'any three of five people' },
+    { command: 'holdfast key add --all-of --new-key-file /media/usb/holdfast.key', what: 'a passphrase and a stick' },
   ],
   parameters: {
     flags: {
@@ -60,6 +64,8 @@ export const keyAdd = defineCommand<KeyAddFlags>({
       sheets: text('FOLDER', 'With --shares: where the sheets are written, or - for standard output'),
       text: yes('With --shares: write text instead of PDF'),
       printLocation: yes('Print on the sheets where the repository is'),
+      allOf: yes('The new keys named here open it together only'),
+      require: parsed('K', 'Any K of the new keys named here open it together', parseCount),
       label: text('TEXT', 'Name, shown by `key list`'),
       role: oneOf(ROLES, 'What whoever has it may do'),
       domain: texts('DOMAIN', 'Only for this domain of the repository; all of them unless given'),
@@ -70,6 +76,11 @@ export const keyAdd = defineCommand<KeyAddFlags>({
     await withKeys(context, 'write', (opened) => keys.addKey(context, opened, flags))
   },
 })
+
+function parseCount(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new Error(`${text} is not a number of keys`)
+  return Number(text)
+}
 
 function parseShareNumbers(text: string): ShareNumbers {
   const match = /^(\d{1,3})\/(\d{1,3})$/.exec(text)

@@ -35,6 +35,8 @@ export interface SheetPlace {
   readonly repoId: Uint8Array
   readonly location: string
   readonly label: string
+  /** Other keys are needed besides. */
+  readonly together: boolean
 }
 
 const STANDARD_OUTPUT = '-'
@@ -43,7 +45,7 @@ const STANDARD_OUTPUT = '-'
 export async function newSheets(
   context: Context,
   flags: SheetFlags,
-  { repoId, location, label }: SheetPlace,
+  { repoId, location, label, together }: SheetPlace,
 ): Promise<NewSheets | undefined> {
   const { recoverySheet: target, shares, sheets: folder } = flags
   checkFlags(context, flags)
@@ -55,6 +57,7 @@ export async function newSheets(
     repoId,
     created: formatLocalTime(timespecFromMs(context.clock.now())),
     label,
+    together,
     ...(flags.printLocation === true && { location }),
   }
   const put = async (sheet: Sheet, file: string, asPdf: boolean) => {
@@ -119,6 +122,9 @@ async function renderSheet(
 
 function checkFlags({ out }: Context, { recoverySheet, shares, sheets, text, printLocation }: SheetFlags): void {
   const refuse = (what: string, subject: string, hint: string) => new BackupError('usage', what, subject, { hint })
+  if (recoverySheet !== undefined && shares !== undefined) {
+    throw refuse('two kinds of sheets', '--recovery-sheet and --shares', 'add one after the other')
+  }
   if (recoverySheet !== undefined && recoverySheet !== STANDARD_OUTPUT && !/\.(pdf|txt)$/.test(recoverySheet)) {
     throw refuse('a sheet is a .pdf or a .txt', recoverySheet, 'name it so, or print it with --recovery-sheet -')
   }

@@ -29,13 +29,17 @@ export interface SheetFacts {
   readonly location?: string
   /** Empty for none. */
   readonly label: string
+  /** Other keys are needed besides. */
+  readonly together: boolean
 }
 
 export function recoverySheet(secret: Uint8Array, facts: SheetFacts): Sheet {
   return {
     title: 'Holdfast recovery sheet',
     paragraphs: [
-      'The words on this sheet open the backup repository named here when every other key of it is lost. Whoever has them and the repository can read all backups: keep the sheet where only those find it who may.',
+      facts.together
+        ? 'The words on this sheet, together with other keys, open the backup repository named here. Keep the sheet apart from those.'
+        : 'The words on this sheet open the backup repository named here when every other key of it is lost. Whoever has them and the repository can open it: keep the sheet where only those find it who may.',
     ],
     facts: factLines(facts),
     words: recoveryWords(secret),
@@ -56,7 +60,7 @@ export function shareSheet(share: Share, { threshold, count }: ShareNumbers, fac
   return {
     title: `Holdfast share ${share.number} of ${count}`,
     paragraphs: [
-      `Any ${threshold} of ${count} sheets like this one together open the backup repository named here. Fewer tell nothing at all. Keep the sheets apart, each with somebody who may be asked for it.`,
+      `Any ${threshold} of ${count} sheets like this one together${facts.together ? ', with other keys besides,' : ''} open the backup repository named here. Fewer tell nothing at all. Keep the sheets apart, each with somebody who may be asked for it.`,
     ],
     facts: [...factLines(facts), ['Set', `${set}, of which ${threshold} sheets are needed`]],
     words: shareWords(share),
@@ -80,7 +84,7 @@ function factLines({ repoId, created, location, label }: SheetFacts): [string, s
   ]
 }
 
-function command({ location }: SheetFacts, flags: string, rest: string): Step {
+function command({ location, together }: SheetFacts, flags: string, rest: string): Step {
   const place = location === undefined ? 'PLACE' : quoteForShell(location)
-  return { command: `holdfast --repo ${place} ${flags} ${rest}` }
+  return { command: `holdfast --repo ${place} ${together ? '--together ' : ''}${flags} ${rest}` }
 }

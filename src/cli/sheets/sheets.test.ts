@@ -31,6 +31,7 @@ const FACTS = {
   created: '2026-11-21 08:03:11',
   location: "/srv/Ann's (back\\up)/é",
   label: 'in the safe',
+  together: false,
 }
 const SHEETS: Readonly<Record<string, Sheet>> = {
   recovery: recoverySheet(SECRET, FACTS),
@@ -113,6 +114,12 @@ test('a place that shall not be known is not on the sheet', () => {
   const sheet = recoverySheet(SECRET, facts)
   assert.ok(!JSON.stringify(sheet).includes('srv'))
   assert.ok(JSON.stringify(sheet).includes('--repo PLACE'))
+})
+
+test('a sheet that is one key of several says so', () => {
+  const sheet = recoverySheet(SECRET, { ...FACTS, together: true })
+  assert.match(sheet.paragraphs.join(), /together with other keys/)
+  assert.match(JSON.stringify(sheet.steps), / --together --recovery-words snapshots/)
 })
 
 test('what does not fit on a page is refused', async () => {

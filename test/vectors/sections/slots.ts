@@ -15,6 +15,7 @@ import {
   AGE_PAYLOAD_SIZE,
   OPENPGP_MESSAGE_MAX,
   RSA_BLOCK_MAX,
+  SEALED_SHARE_SIZE,
   slotSecretContext,
   TPM_AREA_MAX,
 } from '../../../src/format/slot-kinds.ts'
@@ -80,6 +81,12 @@ const tpmMethod = (size = 160): SlotMethod => ({
   publicArea: new Uint8Array(48).fill(0x33),
   privateArea: new Uint8Array(size).fill(0x44),
   pin: true,
+})
+
+const severalMethod = (threshold = 2, parts = [keyFileMethod(), sharesMethod()]): SlotMethod => ({
+  kind: 'several',
+  threshold,
+  parts: parts.map((method, i) => ({ method, sealedShare: new Uint8Array(SEALED_SHARE_SIZE).fill(i) })),
 })
 
 const passphraseMethod = (): SlotMethod => ({ kind: 'passphrase', params: given().params })
@@ -187,6 +194,35 @@ function failures(): FailCase[] {
       bytes: slot(tpmMethod(TPM_AREA_MAX + 1)),
       error: 'corrupt',
     },
+    {
+      name: 'a slot for three of two keys',
+      kind: 'slot',
+      bytes: slot(severalMethod(3)),
+      error: 'corrupt',
+    },
+    {
+      name: 'a slot for one of two keys',
+      kind: 'slot',
+      bytes: slot(severalMethod(1)),
+      error: 'corrupt',
+    },
+    {
+      name: 'a slot for 17 keys together',
+      kind: 'slot',
+      bytes: slot(
+        severalMethod(
+          2,
+          Array.from({ length: 17 }, () => keyFileMethod()),
+        ),
+      ),
+      error: 'corrupt',
+    },
+    {
+      name: 'several keys within several keys',
+      kind: 'slot',
+      bytes: slot(severalMethod(2, [keyFileMethod(), severalMethod()])),
+      error: 'corrupt',
+    },
     { name: 'no bundle', kind: 'slot', bytes: changed({ 2: null }), error: 'corrupt' },
     { name: 'a slot that ends early', kind: 'slot', bytes: bytes.slice(0, -1), error: 'corrupt' },
     {
@@ -286,6 +322,12 @@ export const slotsSection: Section = {
         kind: 'slot',
         bytes: slot(tpmMethod()),
         value: { ...clear, method: tpmMethod(), bundle, label: '' },
+      },
+      {
+        name: 'a slot for two keys together',
+        kind: 'slot',
+        bytes: slot(severalMethod()),
+        value: { ...clear, method: severalMethod(), bundle, label: '' },
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
     ]
