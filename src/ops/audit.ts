@@ -2,6 +2,7 @@
 // every gap, and, where there are any, what a checkpoint and this machine have seen. Reads no file and no tree.
 import { toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
+import { timespecToMs } from '../base/time.ts'
 import { initHashing } from '../crypto/hash.ts'
 import type { Checkpoint } from '../format/checkpoint.ts'
 import type { ChainName } from '../format/log-record.ts'
@@ -14,10 +15,11 @@ import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
 import type { AuditedObject, ReadObject } from './audit/audited-object.ts'
-import { checkDescription, hasMoment, isOfRepository, namedBy } from './audit/checkpoint-audit.ts'
+import { checkDescription, isOfRepository, namedBy } from './audit/checkpoint-audit.ts'
 import { Findings } from './audit/finding.ts'
 import type { Finding } from './audit/finding.ts'
 import { HistoryReader } from './audit/history-reader.ts'
+import { hadHeads } from './audit/past-heads.ts'
 import { TimeAudit } from './audit/time-audit.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
@@ -202,9 +204,11 @@ class Audit {
 
   #compare(checkpoint: Checkpoint, explained: readonly (ExplainedPlace & Place)[]): void {
     checkDescription(checkpoint, this.#repo, this.#findings)
-    const { heads } = checkpoint
-    if (!('root' in heads) || hasMoment(heads, [...explained, ...this.#sound.values()])) return
-    const what = `at no moment of this history its ${heads.chains} chains had the heads that the checkpoint was made of: something that it had seen is not there any more, or was put in between`
+    const { heads, time } = checkpoint
+    if (!('root' in heads)) return
+    const gone = explained.map(({ record, ...place }) => ({ ...place, goneMs: timespecToMs(record.body.time) }))
+    if (hadHeads(heads, time * 1000, [...gone, ...this.#sound.values()])) return
+    const what = `it cannot be shown that the ${heads.chains} chains had the heads then that the checkpoint was made of: something that it had seen is not there any more, or was put in between`
     this.#findings.add('missing', PREFIXES.snapshots, what)
   }
 

@@ -43,8 +43,8 @@ export interface ReadLog {
 
 /** Records opened at once. */
 const READS = 8
-/** Records of one writer that are read; more are the work of somebody who wants to keep others busy. */
-export const CHAIN_RECORDS_MAX = 20_000
+/** Records of one writer that are read, the newest: one an hour for twenty years. More are the work of who wants to keep others busy. */
+const CHAIN_RECORDS_MAX = 200_000
 
 /** Who may do what; a record of somebody else has no effect (docs/format.md, 9.2). */
 const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
@@ -95,7 +95,7 @@ export async function readLog(
       const what = `the log has ${chain.length} records of one writer, of which ${CHAIN_RECORDS_MAX} are read`
       problems.push(new BackupError('limit', what, logPrefix(wid)))
     }
-    const wanted = chain.slice(0, CHAIN_RECORDS_MAX)
+    const wanted = chain.slice(-CHAIN_RECORDS_MAX)
     for (let at = 0; at < wanted.length; at += READS) {
       const opening = wanted.slice(at, at + READS).map((each) => openRecord(repo, each).catch(problemOf))
       for (const opened of await Promise.all(opening)) {
