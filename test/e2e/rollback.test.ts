@@ -1,6 +1,6 @@
 // A store that goes back behind what this machine has seen, met by the real program.
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -119,4 +119,23 @@ test('commands that run at once on one machine remember what each has seen', (t)
   program.expect(0, 'snapshots')
   goBack()
   assert.match(program.run('snapshots').stderr, /snapshot 4 of writer/)
+})
+
+test('who may not keep a record accepts for this machine and key alone', (t) => {
+  const { program, source, state, goBack } = scene(t)
+  program.expect(0, 'backup', source)
+  const keyFile = join(state, '..', 'reader.key')
+  program.expect(0, 'key', 'add', '--role', 'read', '--new-key-file', keyFile)
+  const reader = ['--key-file', keyFile]
+  program.expect(0, 'snapshots', ...reader)
+  const slots = readdirSync(join(program.repository, 'keys'))
+  const kept = slots.map((name) => [name, readFileSync(join(program.repository, 'keys', name))] as const)
+  goBack()
+  for (const [name, bytes] of kept) writeFileSync(join(program.repository, 'keys', name), bytes)
+  assert.equal(program.run('snapshots', ...reader).status, 14)
+  const accepted = program.run('snapshots', '--accept-rollback', ...reader)
+  assert.equal(accepted.status, 0, accepted.stderr)
+  assert.match(accepted.stderr, /only this machine knows that it was accepted: /)
+  program.expect(0, 'snapshots', ...reader)
+  assert.equal(program.run('snapshots').status, 14, 'another key has a memory of its own')
 })
