@@ -1,7 +1,7 @@
 // `holdfast enroll …`: letting a new machine in, from both sides.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackupError, codeOf } from '../base/errors.ts'
-import { toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
 import { forAgeRecipients, parseAgeRecipient } from '../credentials/age-recipient.ts'
 import type { Role } from '../format/bundle.ts'
@@ -12,11 +12,12 @@ import type { Repository } from '../repo/repository.ts'
 import { ROLE_TEXTS } from '../repo/roles.ts'
 import type { Store } from '../store/store.ts'
 import { initHashing } from '../crypto/hash.ts'
+import { signingKeyFromSeed } from '../crypto/signing.ts'
 import type { Context } from './context.ts'
 import { escapeName } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
 import { rememberRoot, rootFingerprint } from './known-roots.ts'
-import { machineCredential, machineKey, machineRecipient, newMachineKey } from './machine-key.ts'
+import { machineCredential, machineKeyOrNew, machineRecipient } from './machine-key.ts'
 import type { UnlockedStore } from './repository.ts'
 import { stoppable } from './signals.ts'
 import { terminalAsk } from './terminal-ask.ts'
@@ -28,6 +29,7 @@ import { timespecFromMs } from '../base/time.ts'
 export interface RequestFlags {
   readonly root?: string
   readonly noWait?: boolean
+  readonly anew?: boolean
 }
 
 /** How often the store is asked whether an administrator has answered. */
@@ -41,13 +43,17 @@ export async function requestToEnroll(context: Context, store: Store, flags: Req
   const { repoId, rootPublic } = described.description
   const fingerprint = rootFingerprint(rootPublic)
   if (flags.root !== undefined && plain(flags.root) !== plain(fingerprint)) throw otherRoot(store, fingerprint)
-  const key =
-    (await machineKey(context, store.location)) ?? (await newMachineKey(context, store.location, secureRandom))
+  if (flags.root !== undefined) await rememberRoot(context, store.location, rootPublic)
+  const key = await machineKeyOrNew(context, store.location, { anew: flags.anew === true, random: secureRandom })
   const open = async () => openRepository(store, await machineCredential(key), rootPublic)
   let repository = await openIfEnrolled(open)
   if (repository === undefined) {
     const recipient = await machineRecipient(key)
-    const waiting = (await listRequests(store, repoId)).find(({ request }) => request.recipient === recipient)
+    const { publicKey } = signingKeyFromSeed(key.seed)
+    // Both: the store could have put a request for this recipient there that certifies another key.
+    const waiting = (await listRequests(store, repoId)).find(
+      ({ request }) => request.recipient === recipient && equalBytes(request.publicKey, publicKey),
+    )
     const code =
       waiting?.code ?? (await requestEnrolment(store, { repoId, seed: key.seed, recipient, clock: context.clock }))
     context.out.record({ type: 'enrolment_request', code, root: fingerprint })
@@ -111,6 +117,9 @@ function plain(fingerprint: string): string {
   return fingerprint.toLowerCase().replace(/[^0-9a-f]/g, '')
 }
 
+/** Of a machine key: X25519 with ML-KEM-768. */
+const RECIPIENT = /^age1pq1[0-9a-z]{100,4000}$/
+
 export interface ApproveFlags {
   readonly role?: Role
   readonly domain?: readonly string[]
@@ -130,8 +139,13 @@ export async function approveMachine(
     role,
     name: flags.name ?? `machine ${code.slice(0, 5)}`,
     ...(flags.domain !== undefined && { domains: flags.domain }),
-    recipientOf: async (recipient) =>
-      forAgeRecipients([await parseAgeRecipient(recipient, code, { ask: terminalAsk(context.reporter) })]),
+    recipientOf: async (recipient) => {
+      // A stranger's text: what else age knows as a recipient would run programs here.
+      if (!RECIPIENT.test(recipient)) {
+        throw new BackupError('refused', 'the request is for a key that no machine makes', code)
+      }
+      return forAgeRecipients([await parseAgeRecipient(recipient, code, { ask: terminalAsk(context.reporter) })])
+    },
     clock: context.clock,
     random: secureRandom,
     suite: description.suite,

@@ -7,8 +7,7 @@ import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/key
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
 import type { Bundle } from '../format/bundle.ts'
-import { bundleForRole } from '../repo/role-bundle.ts'
-import { ROLE_TEXTS } from '../repo/roles.ts'
+import { restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
@@ -61,7 +60,7 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   let name: string
   try {
     credential = await newCredential(context, store.location, flags, sheets?.credential)
-    bundle = await bundleOf(context, { store, unlocked }, flags)
+    bundle = bundleOf({ store, unlocked }, flags)
     name = await addSlot(store, bundle, credential, details)
   } catch (error) {
     sheets?.discard()
@@ -76,14 +75,17 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
 }
 
 /** What the new key opens: all that this one does unless the flags say less. */
-async function bundleOf(context: Context, { store, unlocked }: UnlockedStore, flags: NewKeyFlags): Promise<Bundle> {
-  const { bundle, description } = unlocked
-  const { role = bundle.role, domain: domains, label } = flags
+function bundleOf(
+  { store, unlocked: { bundle } }: UnlockedStore,
+  { role = bundle.role, domain: domains }: NewKeyFlags,
+): Bundle {
+  if (role === 'write') {
+    throw new BackupError('usage', 'a key that only makes backups belongs to one machine', store.location, {
+      hint: 'let the machine in: `holdfast enroll request` there, then `holdfast enroll approve` here',
+    })
+  }
   if (role === bundle.role && domains === undefined) return bundle
-  const { clock } = context
-  const name = label ?? role
-  const restriction = { role, random: secureRandom, ...(domains !== undefined && { domains }) }
-  return bundleForRole(bundle, restriction, { store, clock, name, suite: description.suite })
+  return restrictBundle(bundle, { role, random: secureRandom, ...(domains !== undefined && { domains }) })
 }
 
 function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): string {

@@ -27,13 +27,21 @@ export async function machineKey({ env }: Context, location: string): Promise<Ma
   })
 }
 
-/** Makes and keeps one. */
-export async function newMachineKey({ env }: Context, location: string, random: SecureRandom): Promise<MachineKey> {
-  const { newHybridIdentity } = await import('../credentials/age-keys.ts')
-  const key = { seed: random(32), identity: await newHybridIdentity() }
-  const text = `${MAGIC}${toHex(key.seed)}\n${key.identity}\n`
-  await openStateFolder(stateFolder(env)).write(fileName(location), utf8(text))
-  return key
+/** The same, or else a new one, which is kept; `anew` in any case. */
+export async function machineKeyOrNew(
+  context: Context,
+  location: string,
+  { anew, random }: { readonly anew: boolean; readonly random: SecureRandom },
+): Promise<MachineKey> {
+  const state = openStateFolder(stateFolder(context.env))
+  return state.exclusive(fileName(location), async () => {
+    const kept = anew ? undefined : await machineKey(context, location)
+    if (kept !== undefined) return kept
+    const { newHybridIdentity } = await import('../credentials/age-keys.ts')
+    const key = { seed: random(32), identity: await newHybridIdentity() }
+    await state.write(fileName(location), utf8(`${MAGIC}${toHex(key.seed)}\n${key.identity}\n`))
+    return key
+  })
 }
 
 /** What opens the key slot that is made for it. */

@@ -7,7 +7,6 @@ import type { ProblemEvent } from '../ops/events.ts'
 import type { Context } from './context.ts'
 import { knowingRoot } from './known-roots.ts'
 import { findCredential, opening } from './secrets.ts'
-import { openStateFolder, stateFolder } from './state-folder.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 /**
@@ -64,11 +63,7 @@ export async function openUncompared(context: Context, store: Store, meanwhile?:
   const repository = await opening(found, store.location, (credential) =>
     knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
   )
-  const { writerSeed } = found
-  if (writerSeed !== undefined && repository.bundle.role !== 'report') {
-    const { keepWriterSeed } = await import('../repo/writer-identity.ts')
-    await keepWriterSeed(repository, openStateFolder(stateFolder(context.env)), writerSeed)
-  }
+  repository.machineSeed = found.writerSeed
   return repository
 }
 

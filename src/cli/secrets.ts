@@ -37,7 +37,9 @@ export async function findCredential(context: Context, store: Store): Promise<Fo
   if (context.globals.together === true) return together(context, store.location)
   const given = await givenCredential(context)
   if (given !== undefined) return given
-  const machine = await machineKey(context, store.location)
+  // Somebody has said that the repository there is the right one: anybody could have made a slot for this key.
+  const known = await isRootKnown(context, store.location)
+  const machine = known ? await machineKey(context, store.location) : undefined
   if (machine === undefined) return ownOrAsked(context, store)
   const credential = await machineCredential(machine)
   const otherwise = () => ownOrAsked(context, store)

@@ -20,7 +20,7 @@ import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { addSlot } from './keyring.ts'
 import { getNamedByHash } from './named-object.ts'
-import { putCertificate } from './role-bundle.ts'
+import { putCertificate } from './writer-certificate.ts'
 import { cannotGive, restrictBundle } from './roles.ts'
 
 /** Requests that are read: more are the work of somebody who wants to hide one among them. */

@@ -90,6 +90,11 @@ export class PackAssembler {
     return this.#open.reduce((sum, pack) => sum + pack.held, 0)
   }
 
+  /** No block waits for its pack to be closed. */
+  get isEmpty(): boolean {
+    return this.#open.length === 0
+  }
+
   /** Takes a block; returns the packs that became full. */
   add(block: PackableBlock): FinishedPack[] {
     if (!this.#fits(block, EMPTY)) {

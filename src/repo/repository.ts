@@ -72,6 +72,8 @@ export class Repository {
   readonly indexSealer: Sealer
   readonly writers: WriterDirectory
   readonly sessionKeys: SessionKeyRing
+  /** Of the writer that this machine was enrolled as, where it opened this by the key it was enrolled with. */
+  machineSeed: Uint8Array | undefined
   readonly catalog: SnapshotCatalog
   /** Called when the index did not name a blob and so many packs that no segment names were added to it. */
   onIncompleteIndex: (packs: number) => void = () => {}

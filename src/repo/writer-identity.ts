@@ -3,17 +3,16 @@
 // sealed. Losing it costs nothing but a new entry in writers/.
 import { toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { BackupError, codeOf, doing } from '../base/errors.ts'
+import { BackupError, codeOf } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
-import { timespecFromMs } from '../base/time.ts'
 import { newSigningSeed, SIGNING_SEED_SIZE, signingKeyFromSeed } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
 import { writerName } from '../format/names.ts'
 import { SEALED_TYPES } from '../format/object-header.ts'
 import { writerIdOf } from '../format/signed-object.ts'
-import { encodeWriterCertificate } from '../format/writer-cert.ts'
 import type { LocalState } from './local-state.ts'
 import type { Repository } from './repository.ts'
+import { putCertificate } from './writer-certificate.ts'
 
 export interface WriterIdentity {
   readonly wid: Uint8Array
@@ -34,18 +33,13 @@ export interface IdentityOptions {
 export async function writerIdentity(repo: Repository, opts: IdentityOptions): Promise<WriterIdentity> {
   const { state } = opts
   const repoName = toHex(repo.id)
-  const seed = repo.bundle.writer?.seed ?? (await state.exclusive(`${repoName}.enrol`, () => seedOf(repo, opts)))
+  const certified = repo.bundle.writer?.seed ?? repo.machineSeed
+  const seed = certified ?? (await state.exclusive(`${repoName}.enrol`, () => seedOf(repo, opts)))
   const signer = signingKeyFromSeed(seed)
   const wid = writerIdOf(signer.publicKey)
+  // What somebody signs without a sound certificate for it counts for nothing, and he would not hear of it.
+  await repo.writers.publicKey(wid, 'snapshot', writerName(wid))
   return { wid, signer, exclusively: (step) => state.exclusive(`${repoName}.${toHex(wid)}.commit`, step) }
-}
-
-/** Keeps the key of a writer that was enrolled from elsewhere, unless this machine has one already. */
-export async function keepWriterSeed(repo: Repository, state: LocalState, seed: Uint8Array): Promise<void> {
-  const name = `${toHex(repo.id)}.writer`
-  if ((await state.read(name)) !== null) return
-  const sealer = repo.keySealerOf(repo.bundle.localKey)
-  await state.write(name, sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, seed))
 }
 
 async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
@@ -90,27 +84,15 @@ async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> 
   }
 }
 
-async function enrol(repo: Repository, seed: Uint8Array, opts: IdentityOptions): Promise<void> {
-  const { rootSeed } = repo.bundle
-  if (rootSeed === undefined) {
-    throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', repo.store.location, {
-      hint: 'use a credential with the role admin once on this machine',
+async function enrol(repo: Repository, seed: Uint8Array, { clock, host }: IdentityOptions): Promise<void> {
+  const { bundle, store, description } = repo
+  if (bundle.rootSeed === undefined) {
+    throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', store.location, {
+      hint: 'let this machine in with `holdfast enroll request`',
     })
   }
   const { publicKey } = signingKeyFromSeed(seed)
-  const wid = writerIdOf(publicKey)
-  const certificate = encodeWriterCertificate(
-    {
-      publicKey,
-      role: repo.bundle.role,
-      domainIds: repo.bundle.domains.map(({ id }) => id),
-      created: timespecFromMs(opts.clock.now()),
-      name: opts.host,
-    },
-    { sealer: repo.indexSealer, signer: signingKeyFromSeed(rootSeed) },
-  )
-  const name = writerName(wid)
-  await doing('enrolling this machine as a writer', name, () => repo.store.put(name, [certificate]))
+  await putCertificate(bundle, bundle, publicKey, { store, clock, name: host, suite: description.suite })
 }
 
 const NO_CONTEXT = new Uint8Array(0)

@@ -1,9 +1,16 @@
 // A machine that has no key is let in from elsewhere, does what its role permits and nothing else.
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { toHex } from '../../src/base/bytes.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom } from '../../src/base/random.ts'
 import { EXIT } from '../../src/cli/exit-codes.ts'
+import { hash } from '../../src/crypto/hash.ts'
+import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
+import { decodeEnrolmentRequest, encodeEnrolmentRequest } from '../../src/format/enrolment-request.ts'
+import { listRequests, requestEnrolment } from '../../src/repo/enrolment.ts'
 import { Operator, type RunOptions } from '../support/operator.ts'
 import { ScratchRepository } from '../support/scratch-repository.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -91,6 +98,86 @@ test('a machine lets in by no other code, and not into another repository than w
   by(['enroll', 'approve', code!])
   // Without a terminal nobody can say that the root key is the right one.
   assert.match(on(['enroll', 'request'], EXIT.refused), /nobody has said that this is the right repository/)
+})
+
+test('a key that nobody has confirmed opens nothing by itself', async (t) => {
+  const { scratch, source, on, by } = await scene(t)
+  const { code } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['enroll', 'approve', code!])
+  assert.match(on(['backup', source], EXIT.usage), /no credential is given|no passphrase is given/)
+  assert.deepEqual(await scratch.readAll(), [])
+})
+
+test('a request for the same key slot that certifies another key is not taken for the own one', async (t) => {
+  const { scratch, on } = await scene(t)
+  const first = record(on(['enroll', 'request', '--no-wait', '--json']))
+  const folder = join(scratch.location, 'enrol')
+  const [name] = readdirSync(folder)
+  const { repoId, recipient, created } = decodeEnrolmentRequest(readFileSync(join(folder, name!)), name!)
+  rmSync(join(folder, name!), { force: true })
+  const forged = encodeEnrolmentRequest({ repoId, recipient, created }, signingKeyFromSeed(secureRandom(32)))
+  writeFileSync(join(folder, toHex(hash(forged))), forged)
+  assert.equal(readdirSync(folder).length, 1)
+  const second = record(on(['enroll', 'request', '--no-wait', '--json']))
+  assert.equal(readdirSync(folder).length, 2)
+  assert.ok(second['code'] !== undefined && first['code'] !== undefined)
+  const shown = (await listRequests(await scratch.store(), repoId)).find((one) => one.code === second['code'])
+  assert.notDeepEqual(shown?.request.publicKey, decodeEnrolmentRequest(forged, 'forged').publicKey)
+})
+
+test('a request for what would run a program here is refused', async (t) => {
+  const { scratch, by } = await scene(t)
+  const { id } = await scratch.open()
+  const store = await scratch.store()
+  const opts = { repoId: id, seed: secureRandom(32), recipient: 'age1evil1qqqq', clock: systemClock }
+  const code = await requestEnrolment(store, opts)
+  assert.match(by(['enroll', 'approve', code], EXIT.refused), /a key that no machine makes/)
+})
+
+test('a machine gets another role by another key, and is not certified twice for one', async (t) => {
+  const { source, on, by } = await scene(t)
+  const ask = (...flags: string[]) => record(on(['enroll', 'request', '--no-wait', '--json', ...flags]))
+  const { code, root } = ask('--root', record(on(['enroll', 'request', '--no-wait', '--json']))['root']!)
+  by(['enroll', 'approve', code!, '--role', 'maintain'])
+  on(['enroll', 'request', '--root', root!])
+  assert.match(on(['backup', source], EXIT.wrongKey), /role maintain/)
+  const key = record(
+    by(['key', 'list', '--json'])
+      .split('\n')
+      .find((line) => line.includes('"maintain"'))!,
+  )
+  by(['key', 'remove', key['id']!])
+  const same = ask()['code']!
+  assert.match(
+    by(['enroll', 'approve', same, '--role', 'write'], EXIT.exists),
+    /certified already, with the role maintain/,
+  )
+  const fresh = ask('--anew')['code']!
+  assert.notEqual(fresh, same)
+  by(['enroll', 'approve', fresh, '--role', 'write'])
+  on(['backup', source])
+  assert.match(by(['snapshots']), /photos/)
+})
+
+test('an administrator who backs up on an enrolled machine leaves it what it was', async (t) => {
+  const { scratch, machine, source, on, by } = await scene(t)
+  const { root } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  assert.equal(machine.run(['backup', source, '--key-file', scratch.keyFile], WITHOUT_KEY).status, EXIT.ok)
+  const { code } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['enroll', 'approve', code!])
+  on(['enroll', 'request', '--root', root!])
+  on(['backup', source])
+  assert.equal((await scratch.readAll()).length, 2)
+})
+
+test('a machine whose certificate is gone makes no backup that would count for nothing', async (t) => {
+  const { scratch, source, on, by } = await scene(t)
+  const { code, root } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['enroll', 'approve', code!])
+  on(['enroll', 'request', '--root', root!])
+  rmSync(join(scratch.location, 'writers'), { recursive: true })
+  mkdirSync(join(scratch.location, 'writers'))
+  assert.match(on(['backup', source], EXIT.damage), /certificate of a writer is missing/)
 })
 
 test('who is no administrator lets nobody in', async (t) => {

@@ -45,8 +45,8 @@ test('every command whose output finds no room says so and ends with 8', async (
     'key passwd': { args: [], env: { ...byPassphrase, HOLDFAST_NEW_PASSWORD: 'newer' } },
     'key test': { args: [] },
     'key export': { args: [] },
-    'key import': { args: [join(folder, 'exported')] },
     'key remove': { args: [] }, // which one is known by then
+    'key import': { args: [join(folder, 'exported')] },
     checkpoint: { args: [] },
     audit: { args: [] },
     'enroll request': { args: ['--no-wait'] },

@@ -169,6 +169,8 @@ test('a snapshot counts only from a writer who may make one', async (t) => {
   await assert.rejects(backUp(scratch, [source], { repository: tidy }), isWrongKey)
   const hostile = new Repository({ ...tidy, bundle: { ...tidy.bundle, role: 'write' } })
   await hostile.loadIndex()
+  const publicKey = async (wid: Uint8Array) => (await hostile.writers.certificate(wid)).publicKey
+  Object.assign(hostile.writers, { publicKey }) // its own program does not look
   await backUp(scratch, [source], { repository: hostile })
   const repo = await scratch.open()
   assert.deepEqual(await repo.snapshots(), [])

@@ -16,7 +16,10 @@ import { createRepository } from '../../src/repo/create-repository.ts'
 import type { Credential, SecretCredential } from '../../src/credentials/credential.ts'
 import type { Role } from '../../src/format/bundle.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
-import { bundleForRole } from '../../src/repo/role-bundle.ts'
+import { restrictBundle } from '../../src/repo/roles.ts'
+import { putCertificate } from '../../src/repo/writer-certificate.ts'
+import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
+import { writerIdOf } from '../../src/format/signed-object.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
@@ -77,18 +80,16 @@ export class ScratchRepository {
   async addRole(role: Role, domains?: readonly string[]): Promise<SecretCredential> {
     const { store, bundle, description } = await this.open()
     const credential = { kind: 'key-file', secret: secureRandom(32) } as const
-    const restricted = await bundleForRole(
-      bundle,
-      { role, random: secureRandom, ...(domains && { domains }) },
-      {
-        store,
-        clock: systemClock,
-        name: role,
-        suite: description.suite,
-      },
-    )
+    const restricted = restrictBundle(bundle, { role, random: secureRandom, ...(domains && { domains }) })
+    const seed = secureRandom(32)
+    const { publicKey } = signingKeyFromSeed(seed)
+    const writer = { wid: writerIdOf(publicKey), seed }
+    if (role !== 'report') {
+      const about = { store, clock: systemClock, name: role, suite: description.suite }
+      await putCertificate(bundle, restricted, publicKey, about)
+    }
     const details = { created: { sec: 0, nsec: 0 }, random: secureRandom, suite: description.suite, labelledBy: bundle }
-    await addSlot(store, restricted, credential, details)
+    await addSlot(store, role === 'report' ? restricted : { ...restricted, writer }, credential, details)
     return credential
   }
 

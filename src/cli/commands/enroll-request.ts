@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts'
 import { text, yes } from '../flags.ts'
 
-export const enrollRequest = defineCommand<{ root?: string; noWait?: boolean }>({
+export const enrollRequest = defineCommand<{ root?: string; noWait?: boolean; anew?: boolean }>({
   name: 'enroll request',
   brief: 'ask to let this machine in',
   description: [
@@ -13,6 +13,7 @@ export const enrollRequest = defineCommand<{ root?: string; noWait?: boolean }>(
     flags: {
       root: text('FINGERPRINT', 'The root key of the repository, as `enroll approve` shows it'),
       noWait: yes('Ask, and do not wait for the answer'),
+      anew: yes('Ask with a new key, for another role or after a key was removed'),
     },
   },
   async run(context, flags) {

@@ -275,6 +275,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent, cache
       // What has arrived is of use to the next run if the index names it, and the index is small: where a pack found
       // no room it may. If that fails too, the first error is the one to tell.
       await pipeline.stop(error)
+      await pipeline.close() // packs that are not full give their room back, which the index may need
       await session
         .finishIndex()
         .then(() => session.end())

@@ -11,6 +11,7 @@ import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
 import { decodeBlockBriefly, encodeBlock } from '../../repo/block-codec.ts'
 import type { SealedBlock } from './jobs.ts'
+import { StoringFailed } from './reading.ts'
 import { SideBundle, type NewBlob } from './side-bundle.ts'
 import { DEFAULT_METHOD, type WorkerMethods } from './worker-methods.ts'
 
@@ -172,6 +173,14 @@ export class BlobSink {
 
   /** Seals a block and opens it again; only what came back bit for bit is handed on (rule W3). */
   #seal(plain: Uint8Array, blobs: readonly NewBlob[], method: number): void {
+    try {
+      this.#sealAndVerify(plain, blobs, method)
+    } catch (cause) {
+      throw new StoringFailed('a block could not be made', { cause })
+    }
+  }
+
+  #sealAndVerify(plain: Uint8Array, blobs: readonly NewBlob[], method: number): void {
     const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#methods.fixed(method))
     const subject = 'block just sealed'
     const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)

@@ -36,7 +36,7 @@ import { LARGE_FROM } from './large-file.ts'
 import type { PassResult } from '../../source/stable-read.ts'
 import type { FileReader, OpenFile } from './file-reader.ts'
 import { MetaBlocks } from './meta-blocks.ts'
-import { hasHoles, isTroubleOfFile, messageOf, onceFrom, readFully } from './reading.ts'
+import { StoringFailed, hasHoles, isTroubleOfFile, messageOf, onceFrom, readFully } from './reading.ts'
 import { DEFAULT_METHOD, WorkerMethods } from './worker-methods.ts'
 
 /** Content up to this size lies in the file's entry itself. */
@@ -110,9 +110,18 @@ export class ChunkWorker {
     this.#bytesRead = 0
     this.#sink.newBlobs = 0
     this.#sink.newBytes = 0
-    const done = this.#work(job)
+    const done = this.#workOrEnd(job)
     const stats = { bytesRead: this.#bytesRead, newBlobs: this.#sink.newBlobs, newBytes: this.#sink.newBytes }
     return { ...done, blocks: this.#sink.take(), stats }
+  }
+
+  /** What ends a run is told as it was, wherever on the way it came up. */
+  #workOrEnd(job: Exclude<Job, BundleJob>): Pick<JobResult, 'files' | 'segment' | 'values' | 'known'> {
+    try {
+      return this.#work(job)
+    } catch (error) {
+      throw error instanceof StoringFailed ? error.cause : error
+    }
   }
 
   #work(job: Exclude<Job, BundleJob>): Pick<JobResult, 'files' | 'segment' | 'values' | 'known'> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as wait } from 'node:timers/promises'
 import { BackupError } from '../../base/errors.ts'
 import { concatBytes } from '../../base/bytes.ts'
 import { hash, initHashing } from '../../crypto/hash.ts'
@@ -20,6 +20,7 @@ const MIB = 1024 * 1024
 const PACK_SIZE = 4 * MIB
 const BLOCK_SIZE = MIB
 const WIDTH = 4
+const BLOCKS_PER_PACK = PACK_SIZE / BLOCK_SIZE
 const sealer = new Sealer(new Uint8Array(32).fill(1), new Uint8Array(16).fill(2), 1)
 const JOB: Job = { kind: 'values', values: [] }
 const full = () => new BackupError('full', 'no space left', 'data/00')
@@ -64,6 +65,8 @@ class Bench {
       readonly blocksPerJob?: number
       readonly beat?: () => Promise<void>
       readonly stage?: () => StagedObject
+      /** Groups of blocks that a worker hands on while it is flushed, each as large as a pack. */
+      readonly handsOnInFlush?: number
     } = {},
   ) {
     const { blocksPerJob = 2, beat, stage } = opts
@@ -79,7 +82,13 @@ class Bench {
         this.running--
         return this.#result(blocksPerJob)
       },
-      flush: async () => [this.#result(1)],
+      flush: async () => {
+        for (let i = 0; i < (opts.handsOnInFlush ?? 0); i++) {
+          void this.handOn(BLOCKS_PER_PACK)
+          await setImmediate()
+        }
+        return [this.#result(1)]
+      },
       indexGrew: () => {},
       compressAt: (level) => this.levels.push(level),
       stalled: () => this.running === 0,
@@ -231,6 +240,22 @@ test('blocks that come before the end of their job are stored, and are waited fo
   await bench.handOn(1)
   await bench.pipeline.finish()
   assert.equal(bench.inMemory, 0)
+})
+
+test('what a flush hands on before its end is stored too', async () => {
+  const bench = new Bench({ blocksPerJob: 2, handsOnInFlush: 3 })
+  await bench.pipeline.run(JOB)
+  bench.stalled = wait(30) // the first pack is still on its way when the flush is over
+  await bench.pipeline.finish()
+  assert.equal(bench.inMemory, 0, 'blocks are in no pack that was stored')
+})
+
+test('after the end nothing is taken any more', async () => {
+  const staged = new StagedPieces()
+  const bench = new Bench({ blocksPerJob: 0, stage: () => staged.begin() })
+  await bench.pipeline.close()
+  await bench.handOn(3)
+  assert.equal(staged.begun, 0)
 })
 
 test('who hands blocks on hears of room also when the store fails, and the run hears of the failure', async () => {

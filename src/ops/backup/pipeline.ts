@@ -1,5 +1,6 @@
 // The way of a job: wait for room, run in a worker, hand the sealed blocks to the packs, wait while the store is behind.
 // A slow store so slows the reader, and memory stays flat.
+import { assert } from '../../base/assert.ts'
 import { Gate } from '../../base/gate.ts'
 import { releaseMemory } from '../../base/bytes.ts'
 import type { BlobIndex } from '../../repo/blob-index.ts'
@@ -52,6 +53,7 @@ export class Pipeline {
   /** Why no job is started any more; what has been started goes on (`salvage`). */
   #stop: unknown
   #salvaging = false
+  #closed = false
   readonly totals: PipelineTotals = { newBlobs: 0, newBytes: 0, bytesRead: 0 }
 
   constructor(opts: PipelineOptions) {
@@ -129,8 +131,10 @@ export class Pipeline {
   async finish(): Promise<void> {
     await this.settle()
     for (const result of await this.#opts.executor.flush()) await this.#take(result)
+    await this.settle() // what the flush has handed on before its end waits for room, and belongs into these packs
     for (const pack of [...this.#opts.data.finish(), ...this.#opts.meta.finish()]) await this.#put(pack)
     await this.settle()
+    assert(this.#opts.data.isEmpty && this.#opts.meta.isEmpty, 'every block is in a pack that is stored')
   }
 
   /**
@@ -179,8 +183,9 @@ export class Pipeline {
     if (this.#failure === undefined) await this.finish()
   }
 
-  /** Leaves nothing behind in the store of packs that are not full: after `finish` there are none. */
+  /** Leaves nothing behind in the store of packs that are not full: after `finish` there are none. Takes nothing any more. */
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.all([this.#opts.data.discard(), this.#opts.meta.discard()])
   }
 
@@ -193,6 +198,7 @@ export class Pipeline {
 
   /** Resolves when the blocks are in packs, and those that became full on their way to the store. */
   async #store(blocks: readonly SealedBlock[]): Promise<void> {
+    if (this.#closed) return // of a worker that has not heard yet that all is over
     const { data, meta } = this.#opts
     this.#storing++
     this.#arrived = true

@@ -4,10 +4,17 @@ import type { FileStat } from '../../posix/stat.ts'
 import type { OpenFile } from './file-reader.ts'
 
 /**
+ * Why a block could not be made of blobs that were claimed already. Other files may refer to them by then, so it is never
+ * trouble of the file that is being read.
+ */
+export class StoringFailed extends Error {}
+
+/**
  * True for errors of the system and for what the reader says of the file. Everything else ends the backup: a bug, a lack
  * of memory, a block that does not decode. With it go blobs that the shared index takes for stored by now.
  */
 export function isTroubleOfFile(cause: unknown): boolean {
+  if (cause instanceof StoringFailed) return false
   if (cause instanceof BackupError) return cause.code !== 'corrupt'
   return cause instanceof Error && 'syscall' in cause
 }
