@@ -36,6 +36,7 @@ import { PackAssembler } from './pack-assembler.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Store } from '../store/store.ts'
 import type { Repository } from './repository.ts'
+import { putOwn } from './put-own.ts'
 import { readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 import type { WriterIdentity } from './writer-identity.ts'
@@ -129,9 +130,10 @@ export class WriteSession {
       { suite: repo.description.suite, signer: writer.signer },
     )
     await doing('declaring the backup', sessionName(secrets.sid), () =>
-      repo.store.put(sessionName(secrets.sid), [intent]),
+      putOwn(repo.store, sessionName(secrets.sid), intent),
     )
-    const keysPut = repo.store.put(sessionKeysName(secrets.sid), [keys])
+    // From here on everybody who sees the store knows the name of what comes next.
+    const keysPut = putOwn(repo.store, sessionKeysName(secrets.sid), keys)
     keysPut.catch(() => {})
     const closedPacks = new ClosedPacks(repo)
     const index = await repo.readIndexToWrite(closedPacks)
@@ -200,7 +202,7 @@ export class WriteSession {
       { suite: this.#repo.description.suite, signer: writer.signer },
     )
     await doing('showing a sign of life', name, async () => {
-      await this.#repo.store.put(name, [mark])
+      await putOwn(this.#repo.store, name, mark)
       await Promise.all([this.data.keepAlive(), this.meta.keepAlive()])
     })
   }
@@ -250,7 +252,7 @@ export class WriteSession {
       { suite: this.#repo.description.suite, signer: writer.signer },
     )
     try {
-      await this.#repo.store.put(name, [mark])
+      await putOwn(this.#repo.store, name, mark)
       return undefined
     } catch (cause) {
       if (!(cause instanceof BackupError)) throw cause

@@ -23,6 +23,7 @@ import { encodeTreeNode } from '../../src/format/tree-node.ts'
 import type { TreeNode } from '../../src/format/tree-node.ts'
 import type { BlobType } from '../../src/repo/blob-keys.ts'
 import { encodeBlock } from '../../src/repo/block-codec.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import type { WriterIdentity } from '../../src/repo/writer-identity.ts'
@@ -53,8 +54,13 @@ export class HostileWriter {
   /** In a repository of its own, with a session begun. */
   static async create(seed = 1): Promise<HostileWriter> {
     const made = await SmallRepository.empty(seed)
-    const repo = await made.open()
-    const { state, clock, random } = made
+    return HostileWriter.in(made, await made.open())
+  }
+
+  /** In a repository of others, with the credential that has opened it. */
+  static async in(made: SmallRepository, repo: Repository): Promise<HostileWriter> {
+    const { clock, random } = made
+    const state = memoryState()
     const hostile = new HostileWriter(made, repo, await writerIdentity(repo, { state, clock, random, host: 'evil' }))
     await hostile.#begin()
     return hostile
@@ -150,8 +156,9 @@ export class HostileWriter {
   async index(
     lie: (body: Uint8Array) => Uint8Array = (body) => body,
     packs: readonly IndexedPack[] = this.#packs,
+    distrusted: readonly Uint8Array[] = [],
   ): Promise<string> {
-    const body = lie(encodeIndexBody({ sessions: [this.#sid], packs }))
+    const body = lie(encodeIndexBody({ sessions: [this.#sid], packs, distrusted }))
     const keys = { sealer: this.repo.indexSealer, signer: this.#writer.signer }
     const bytes = sealSignedPart(OBJECT_TYPES.indexSegment, body, keys)
     const name = indexName(hash(bytes))
@@ -163,15 +170,28 @@ export class HostileWriter {
     return this.#packs
   }
 
-  /** Puts a snapshot with this root; `lie` changes its encoded body. Gives its name. */
-  async snapshot(root: Uint8Array, lie: (body: Uint8Array) => Uint8Array = (body) => body): Promise<string> {
+  get wid(): Uint8Array {
+    return this.#writer.wid
+  }
+
+  get signer(): WriterIdentity['signer'] {
+    return this.#writer.signer
+  }
+
+  /** Puts a snapshot with this root; `lie` changes its encoded body, `claims` its head. Gives its name. */
+  async snapshot(
+    root: Uint8Array,
+    lie: (body: Uint8Array) => Uint8Array = (body) => body,
+    claims: { readonly wid?: Uint8Array; readonly seq?: number; readonly previous?: Uint8Array } = {},
+  ): Promise<string> {
     const { repo } = this
-    const { signer, wid } = this.#writer
+    const { signer } = this.#writer
+    const { wid = this.wid, seq = ++this.#seq, previous = this.#previous } = claims
     const head = new Uint8Array(88)
     head.set(repo.id, 0)
     head.set(wid, 16)
-    new DataView(head.buffer).setBigUint64(32, BigInt(++this.#seq), true)
-    head.set(this.#previous, 40)
+    new DataView(head.buffer).setBigUint64(32, BigInt(seq), true)
+    head.set(previous, 40)
     head.set(this.#sid, 72)
     const body = lie(encodeSnapshotBody(this.#body(root)))
     const summary = repo.reportSealer.seal(
@@ -184,7 +204,7 @@ export class HostileWriter {
     const sealed = this.sealer('meta').seal(OBJECT_TYPES.snapshot, head, body)
     const bytes = signObject(OBJECT_TYPES.snapshot, 1, [head, length, summary, sealed], signer)
     this.#previous = new Uint8Array(hash(bytes))
-    const name = snapshotName(toHex(wid), this.#seq, hash(bytes))
+    const name = snapshotName(toHex(wid), seq, hash(bytes))
     await repo.store.put(name, [bytes])
     return name
   }

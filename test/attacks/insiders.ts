@@ -1,0 +1,32 @@
+// People with a credential of their own in somebody else's repository.
+import type { Role } from '../../src/format/bundle.ts'
+import { addSlot } from '../../src/repo/keyring.ts'
+import { openRepository } from '../../src/repo/open-repository.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { bundleForRole } from '../../src/repo/role-bundle.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { SmallRepository } from '../damage/small-repository.ts'
+
+export interface Insider {
+  readonly credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
+  readonly slotName: string
+  /** Opens the repository with it, through `store` where it is given. */
+  open(store?: Store): Promise<Repository>
+}
+
+/** Lets somebody in with a role; an administrator has done so. */
+export async function letIn(made: SmallRepository, role: Role): Promise<Insider> {
+  const { store, clock, random } = made
+  const { bundle, description } = await made.open()
+  const { suite } = description
+  const restricted = await bundleForRole(bundle, { role, random }, { store, clock, name: role, suite })
+  const credential = { kind: 'key-file' as const, secret: random(32) }
+  const created = { sec: 1_700_000_000, nsec: 0 }
+  const slotName = await addSlot(store, restricted, credential, { created, random, suite, labelledBy: bundle })
+  const open = async (through: Store = store) => {
+    const repo = await openRepository(through, credential)
+    if (role !== 'report') await repo.loadIndex()
+    return repo
+  }
+  return { credential, slotName, open }
+}
