@@ -1,17 +1,17 @@
 // People with a credential of their own in somebody else's repository.
-import type { Role } from '../../src/format/bundle.ts'
+import type { Bundle, Role } from '../../src/format/bundle.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { bundleForRole } from '../../src/repo/role-bundle.ts'
-import type { Store } from '../../src/store/store.ts'
 import type { SmallRepository } from '../damage/small-repository.ts'
 
 export interface Insider {
   readonly credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
   readonly slotName: string
-  /** Opens the repository with it, through `store` where it is given. */
-  open(store?: Store): Promise<Repository>
+  readonly bundle: Bundle
+  /** Opens the repository with it, its index loaded; not for the role report. */
+  open(): Promise<Repository>
 }
 
 /** Lets somebody in with a role; an administrator has done so. */
@@ -23,10 +23,10 @@ export async function letIn(made: SmallRepository, role: Role): Promise<Insider>
   const credential = { kind: 'key-file' as const, secret: random(32) }
   const created = { sec: 1_700_000_000, nsec: 0 }
   const slotName = await addSlot(store, restricted, credential, { created, random, suite, labelledBy: bundle })
-  const open = async (through: Store = store) => {
-    const repo = await openRepository(through, credential)
-    if (role !== 'report') await repo.loadIndex()
+  const open = async () => {
+    const repo = await openRepository(store, credential)
+    await repo.loadIndex()
     return repo
   }
-  return { credential, slotName, open }
+  return { credential, slotName, bundle: restricted, open }
 }
