@@ -9,6 +9,10 @@ import { signingKeyFromSeed, type SigningKey } from '../../src/crypto/signing.ts
 import type { Bundle } from '../../src/format/bundle.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
 import { descriptionName, planName, writerName } from '../../src/format/names.ts'
+import { encodeSnapshotBody } from '../../src/format/snapshot.ts'
+import type { Entry } from '../../src/format/entry-model.ts'
+import { contentOf } from '../../src/ops/cat.ts'
+import { simState } from '../sim/local-state.ts'
 import { encodeRepoDescription } from '../../src/format/repo-description.ts'
 import { encodeWriterCertificate } from '../../src/format/writer-cert.ts'
 import { addSlot, openWithCredential } from '../../src/repo/keyring.ts'
@@ -107,6 +111,51 @@ test('with the role read no backup of others is forged and no pack condemned', a
   assert.match(said, /role read, who may not/)
   await made.backup({ a: Buffer.from('few') })
 })
+
+test('what he says of the files of another machine is never taken for what they have', async () => {
+  const made = await SmallRepository.create(5)
+  const file = Buffer.from('what the file has '.repeat(300))
+  const tree = { file, other: Buffer.alloc(900, 'o') }
+  await made.backup(tree)
+  const reader = await (await letIn(made, 'read')).open()
+  const victim = (await reader.snapshots()).at(-1)!
+  // The same host, the same sources, every attribute as it is; only the content of one file is his.
+  const hostile = await HostileWriter.in(made, reader)
+  const source = await soleEntry(reader, victim.body.root, true)
+  const entries: Entry[] = []
+  for await (const entry of reader.directoryEntries(source.subtree!.ref)) entries.push(structuredClone(entry))
+  const evil = Buffer.from('what he wants it to '.repeat(270))
+  const at = entries.findIndex(({ name }) => Buffer.from(name).toString() === 'file')
+  const extents = [{ length: file.length, ref: hostile.blob('data', evil.subarray(0, file.length)) }]
+  entries[at] = { ...entries[at]!, content: { kind: 'extents', extents } }
+  const node = hostile.node({ level: 0, entries })
+  const subtree = { ...source.subtree!, ref: node }
+  const root = hostile.node({ level: 0, entries: [{ ...source, subtree }] }, true)
+  await hostile.flush()
+  await hostile.index()
+  const planted = await hostile.snapshot(root, () => encodeSnapshotBody({ ...victim.body, root }))
+  assert.ok((await readEverything(await made.open())).get(planted) instanceof Map)
+  // A machine that has lost its state, and with it the proof of which snapshots are its own.
+  await made.backup(tree, made.store, simState())
+  const newest = (await (await made.open()).snapshots()).find(
+    ({ seq, wid }) => seq === 1 && wid !== toHex(hostile.wid) && wid !== victim.wid,
+  )!
+  assert.notEqual(toHex(newest.body.parent ?? new Uint8Array()), planted.slice(-64))
+  const repo = await made.open()
+  await repo.loadIndex()
+  const top = await soleEntry(repo, newest.body.root, true)
+  for await (const entry of repo.directoryEntries(top.subtree!.ref)) {
+    if (Buffer.from(entry.name).toString() !== 'file') continue
+    const parts: Uint8Array[] = []
+    for await (const part of contentOf(repo, entry, 'file')) parts.push(part.slice())
+    assert.equal(Buffer.concat(parts).toString(), file.toString())
+  }
+})
+
+async function soleEntry(repo: Repository, ref: Uint8Array, root: boolean): Promise<Entry> {
+  for await (const entry of repo.directoryEntries(ref, root)) return structuredClone(entry)
+  throw new Error('nothing is in the folder')
+}
 
 test('a snapshot of his own with the tree of another writer is one of his own, and says so', async () => {
   const made = await SmallRepository.create(4)

@@ -1,5 +1,5 @@
 // Which snapshot a backup is compared with, to know what has not changed.
-import { equalBytes } from '../../base/bytes.ts'
+import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
@@ -22,7 +22,11 @@ export interface ParentChoice {
 /** Snapshots opened at once, after the first: that one nearly always fits. */
 const READS = 8
 
-/** The newest snapshot of the same host and sources, this writer's own before those of others. */
+/**
+ * The newest snapshot of the same host and sources, this writer's own before those of others. What a parent has is taken for
+ * what the files have, so of others only administrators count, who could do this machine any harm as it is: it is one of
+ * theirs that a machine finds which has lost its state.
+ */
 export async function chooseParent(repo: Repository, query: ParentQuery): Promise<ParentChoice> {
   const unreadable: BackupError[] = []
   if (query.spec === null) return { snapshot: undefined, unreadable }
@@ -34,10 +38,16 @@ export async function chooseParent(repo: Repository, query: ParentQuery): Promis
   for (let at = 0, reads = 1; at < candidates.length; at += reads, reads = READS) {
     const part = candidates.slice(at, at + reads)
     const opened = await Promise.all(part.map((listed) => openIfReadable(repo, listed, unreadable)))
-    const snapshot = opened.find((each) => each !== undefined && fits(each, query))
-    if (snapshot !== undefined) return { snapshot, unreadable }
+    for (const snapshot of opened) {
+      if (snapshot === undefined || !fits(snapshot, query)) continue
+      if (snapshot.wid === query.wid || (await isByAdministrator(repo, snapshot))) return { snapshot, unreadable }
+    }
   }
   return { snapshot: undefined, unreadable }
+}
+
+async function isByAdministrator(repo: Repository, { wid }: OpenedSnapshot): Promise<boolean> {
+  return (await repo.writers.certificate(fromHex(wid)!)).role === 'admin'
 }
 
 async function openIfReadable(
