@@ -11,7 +11,7 @@ import { OBJECT_TYPES } from '../../src/format/object-header.ts'
 import { decodeIndexSegment } from '../../src/format/index-segment.ts'
 import { planName, PREFIXES, sessionKeysName, sessionName, snapshotName, writerName } from '../../src/format/names.ts'
 import { encodeSessionIntent } from '../../src/format/session.ts'
-import { readSnapshotHead } from '../../src/format/snapshot.ts'
+import { encodeSnapshotBody, readSnapshotHead } from '../../src/format/snapshot.ts'
 import { readSignerId, sealSignedPart } from '../../src/format/signed-object.ts'
 import { encodeWriterCertificate } from '../../src/format/writer-cert.ts'
 import type { SnapshotInfo } from '../../src/repo/snapshot-catalog.ts'
@@ -258,4 +258,18 @@ test('with all that lies in the credential it opens no content, not even its own
       await assert.rejects(repo.sessionKeys.secret(sid, purpose), { code: 'wrong-key', message: /may not read/ })
     }
   }
+})
+
+test('a snapshot that is dated ahead is the latest one to everybody, under the name of who signed it', async () => {
+  const { made, hostile, snapshots } = await scene()
+  const [own] = snapshots
+  const ahead = { sec: 4_000_000_000, nsec: 0 }
+  const root = await ownTree(hostile)
+  const body = { ...own!.body, root, started: ahead, ended: ahead }
+  await hostile.snapshot(root, () => encodeSnapshotBody(body))
+  const latest = await (await made.open()).findSnapshot('latest')
+  assert.equal(latest.wid, toHex(hostile.wid))
+  // By its id each one is had as ever; `audit` names the one whose time cannot be.
+  const newest = snapshots.at(-1)!
+  assert.equal((await (await made.open()).findSnapshot(newest.id)).wid, newest.wid)
 })
