@@ -1,9 +1,12 @@
 // People with a credential of their own in somebody else's repository.
+import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import type { Bundle, Role } from '../../src/format/bundle.ts'
+import { writerIdOf } from '../../src/format/signed-object.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
-import { bundleForRole } from '../../src/repo/role-bundle.ts'
+import { restrictBundle } from '../../src/repo/roles.ts'
+import { putCertificate } from '../../src/repo/writer-certificate.ts'
 import type { SmallRepository } from '../damage/small-repository.ts'
 
 export interface Insider {
@@ -19,7 +22,11 @@ export async function letIn(made: SmallRepository, role: Role): Promise<Insider>
   const { store, clock, random } = made
   const { bundle, description } = await made.open()
   const { suite } = description
-  const restricted = await bundleForRole(bundle, { role, random }, { store, clock, name: role, suite })
+  const seed = random(32)
+  const { publicKey } = signingKeyFromSeed(seed)
+  const own = restrictBundle(bundle, { role, random })
+  if (role !== 'report') await putCertificate(bundle, own, publicKey, { store, clock, name: role, suite })
+  const restricted = role === 'report' ? own : { ...own, writer: { wid: writerIdOf(publicKey), seed } }
   const credential = { kind: 'key-file' as const, secret: random(32) }
   const created = { sec: 1_700_000_000, nsec: 0 }
   const slotName = await addSlot(store, restricted, credential, { created, random, suite, labelledBy: bundle })
