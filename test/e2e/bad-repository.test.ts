@@ -279,7 +279,7 @@ test('a repository folder without write permission is read and not written to', 
   assert.equal(operator.run(['snapshots'], restricted).status, 0)
   writeFileSync(join(photos, 'b.raw'), 'another')
   const refused = [
-    /^holdfast: enrolling this machine as a writer: writers\/\w+\n/,
+    /^holdfast: enrolling a writer: writers\/\w+\n/,
     /because EACCES: /,
     /hint: check that the repository is not mounted read-only/,
   ]
