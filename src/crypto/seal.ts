@@ -12,6 +12,13 @@ import { releaseMemory, uninitialised } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { deriveKey, KEY_SIZE, keyedHash, keyedHashOfParts, keyedHashOnce } from './hash.ts'
 
+/** A sealed part is damaged, or was sealed under another key or for another place: nobody can tell which. */
+export class SealError extends BackupError {
+  constructor(subject: string, opts: { cause?: unknown } = {}) {
+    super('corrupt', 'sealed part is not authentic', subject, opts)
+  }
+}
+
 /** 0 authenticated only, 1 AES-256-GCM, 2 ChaCha20-Poly1305. */
 export type Suite = 0 | 1 | 2
 
@@ -116,7 +123,7 @@ export class Sealer {
     const plaintext =
       this.suite === 0 ? openClear(partKey, what, text, tag, room) : decrypt(this.suite, partKey, what, text, tag, room)
     if (plaintext === null || (checkSalt && !timingSafeEqual(salt, this.#salt(what, plaintext)))) {
-      throw new BackupError('corrupt', 'sealed part is not authentic', subject)
+      throw new SealError(subject)
     }
     return plaintext
   }

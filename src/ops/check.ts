@@ -5,26 +5,27 @@ import { toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { Rng } from '../base/random.ts'
 import { initHashing } from '../crypto/hash.ts'
-import { PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
+import { packName, PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
 import { decodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
 import { returnLargeBuffers } from '../posix/allocator.ts'
 import { EXPLAINING_ROLES, LogFacts, readLog } from '../repo/log.ts'
+import { checkMember, foreignOf } from '../repo/membership.ts'
 import type { Repository } from '../repo/repository.ts'
+import { checkDomain, snapshotSealer } from '../repo/snapshot-catalog.ts'
 import { AffectedWalk } from './check/affected.ts'
-import { BrokenParts } from './check/broken-parts.ts'
 import { SessionFacts } from './check/cut-off.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
 import { DamageLog, isDamage } from './check/damage.ts'
 import type { Damage } from './check/damage.ts'
-import { checkIndex } from './check/index-check.ts'
+import { checkIndexes } from './check/index-check.ts'
 import type { CheckedIndex } from './check/index-check.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
 import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import { checkPacks } from './check/pack-check.ts'
-import type { ListedPack } from './check/pack-check.ts'
+import type { ListedPack, PackCheckContext } from './check/pack-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
@@ -63,6 +64,9 @@ export interface CheckCounts {
   packsUnfinished: number
   /** Those of them whose directories do not open: damaged, or not of this repository. */
   packsUnopened: number
+  /** Objects and packs of domains that the credential does not have: only what needs no key of them was verified. */
+  objectsForeign: number
+  packsForeign: number
 }
 
 export interface CheckResult {
@@ -105,7 +109,6 @@ class Check {
   readonly #damage: DamageLog
   readonly #survey: Survey
   readonly #verifier: ObjectVerifier
-  readonly #broken = new BrokenParts()
   readonly #counts: CheckCounts = {
     objects: 0,
     snapshots: 0,
@@ -118,6 +121,8 @@ class Check {
     packsUnindexed: 0,
     packsUnfinished: 0,
     packsUnopened: 0,
+    objectsForeign: 0,
+    packsForeign: 0,
   }
   readonly #unknown: string[] = []
   #unknownCount = 0
@@ -126,6 +131,8 @@ class Check {
   readonly #snapshotNames = new Set<string>()
   readonly #links: ChainLink[] = []
   readonly #snapshots: CheckedSnapshot[] = []
+  /** One for each domain of the credential. */
+  #indexes: readonly CheckedIndex[] = []
   readonly #sessions = new SessionFacts()
   #cutOff: readonly string[] = []
 
@@ -143,30 +150,37 @@ class Check {
         if (signal?.aborted === true) throw new BackupError('interrupted', 'the check was stopped', repo.store.location)
       },
     }
-    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic }, repo.indexSealer)
+    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic }, repo.inDomains)
   }
 
   async run(): Promise<CheckResult> {
     await this.#list()
     for (const prefix of SMALL_OBJECTS) {
       await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
-        this.#sessions.note(parsed, this.#verifier.verify(name, parsed, bytes))
+        const verified = this.#verifier.verify(name, parsed, bytes)
+        this.#sessions.note(parsed, verified)
+        if (verified.foreign === true) this.#counts.objectsForeign++
         this.#object(name)
       })
     }
-    const sizes = new Map(Array.from(this.#packs, ([name, { size }]) => [name, size]))
-    const segments = () => this.#objects(PREFIXES.index)
-    const index = await checkIndex(this.#repo, this.#survey, this.#verifier, segments, sizes, this.#broken)
-    this.#repo.useIndex(index.index)
-    await this.#checkSessions(index)
+    this.#indexes = await checkIndexes({
+      repos: this.#repo.inDomains,
+      survey: this.#survey,
+      verifier: this.#verifier,
+      segments: () => this.#objects(PREFIXES.index),
+      listed: new Map(Array.from(this.#packs, ([name, { size }]) => [name, size])),
+      foreign: () => this.#counts.objectsForeign++,
+    })
+    for (const { repo, index } of this.#indexes) repo.useIndex(index)
+    for (const index of this.#indexes) await this.#checkSessions(index)
     await this.#checkSnapshots()
-    await this.#checkTrees()
-    if (this.#opts.depth !== 'structure') await this.#checkPacks(index)
-    if (this.#broken.any) await this.#findAffected()
-    this.#countUnindexed(index)
+    for (const index of this.#indexes) await this.#checkTrees(index)
+    if (this.#opts.depth !== 'structure') await this.#checkPacks()
+    for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
+    this.#countUnindexed()
     return {
       counts: this.#counts,
-      indexIncomplete: index.index.isIncomplete,
+      indexIncomplete: this.#indexes.some(({ index }) => index.isIncomplete),
       damages: this.#damage.list(),
       damageCount: this.#damage.count,
       cutOff: this.#cutOff,
@@ -197,25 +211,30 @@ class Check {
   }
 
   /** Whether the keys of every session that stored something can be had. */
-  async #checkSessions({ sessions }: CheckedIndex): Promise<void> {
+  async #checkSessions({ repo, sessions, broken }: CheckedIndex): Promise<void> {
     for (const [hex, sid] of sessions) {
       this.#survey.checkStopped()
       for (const purpose of ['meta', 'data'] as const) {
         try {
-          await this.#repo.sessionKeys.secret(sid, purpose)
+          await repo.sessionKeys.secret(sid, purpose)
         } catch (cause) {
           if (!(cause instanceof BackupError)) throw cause
+          if (foreignOf(cause) !== undefined) {
+            const what = `the index of the domain ${repo.domain.name} names it, and it is of another domain`
+            broken.sessions.set(hex, this.#damage.add(sessionKeysName(sid), 'corrupt', what))
+            continue
+          }
           // Not every role may read content; what it may read is checked.
           if (cause.code === 'wrong-key' && purpose === 'data') continue
           if (!isDamage(cause)) throw cause
-          this.#broken.sessions.set(hex, this.#damage.addError(cause, sessionKeysName(sid)))
+          broken.sessions.set(hex, this.#damage.addError(cause, sessionKeysName(sid)))
         }
       }
     }
   }
 
   async #checkSnapshots(): Promise<void> {
-    const { id: repoId, sessionKeys } = this.#repo
+    const { id: repoId } = this.#repo
     await surveyObjects(this.#survey, this.#objects(PREFIXES.snapshots), async (object, bytes) => {
       const { name, parsed } = object
       if (this.#sessions.isTorn(object, bytes)) return
@@ -224,11 +243,18 @@ class Check {
       if (head === undefined || parsed.kind !== 'snapshot') return
       this.#sessions.note(parsed, verified)
       this.#links.push({ objectName: name, id: parsed.hash, head })
-      const sealer = await sessionKeys.sealer(head.sid, 'meta')
-      const publicKey = await this.#repo.writers.publicKey(head.wid, 'snapshot', name)
-      const { body } = decodeSnapshot(bytes, name, { repoId, publicKey, sealer })
-      this.#snapshots.push({ id: parsed.hash, body })
       this.#object(name)
+      try {
+        const writer = await this.#repo.writers.writer(head.wid, 'snapshot', name)
+        const { sealer, domain } = await snapshotSealer(this.#repo, head.sid, writer, name)
+        const { body } = decodeSnapshot(bytes, name, { repoId, publicKey: writer.publicKey, sealer })
+        checkDomain(body, domain.id, name)
+        checkMember(writer, domain.id, name)
+        this.#snapshots.push({ id: parsed.hash, body })
+      } catch (error) {
+        if (foreignOf(error) === undefined) throw error
+        this.#counts.objectsForeign++
+      }
     })
     const known = await this.#knownSnapshots()
     for (const { object, message } of chainFlaws(this.#links, known)) {
@@ -259,44 +285,54 @@ class Check {
     return this.#snapshotNames.union(new Set(explained))
   }
 
-  async #checkTrees(): Promise<void> {
-    const trees = new TreeCheck(this.#repo, this.#damage, this.#broken, () => {
-      this.#survey.checkStopped()
-      this.#progress('checking trees', trees.entries, undefined, 'entries')
-    })
-    for (const { body } of this.#snapshots) await trees.tree(body.root, true)
-    this.#counts.nodes = trees.nodes
-    this.#counts.entries = trees.entries
+  #snapshotsOf({ repo }: CheckedIndex): CheckedSnapshot[] {
+    return this.#snapshots.filter((snapshot) => this.#repo.of(snapshot) === repo)
   }
 
-  async #checkPacks(index: CheckedIndex): Promise<void> {
+  async #checkTrees(index: CheckedIndex): Promise<void> {
+    const before = this.#counts.entries
+    const trees = new TreeCheck(index.repo, this.#damage, index.broken, () => {
+      this.#survey.checkStopped()
+      this.#progress('checking trees', before + trees.entries, undefined, 'entries')
+    })
+    for (const { body } of this.#snapshotsOf(index)) await trees.tree(body.root, true)
+    this.#counts.nodes += trees.nodes
+    this.#counts.entries += trees.entries
+  }
+
+  async #checkPacks(): Promise<void> {
     const chosen = this.#chosenPacks()
     const total = chosen.reduce((sum, { size }) => sum + size, 0)
     let read = 0
-    await checkPacks(
-      {
-        repo: this.#repo,
-        survey: this.#survey,
-        index,
-        broken: this.#broken,
-        threads: this.#opts.threads,
-        done: (pack, { blobs, plainBytes }) => {
-          this.#counts.packsRead++
-          this.#counts.blobs += blobs
-          this.#counts.bytes += plainBytes
-          read += pack.size
-          this.#progress('reading packs', this.#counts.packsRead, chosen.length, 'packs', read, total)
-        },
-      },
-      chosen,
-    )
+    const done: PackCheckContext['done'] = (pack, { blobs, plainBytes }) => {
+      this.#counts.packsRead++
+      this.#counts.blobs += blobs
+      this.#counts.bytes += plainBytes
+      read += pack.size
+      this.#progress('reading packs', this.#counts.packsRead, chosen.length, 'packs', read, total)
+    }
+    const shared = { survey: this.#survey, threads: this.#opts.threads, done }
+    const byIndex = Map.groupBy(chosen, ({ kind, hash }) => this.#indexOf(packName(kind, hash)))
+    for (const [index, packs] of byIndex) {
+      // A pack that opens in no domain is damaged where there is no other domain that it could be of.
+      const mayBeForeign = index === undefined && this.#verifier.hasForeignDomains
+      await checkPacks({ ...shared, index: index ?? this.#indexes[0]!, mayBeForeign }, packs)
+    }
   }
 
-  #countUnindexed({ packs, unnamed }: CheckedIndex): void {
+  /** The index that names a pack, or whose domain opens it. */
+  #indexOf(name: string): CheckedIndex | undefined {
+    return this.#indexes.find(({ packs, unnamed }) => packs.has(name) || unnamed.has(name))
+  }
+
+  #countUnindexed(): void {
+    const mayBeForeign = this.#verifier.hasForeignDomains
     for (const name of this.#packs.keys()) {
-      if (packs.has(name)) continue
+      const index = this.#indexOf(name)
+      if (index === undefined && mayBeForeign) this.#counts.packsForeign++
+      if (index?.packs.has(name) === true || (index === undefined && mayBeForeign)) continue
       this.#counts.packsUnindexed++
-      const sids = unnamed.get(name)
+      const sids = index?.unnamed.get(name)
       if (sids === undefined) this.#counts.packsUnopened++
       else if (sids.some((sid) => this.#sessions.isUnfinished(toHex(sid)))) this.#counts.packsUnfinished++
     }
@@ -310,11 +346,13 @@ class Check {
     return chosen.length > 0 ? chosen : [all[Math.floor(rng() * all.length)]!]
   }
 
-  async #findAffected(): Promise<void> {
-    const walk = new AffectedWalk(this.#repo, this.#broken, this.#damage, (ref) => this.#repo.blobKeys.locOf(ref))
-    for (const [i, { id, body }] of this.#snapshots.entries()) {
+  async #findAffected(index: CheckedIndex): Promise<void> {
+    const { repo, broken } = index
+    const walk = new AffectedWalk(repo, broken, this.#damage, (ref) => repo.blobKeys.locOf(ref))
+    const snapshots = this.#snapshotsOf(index)
+    for (const [i, { id, body }] of snapshots.entries()) {
       this.#survey.checkStopped()
-      this.#progress('finding what is affected', i, this.#snapshots.length, 'snapshots')
+      this.#progress('finding what is affected', i, snapshots.length, 'snapshots')
       await walk.snapshot(id, body.root)
     }
   }

@@ -5,7 +5,7 @@ import { BackupError } from '../base/errors.ts'
 import type { ChainName } from '../format/log-record.ts'
 import { logName, snapshotName } from '../format/names.ts'
 import { verifySnapshot } from '../format/snapshot.ts'
-import { HEAD_TRIES, openRecord } from './log.ts'
+import { HEAD_TRIES, verifyRecord } from './log.ts'
 import type { ListedRecord } from './log.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
@@ -143,6 +143,9 @@ export function recordChains(repo: Repository): Chains<ListedRecord> {
   return {
     name: 'record',
     nameOf: (wid, { seq, id }) => logName(wid, seq, id),
-    previousOf: async (listed) => (await openRecord(repo, listed)).previous,
+    previousOf: async (listed) => {
+      const { seq, previous } = await verifyRecord(repo, listed)
+      return seq === 1 ? undefined : toHex(previous)
+    },
   }
 }

@@ -8,6 +8,7 @@ import { sessionKeysName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
 import { decodeSessionKeys, hasSessionSecret, readSessionKeys } from '../format/session-keys.ts'
 import type { Store } from '../store/store.ts'
+import { checkMember } from './membership.ts'
 import type { PackRecord } from './loaded-index.ts'
 import type { WriterDirectory } from './writer-directory.ts'
 
@@ -50,9 +51,10 @@ export class ClosedPacks {
     const name = sessionKeysName(sid)
     try {
       const bytes = await store.get(name)
-      const publicKey = await writers.publicKey(readSessionKeys(bytes, name).wid, 'store', name)
-      const keys = decodeSessionKeys(bytes, name, { publicKey })
-      if (!equalBytes(keys.sid, sid)) return []
+      const writer = await writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+      const keys = decodeSessionKeys(bytes, name, writer)
+      if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
+      checkMember(writer, domain.id, name)
       const publicKeys = { data: domain.dataPublic, meta: domain.metaPublic }
       return KINDS.filter((kind) => hasSessionSecret(keys, kind, publicKeys[kind]))
     } catch (error) {

@@ -5,14 +5,20 @@ import { BackupError, doing } from '../base/errors.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Role } from '../format/bundle.ts'
-import { decodeLogRecord, encodeLogRecord, LOG_RECORD_SIZE_MAX, readLogHead } from '../format/log-record.ts'
-import type { ChainPlace, LogAction, LogBody } from '../format/log-record.ts'
+import {
+  decodeLogRecord,
+  encodeLogRecord,
+  LOG_RECORD_SIZE_MAX,
+  readLogHead,
+  verifyLogRecord,
+} from '../format/log-record.ts'
+import type { ChainPlace, LogAction, LogBody, LogRecordHead } from '../format/log-record.ts'
 import { logName, logPrefix, parseObjectName, PREFIXES, SEQ_MAX } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import { checkWritable } from './descriptions.ts'
+import { foreignOf, openInDomains } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
-import { checkAct } from './roles.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** What the name of a record and the store tell. */
@@ -37,7 +43,7 @@ export interface OpenedRecord extends ListedRecord {
 export interface ReadLog {
   /** In order of name: by writer, each one's oldest first. */
   readonly records: readonly OpenedRecord[]
-  /** One for each record that could not be read. */
+  /** One for each record that could not be read; none for those of other domains. */
   readonly problems: readonly BackupError[]
 }
 
@@ -99,15 +105,15 @@ export async function readLog(
     for (let at = 0; at < wanted.length; at += READS) {
       const opening = wanted.slice(at, at + READS).map((each) => openRecord(repo, each).catch(problemOf))
       for (const opened of await Promise.all(opening)) {
-        if (opened instanceof BackupError) problems.push(opened)
-        else records.push(opened)
+        if (!(opened instanceof BackupError)) records.push(opened)
+        else if (foreignOf(opened) === undefined) problems.push(opened)
       }
     }
   }
   return { records, problems }
 }
 
-/** Reads a record and checks it; throws when it is damaged or not what its name says. */
+/** Reads a record and checks it; throws when it is damaged or not what its name says, `ForeignObject` for another domain's. */
 export function openRecord(repo: Repository, listed: ListedRecord): Promise<OpenedRecord> {
   const { objectName, wid, seq } = listed
   return doing('reading a log record', objectName, async () => {
@@ -116,11 +122,13 @@ export function openRecord(repo: Repository, listed: ListedRecord): Promise<Open
     }
     const bytes = await getNamedByHash(repo.store, objectName)
     readLogHead(bytes, objectName, repo.id)
-    const { publicKey, role } = await repo.writers.certificate(fromHex(wid)!)
-    checkAct(role, 'log', objectName)
-    const { head, body } = decodeLogRecord(bytes, objectName, { publicKey, repoId: repo.id, sealer: repo.indexSealer })
+    const writer = await repo.writers.writer(fromHex(wid)!, 'log', objectName)
+    const { opened } = openInDomains(repo.inDomains, writer, objectName, (keys) =>
+      decodeLogRecord(bytes, objectName, { ...keys, repoId: repo.id }),
+    )
+    const { head, body } = opened
     if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
-    return { ...listed, previous: seq === 1 ? undefined : toHex(head.previous), body, role }
+    return { ...listed, previous: seq === 1 ? undefined : toHex(head.previous), body, role: writer.role }
   })
 }
 
@@ -222,7 +230,7 @@ async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Prom
   const heads: ChainPlace[] = []
   for (const [wid, chain] of Map.groupBy(listed, (each) => each.wid)) {
     for (const each of chain.slice(-HEAD_TRIES).toReversed()) {
-      if ((await openRecord(repo, each).catch(problemOf)) instanceof BackupError) continue
+      if ((await verifyRecord(repo, each).catch(problemOf)) instanceof BackupError) continue
       heads.push({ wid: fromHex(wid)!, seq: each.seq, hash: fromHex(each.id)! })
       break
     }
@@ -237,6 +245,17 @@ const NO_RECORD = new Uint8Array(32)
 
 function keepFirst<V>(map: Map<string, V>, key: string, value: V): void {
   if (!map.has(key)) map.set(key, value)
+}
+
+/** What is in the clear of a record of any domain, once its signature is found right. Throws as `openRecord` does. */
+export function verifyRecord(repo: Repository, { objectName, wid, seq }: ListedRecord): Promise<LogRecordHead> {
+  return doing('reading a log record', objectName, async () => {
+    const bytes = await getNamedByHash(repo.store, objectName)
+    const publicKey = await repo.writers.publicKey(fromHex(wid)!, 'log', objectName)
+    const head = verifyLogRecord(bytes, objectName, { publicKey, repoId: repo.id })
+    if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
+    return head
+  })
 }
 
 /** What is the matter with one object; what says nothing about it is thrown. */

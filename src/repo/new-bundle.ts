@@ -3,7 +3,7 @@ import { KEY_SIZE } from '../crypto/hash.ts'
 import { newKemKeyPair } from '../crypto/kem.ts'
 import { REPO_ID_SIZE } from '../crypto/seal.ts'
 import { newSigningSeed, signingKeyFromSeed } from '../crypto/signing.ts'
-import type { Bundle } from '../format/bundle.ts'
+import type { Bundle, Domain } from '../format/bundle.ts'
 import { DOMAIN_ID_SIZE } from '../format/snapshot-body.ts'
 
 /**
@@ -12,27 +12,30 @@ import { DOMAIN_ID_SIZE } from '../format/snapshot-body.ts'
  */
 export function newBundle(random: SecureRandom, domainName = 'default'): Bundle {
   const rootSeed = newSigningSeed(random)
-  const data = newKemKeyPair(random)
-  const meta = newKemKeyPair(random)
   return {
     repoId: random(REPO_ID_SIZE),
     role: 'admin',
-    domains: [
-      {
-        id: random(DOMAIN_ID_SIZE),
-        name: domainName,
-        keyId: random(KEY_SIZE),
-        keyLoc: random(KEY_SIZE),
-        keyCdc: random(KEY_SIZE),
-        keyIdx: random(KEY_SIZE),
-        dataPublic: data.publicKey,
-        metaPublic: meta.publicKey,
-        dataPrivate: data.privateKey,
-        metaPrivate: meta.privateKey,
-      },
-    ],
+    domains: [newDomain(random, domainName)],
     rootPublic: signingKeyFromSeed(rootSeed).publicKey,
     rootSeed,
     localKey: random(KEY_SIZE),
+  }
+}
+
+/** A domain with secrets of its own: nothing in it can be told from what is in another one. */
+export function newDomain(random: SecureRandom, name: string): Domain {
+  const data = newKemKeyPair(random)
+  const meta = newKemKeyPair(random)
+  return {
+    id: random(DOMAIN_ID_SIZE),
+    name,
+    keyId: random(KEY_SIZE),
+    keyLoc: random(KEY_SIZE),
+    keyCdc: random(KEY_SIZE),
+    keyIdx: random(KEY_SIZE),
+    dataPublic: data.publicKey,
+    metaPublic: meta.publicKey,
+    dataPrivate: data.privateKey,
+    metaPrivate: meta.privateKey,
   }
 }

@@ -1,6 +1,6 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { assert } from '../base/assert.ts'
-import { fromHex, toHex } from '../base/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, codeOf, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
@@ -28,12 +28,13 @@ import { ClosedPacks } from './closed-packs.ts'
 import { unlessGone } from './gone-object.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
+import { foreignOf, openInDomain } from './membership.ts'
 import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
-import { isNotPermitted } from './roles.ts'
+import { domainOf, isNotPermitted } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
@@ -44,6 +45,11 @@ export interface OpenedRepository {
   readonly bundle: Bundle
   readonly problems?: readonly BackupError[]
   readonly newerDamaged?: readonly BackupError[]
+}
+
+interface FurtherDomain {
+  readonly domain: Domain
+  readonly first: Repository
 }
 
 /** Index segments fetched at once. */
@@ -63,8 +69,10 @@ export class Repository {
   readonly problems: readonly BackupError[]
   /** Descriptions that are damaged and newer than the one in use; see `checkWritable`. */
   readonly newerDamaged: readonly BackupError[]
-  /** The domain that is read and written; others come with roles. */
+  /** The domain that this one reads and writes; `inDomains` has the others. */
   readonly domain: Domain
+  /** This repository in each domain of the credential, itself included, in their order. They share writers and catalog. */
+  readonly inDomains: readonly Repository[]
   readonly blobKeys: BlobKeys
   /** Opens and seals summaries of snapshots. */
   readonly reportSealer: Sealer
@@ -82,7 +90,9 @@ export class Repository {
   #searching: Search | undefined
   #completed: Promise<void> | undefined
 
-  constructor({ store, description, descriptionNumber, bundle, problems = [], newerDamaged = [] }: OpenedRepository) {
+  /** `within` is for the domains that follow the first. */
+  constructor(opened: OpenedRepository, within?: FurtherDomain) {
+    const { store, description, descriptionNumber, bundle, problems = [], newerDamaged = [] } = opened
     this.store = store
     this.problems = problems
     this.newerDamaged = newerDamaged
@@ -90,15 +100,42 @@ export class Repository {
     this.descriptionNumber = descriptionNumber
     this.bundle = bundle
     this.id = bundle.repoId
-    const domain = bundle.domains[0]
+    const domain = within?.domain ?? bundle.domains[0]
     if (domain === undefined) throw new BackupError('wrong-key', 'this credential belongs to no domain', store.location)
     this.domain = domain
     this.blobKeys = new BlobKeys(domain)
     this.indexSealer = this.sealerOf(domain.keyIdx)
     this.reportSealer = this.sealerOf(reportKeyOf(domain))
+    if (within !== undefined) {
+      this.inDomains = within.first.inDomains
+      this.writers = within.first.writers
+      this.sessionKeys = within.first.sessionKeys.inDomain(this)
+      this.catalog = within.first.catalog
+      return
+    }
     this.writers = new WriterDirectory(store, bundle.rootPublic)
     this.sessionKeys = new SessionKeyRing(this)
     this.catalog = new SnapshotCatalog(this)
+    const all: Repository[] = [this]
+    this.inDomains = all
+    for (const further of bundle.domains.slice(1)) all.push(new Repository(opened, { domain: further, first: this }))
+  }
+
+  /** The same repository in the domain of that name or id; `not-found` when the credential does not have it. */
+  inDomain(spec: string): Repository {
+    const wanted = domainOf(this.bundle, spec)
+    return this.inDomains.find(({ domain }) => domain === wanted)!
+  }
+
+  /** The same repository in the domain to which a snapshot belongs. */
+  of({ body }: Pick<SnapshotInfo, 'body'>): Repository {
+    const found = this.inDomains.find(({ domain }) => equalBytes(domain.id, body.domainId))
+    assert(found !== undefined, 'a snapshot that opens is of a domain of this credential')
+    return found
+  }
+
+  get isIndexLoaded(): boolean {
+    return this.#index !== undefined
   }
 
   /** Index of everything that is stored; `loadIndex` comes first. */
@@ -225,6 +262,7 @@ export class Repository {
       const part = names.slice(at, at + INDEX_READS)
       const read = await Promise.all(part.map((name) => this.readSegment(name).catch(damageOf)))
       for (const segment of read) {
+        if (segment === undefined) continue
         if (segment instanceof BackupError) {
           index.damaged.push(segment)
           continue
@@ -252,7 +290,8 @@ export class Repository {
       if (parseObjectName(name)?.kind !== 'plan') continue
       const plan = await unlessGone(this.store, name, () => this.#readPlan(name)).catch((error: unknown) => {
         // Whoever may only make backups must neither condemn packs nor keep others from making theirs.
-        if (isNotPermitted(error)) return undefined
+        // A plan is about the packs of its own domain (docs/format.md, 9.1).
+        if (isNotPermitted(error) || foreignOf(error) !== undefined) return undefined
         throw error
       })
       if (plan === undefined) continue
@@ -335,23 +374,19 @@ export class Repository {
   #readPlan(name: string): Promise<DeletionPlan> {
     return doing('reading a deletion plan', name, async () => {
       const bytes = await this.store.get(name)
-      const publicKey = await this.writers.publicKey(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)
-      const plan = decodeDeletionPlan(bytes, name, { sealer: this.indexSealer, publicKey })
+      const writer = await this.writers.writer(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)
+      const plan = openInDomain(this, writer, name, (keys) => decodeDeletionPlan(bytes, name, keys))
       if (planName(plan.pid) === name) return plan
       throw new BackupError('corrupt', 'this is another deletion plan than its name says', name)
     })
   }
 
-  /** One segment of the index; throws `corrupt` when it is not sound. */
+  /** One segment of the index; throws `corrupt` when it is not sound, `ForeignObject` when it is of another domain. */
   async readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
     return doing('reading the index', name, async () => {
       const bytes = await getNamedByHash(this.store, name)
-      const publicKey = await this.writers.publicKey(
-        readSignerId(OBJECT_TYPES.indexSegment, bytes, name),
-        'store',
-        name,
-      )
-      return decodeIndexSegment(bytes, name, { sealer: this.indexSealer, publicKey })
+      const writer = await this.writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
+      return openInDomain(this, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
     })
   }
 
@@ -365,8 +400,9 @@ function namesOf(packs: readonly PackRecord[]): Set<string> {
   return new Set(packs.map(({ objectName }) => objectName))
 }
 
-/** The error if it is damage; anything else says nothing about the object and is thrown. */
-function damageOf(error: unknown): BackupError {
+/** The error if it is damage, nothing if it is of another domain; anything else says nothing about the object and is thrown. */
+function damageOf(error: unknown): BackupError | undefined {
+  if (foreignOf(error) !== undefined) return undefined
   if (error instanceof BackupError && (error.code === 'corrupt' || error.code === 'limit')) return error
   throw error
 }

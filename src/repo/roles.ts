@@ -21,10 +21,10 @@ const ACTS: Readonly<Record<Role, readonly Act[]>> = {
   report: [],
 }
 
-/** What a writer has signed counts for nothing, because its role does not permit it: it is no damage. */
-class NotPermitted extends BackupError {
-  constructor(role: Role, subject: string) {
-    super('corrupt', `signed by a writer with the role ${role}, who may not`, subject, {
+/** What a writer has signed counts for nothing, because its certificate does not permit it: it is no damage. */
+export class NotPermitted extends BackupError {
+  constructor(who: string, subject: string) {
+    super('corrupt', `signed by ${who}, who may not`, subject, {
       hint: 'nothing of it is used; the machine of that writer may be in the wrong hands',
     })
   }
@@ -37,7 +37,7 @@ export function isNotPermitted(error: unknown): boolean {
 
 /** Throws `NotPermitted` unless what a writer of this role signs counts as such an act. */
 export function checkAct(role: Role, act: Act, subject: string): void {
-  if (!ACTS[role].includes(act)) throw new NotPermitted(role, subject)
+  if (!ACTS[role].includes(act)) throw new NotPermitted(`a writer with the role ${role}`, subject)
 }
 
 /** The same for the credential in use, before it does something. Throws `wrong-key`. */

@@ -3,6 +3,7 @@ import { equalBytes, toHex } from '../base/bytes.ts'
 import { BackupError, codeOf, doing } from '../base/errors.ts'
 import type { Sealer } from '../crypto/seal.ts'
 import { sessionKeysName } from '../format/names.ts'
+import { checkMember, ForeignObject } from './membership.ts'
 import { decodeSessionKeys, readSessionKeys, unwrapSessionSecret } from '../format/session-keys.ts'
 import type { Repository } from './repository.ts'
 
@@ -12,9 +13,17 @@ export class SessionKeyRing {
   readonly #repo: Repository
   readonly #secrets = new Map<string, Promise<Uint8Array>>()
   readonly #sealers = new Map<string, Promise<Sealer>>()
+  /** Domains of the sessions whose keys were read, by session id, hex: shared by the domains of a credential. */
+  readonly #domainIds: Map<string, Uint8Array>
 
-  constructor(repo: Repository) {
+  constructor(repo: Repository, domainIds = new Map<string, Uint8Array>()) {
     this.#repo = repo
+    this.#domainIds = domainIds
+  }
+
+  /** The same for another domain of the credential. */
+  inDomain(repo: Repository): SessionKeyRing {
+    return new SessionKeyRing(repo, this.#domainIds)
   }
 
   /** Sealer for the blocks of a session. */
@@ -29,7 +38,10 @@ export class SessionKeyRing {
     return known
   }
 
-  /** The secret itself, 32 bytes: for worker threads. `wrong-key` when the credential may not read this. */
+  /**
+   * The secret itself, 32 bytes: for worker threads. `wrong-key` when the credential may not read this, `ForeignObject` when
+   * the session is of another domain.
+   */
   secret(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
     const key = `${purpose} ${toHex(sid)}`
     let known = this.#secrets.get(key)
@@ -55,11 +67,16 @@ export class SessionKeyRing {
         hint: 'use a credential with the role read or admin',
       })
     }
+    const known = this.#domainIds.get(toHex(sid))
+    if (known !== undefined && !equalBytes(known, domain.id)) throw new ForeignObject(name, known)
     const bytes = await this.#fetch(name)
     return doing('opening a session’s keys', name, async () => {
-      const publicKey = await this.#repo.writers.publicKey(readSessionKeys(bytes, name).wid, 'store', name)
-      const keys = decodeSessionKeys(bytes, name, { publicKey })
+      const writer = await this.#repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+      const keys = decodeSessionKeys(bytes, name, writer)
       if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
+      checkMember(writer, keys.domainId, name)
+      this.#domainIds.set(toHex(sid), keys.domainId)
+      if (!equalBytes(keys.domainId, domain.id)) throw new ForeignObject(name, keys.domainId)
       const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
       const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name)
       if (secret !== null) return secret

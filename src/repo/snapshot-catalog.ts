@@ -1,12 +1,16 @@
 // The snapshots of a repository: listed, checked against their writers' keys, opened, and found by what a person types.
-import { fromHex, toHex } from '../base/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { timespecToMs } from '../base/time.ts'
+import type { Sealer } from '../crypto/seal.ts'
+import type { Domain } from '../format/bundle.ts'
 import { decodeSnapshot, readSnapshotHead, verifySnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody, WriterHead } from '../format/snapshot.ts'
+import type { WriterCertificate } from '../format/writer-cert.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import { unlessGone } from './gone-object.ts'
+import { checkMember, ForeignObject, foreignOf } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
 import { isNotPermitted } from './roles.ts'
@@ -68,8 +72,8 @@ export class SnapshotCatalog {
   }
 
   /**
-   * All snapshots, oldest first by the time they began. Throws at the first that is damaged; see `check`. One whose writer may
-   * not make any is none, here and in `find`.
+   * All snapshots of the credential's domains, oldest first by the time they began. Throws at the first that is damaged; see
+   * `check`. One whose writer may not make any is none, here and in `find`.
    */
   async all(): Promise<SnapshotInfo[]> {
     return inOrder(await this.#openAll(await this.list()))
@@ -103,8 +107,13 @@ export class SnapshotCatalog {
       throw new BackupError('usage', what, spec, { hint: 'list the snapshots with `holdfast snapshots`' })
     }
     const fitting = (await this.list()).filter(({ id }) => id.startsWith(spec))
-    const opened = fitting.length === 1 ? await this.#openAll(fitting) : []
-    if (opened[0] !== undefined) return opened[0]
+    const [single] = fitting
+    if (single !== undefined && fitting.length === 1) {
+      const [found] = await this.#openAll([single])
+      if (found !== undefined) return found
+      const foreign = await this.open(single).then(() => undefined, foreignOf)
+      if (foreign !== undefined) throw foreign
+    }
     throw fitting.length < 2
       ? new BackupError('not-found', 'no snapshot has this id', spec, {
           hint: 'list the snapshots with `holdfast snapshots`',
@@ -149,7 +158,10 @@ export class SnapshotCatalog {
     return infos
   }
 
-  /** Reads a snapshot and checks it. Throws when it is damaged or not for this credential; undefined when it is gone. */
+  /**
+   * Reads a snapshot of any domain of the credential and checks it. Throws when it is damaged or not for this credential;
+   * undefined when it is gone.
+   */
   open(listed: ListedSnapshot): Promise<OpenedSnapshot | undefined> {
     return unlessGone(this.#repo.store, listed.objectName, () => this.#opening(listed))
   }
@@ -170,9 +182,12 @@ export class SnapshotCatalog {
       const bytes = await getNamedByHash(this.#repo.store, objectName)
       // Before its writer is asked for: a snapshot of another repository has a writer nobody knows here, which says less.
       const head = readSnapshotHead(bytes, objectName, this.#repo.id)
-      const publicKey = await this.#repo.writers.publicKey(fromHex(wid)!, 'snapshot', objectName)
-      const sealer = await this.#repo.sessionKeys.sealer(head.sid, 'meta')
+      const writer = await this.#repo.writers.writer(fromHex(wid)!, 'snapshot', objectName)
+      const { publicKey } = writer
+      const { sealer, domain } = await snapshotSealer(this.#repo, head.sid, writer, objectName)
       const { head: clear, body } = decodeSnapshot(bytes, objectName, { repoId: this.#repo.id, publicKey, sealer })
+      checkDomain(body, domain.id, objectName)
+      checkMember(writer, domain.id, objectName)
       if (clear.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
       const previous = seq === 1 ? undefined : toHex(clear.previous)
       return { id, objectName, wid, seq, previous, sid: clear.sid, body, storedSize, receivedMs }
@@ -191,12 +206,42 @@ export class SnapshotCatalog {
   }
 }
 
+/**
+ * What opens the snapshot of a session of any domain of the credential, and that domain. Throws what `SessionKeyRing.sealer`
+ * throws; `ForeignObject` also when the session's keys are lost and its writer is of no domain of the credential.
+ */
+export async function snapshotSealer(
+  repo: Repository,
+  sid: Uint8Array,
+  { domainIds }: Pick<WriterCertificate, 'domainIds'>,
+  objectName: string,
+): Promise<{ readonly sealer: Sealer; readonly domain: Domain }> {
+  const { domain } = repo
+  const shared = repo.inDomains.some((own) => domainIds.some((id) => equalBytes(id, own.domain.id)))
+  if (!shared) throw new ForeignObject(objectName)
+  try {
+    return { sealer: await repo.sessionKeys.sealer(sid, 'meta'), domain }
+  } catch (error) {
+    const id = foreignOf(error)?.domainId
+    const own = id && repo.inDomains.find((each) => equalBytes(each.domain.id, id))
+    if (own === undefined) throw error
+    return { sealer: await own.sessionKeys.sealer(sid, 'meta'), domain: own.domain }
+  }
+}
+
+/** A snapshot belongs to the domain of its session, and says so. */
+export function checkDomain({ domainId }: SnapshotBody, id: Uint8Array, objectName: string): void {
+  if (equalBytes(domainId, id)) return
+  throw new BackupError('corrupt', 'it says that it belongs to another domain than its session', objectName)
+}
+
 function inOrder(snapshots: readonly SnapshotInfo[]): SnapshotInfo[] {
   return snapshots.toSorted((a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || a.seq - b.seq)
 }
 
-/** Tells of what is the matter with one snapshot alone; throws everything else. */
+/** Tells of what is the matter with one snapshot alone, unless it is of another domain; throws everything else. */
 function passOver(error: unknown, onProblem: ((problem: BackupError) => void) | undefined): undefined {
+  if (foreignOf(error) !== undefined) return
   if (onProblem === undefined && isNotPermitted(error)) return
   if (onProblem === undefined || !(error instanceof BackupError) || !OF_ONE_SNAPSHOT.has(error.code)) throw error
   onProblem(error)

@@ -37,7 +37,7 @@ import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Store } from '../store/store.ts'
 import type { Repository } from './repository.ts'
 import { putOwn } from './put-own.ts'
-import { readUnindexed } from './unindexed-packs.ts'
+import { readDirectories, readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
@@ -173,8 +173,11 @@ export class WriteSession {
   async adoptUnindexed(check: () => void): Promise<number> {
     const { store, indexSealer } = this.#repo
     const adopted: UnindexedPack[] = []
-    for (const name of (await listPacks(store)).keys()) {
-      if (this.index.hasPack(name) || this.index.excluded.has(name)) continue
+    const unnamed = [...(await listPacks(store))].filter(
+      ([name]) => !this.index.hasPack(name) && !this.index.excluded.has(name),
+    )
+    // Packs of other domains are not read whole: the ends of them tell already that they are not of this one.
+    for await (const { objectName: name } of readDirectories(store, indexSealer, unnamed)) {
       check()
       await this.beat()
       const found = await readUnindexed(store, indexSealer, name)

@@ -23,9 +23,14 @@ export class WriterDirectory {
    * stands for it, `NotPermitted` when its role does not permit that.
    */
   async publicKey(wid: Uint8Array, act: Act, subject: string): Promise<Uint8Array> {
-    const { publicKey, role } = await this.certificate(wid)
-    checkAct(role, act, subject)
-    return publicKey
+    return (await this.writer(wid, act, subject)).publicKey
+  }
+
+  /** The same with the rest of its certificate. */
+  async writer(wid: Uint8Array, act: Act, subject: string): Promise<WriterCertificate> {
+    const certificate = await this.certificate(wid)
+    checkAct(certificate.role, act, subject)
+    return certificate
   }
 
   certificate(wid: Uint8Array): Promise<WriterCertificate> {

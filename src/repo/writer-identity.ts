@@ -1,7 +1,7 @@
 // Who writes. Each machine has a writer of its own, so that the chains of snapshots of two machines never meet. A
 // credential with the root key enrols one the first time it is used on a machine; its key is kept in the local state,
 // sealed. Losing it costs nothing but a new entry in writers/.
-import { toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
@@ -76,8 +76,9 @@ function openKept(
 /** Without a sound certificate nobody could verify what this writer signs: a damaged one is as good as none. */
 async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> {
   try {
-    await repo.writers.certificate(writerIdOf(signingKeyFromSeed(seed).publicKey))
-    return true
+    const { domainIds } = await repo.writers.certificate(writerIdOf(signingKeyFromSeed(seed).publicKey))
+    // One that was enrolled before the domain was added signs nothing in it.
+    return domainIds.some((id) => equalBytes(id, repo.domain.id))
   } catch (error) {
     if (codeOf(error) === 'corrupt') return false
     throw error

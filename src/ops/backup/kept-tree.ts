@@ -15,7 +15,7 @@ export async function keptTree(opts: BackupOptions, writer: WriterIdentity): Pro
       hint: 'leave out --parent: this machine compares with what it has kept of its last backup',
     })
   }
-  const about = hash(concatBytes([utf8(host), ...source.paths.flatMap((path) => [NUL, path])]))
+  const about = hash(concatBytes([repo.domain.id, utf8(host), ...source.paths.flatMap((path) => [NUL, path])]))
   const prefix = `${toHex(repo.id)}.${toHex(writer.wid)}.${toHex(about.subarray(0, 8))}`
   return TreeCache.open({ state, prefix, sealer: repo.keySealerOf(repo.bundle.localKey) })
 }

@@ -1,6 +1,7 @@
 // Which snapshot a backup is compared with, to know what has not changed.
 import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
+import { foreignOf } from '../../repo/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
 
@@ -30,7 +31,7 @@ const READS = 8
 export async function chooseParent(repo: Repository, query: ParentQuery): Promise<ParentChoice> {
   const unreadable: BackupError[] = []
   if (query.spec === null) return { snapshot: undefined, unreadable }
-  if (query.spec !== undefined) return { snapshot: await repo.findSnapshot(query.spec), unreadable }
+  if (query.spec !== undefined) return { snapshot: ofDomain(repo, await repo.findSnapshot(query.spec)), unreadable }
   const candidates = (await repo.catalog.list()).toSorted((a, b) => {
     const ownFirst = Number(b.wid === query.wid) - Number(a.wid === query.wid)
     return ownFirst || b.receivedMs - a.receivedMs || b.seq - a.seq
@@ -39,7 +40,7 @@ export async function chooseParent(repo: Repository, query: ParentQuery): Promis
     const part = candidates.slice(at, at + reads)
     const opened = await Promise.all(part.map((listed) => openIfReadable(repo, listed, unreadable)))
     for (const snapshot of opened) {
-      if (snapshot === undefined || !fits(snapshot, query)) continue
+      if (snapshot === undefined || !fits(snapshot, query) || !isOfDomain(repo, snapshot)) continue
       if (snapshot.wid === query.wid || (await isByAdministrator(repo, snapshot))) return { snapshot, unreadable }
     }
   }
@@ -48,6 +49,19 @@ export async function chooseParent(repo: Repository, query: ParentQuery): Promis
 
 async function isByAdministrator(repo: Repository, { wid }: OpenedSnapshot): Promise<boolean> {
   return (await repo.writers.certificate(fromHex(wid)!)).role === 'admin'
+}
+
+/** Throws `usage` when it is of another domain: nothing in it can be referred to. */
+function ofDomain<T extends OpenedSnapshot>(repo: Repository, snapshot: T): T {
+  if (isOfDomain(repo, snapshot)) return snapshot
+  const { name } = repo.of(snapshot).domain
+  throw new BackupError('usage', `this snapshot is of the domain ${name}, not of ${repo.domain.name}`, snapshot.id, {
+    hint: 'a backup is compared with a snapshot of its own domain',
+  })
+}
+
+function isOfDomain({ domain }: Repository, { body }: OpenedSnapshot): boolean {
+  return equalBytes(body.domainId, domain.id)
 }
 
 async function openIfReadable(
@@ -59,6 +73,7 @@ async function openIfReadable(
     return await repo.catalog.open(listed)
   } catch (error) {
     // A store that does not answer says nothing about the snapshot.
+    if (foreignOf(error) !== undefined) return undefined
     if (!(error instanceof BackupError) || !UNREADABLE.has(error.code)) throw error
     unreadable.push(error)
     return undefined

@@ -7,9 +7,10 @@ import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { LoadedIndex } from '../../repo/loaded-index.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { foreignOf, openInDomains } from '../../repo/membership.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
 import { tablesDigest } from './tables-digest.ts'
-import type { BrokenParts } from './broken-parts.ts'
+import { BrokenParts } from './broken-parts.ts'
 import { surveyObjects } from './object-survey.ts'
 import type { Survey, SurveyedObject } from './object-survey.ts'
 import type { ObjectVerifier } from './object-verifier.ts'
@@ -23,6 +24,10 @@ export interface IndexedBlocks {
 }
 
 export interface CheckedIndex {
+  /** The repository in the domain whose index this is. */
+  readonly repo: Repository
+  /** What is broken of it. */
+  readonly broken: BrokenParts
   readonly index: LoadedIndex
   readonly packs: ReadonlyMap<string, IndexedBlocks>
   /** Ids of all sessions that blocks name, hex. */
@@ -31,76 +36,134 @@ export interface CheckedIndex {
   readonly unnamed: ReadonlyMap<string, readonly Uint8Array[]>
 }
 
-/** `listed`: sizes of the packs that are there, by name. */
-export async function checkIndex(
-  repo: Repository,
-  survey: Survey,
-  verifier: ObjectVerifier,
-  segments: () => AsyncIterable<SurveyedObject>,
-  listed: ReadonlyMap<string, number>,
-  broken: BrokenParts,
-): Promise<CheckedIndex> {
-  const index = new LoadedIndex()
-  const packs = new Map<string, IndexedBlocks>()
-  const sessions = new Map<string, Uint8Array>()
-  const later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[]; segment: string }[] = []
-  const add = (pack: DecodedIndexedPack, sids: readonly Uint8Array[], segment: string) => {
-    const name = packName(pack.kind, pack.hash)
-    const digest = tablesDigest(pack.blocks, sids)
-    const known = packs.get(name)
-    if (known !== undefined) {
-      if (known.digest === digest) return
-      const message = `it says otherwise than another segment what is in ${name}`
-      broken.packs.set(name, survey.damage.add(segment, 'corrupt', message))
-      return
-    }
-    const first = index.blockCount
-    index.addPack(pack, sids)
-    packs.set(name, { first, count: index.blockCount - first, digest })
-    for (const { session } of pack.blocks) sessions.set(toHex(sids[session]!), sids[session]!)
-  }
+export interface IndexCheckOptions {
+  /** The repository in each domain of the credential. */
+  readonly repos: readonly Repository[]
+  readonly survey: Survey
+  readonly verifier: ObjectVerifier
+  readonly segments: () => AsyncIterable<SurveyedObject>
+  /** Sizes of the packs that are there, by name. */
+  readonly listed: ReadonlyMap<string, number>
+  /** Called for each segment of a domain that the credential does not have. */
+  readonly foreign: () => void
+}
+
+/** The index of each domain, in the order of `repos`. Every segment is read once, whosesoever it is. */
+export async function checkIndexes(opts: IndexCheckOptions): Promise<CheckedIndex[]> {
+  const { repos, survey, verifier, segments, foreign } = opts
+  const checks = new Map(repos.map((repo) => [repo, new IndexCheck(repo, opts)]))
+  const { writers } = repos[0]!
   await surveyObjects(survey, segments(), async ({ name, parsed }, bytes) => {
     verifier.verify(name, parsed, bytes)
-    const publicKey = await repo.writers.publicKey(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
-    const segment = decodeIndexSegment(bytes, name, { sealer: repo.indexSealer, publicKey })
-    for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
-    for (const pack of segment.packs) {
-      const size = listed.get(packName(pack.kind, pack.hash))
-      // A blob that is also in a pack that is whole is found there.
-      if (size === pack.size) add(pack, segment.sessions, name)
-      else later.push({ pack, sessions: segment.sessions, segment: name })
+    const writer = await writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
+    try {
+      const { opened, within } = openInDomains(repos, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
+      checks.get(within)!.segment(opened, name)
+    } catch (error) {
+      if (foreignOf(error) === undefined) throw error
+      foreign()
     }
   })
-  for (const { pack, sessions: sids, segment } of later) {
-    const name = packName(pack.kind, pack.hash)
-    const isKnown = index.hasPack(name)
-    add(pack, sids, segment)
-    if (isKnown) continue
-    const size = listed.get(name)
-    if (size === undefined) {
-      const message = `the index names ${pack.blocks.length} blocks in it, and it is not there`
-      broken.packs.set(name, survey.damage.add(name, 'not-found', message))
-    } else {
-      const message = `it has ${size} bytes where the index says ${pack.size}`
-      broken.packs.set(name, survey.damage.add(name, 'corrupt', message))
+  const found: CheckedIndex[] = []
+  for (const check of checks.values()) {
+    await check.compareWithPacks()
+    found.push(await check.addUnnamed((name) => [...checks.values()].some((each) => each.hasPack(name))))
+  }
+  return found
+}
+
+class IndexCheck {
+  readonly #repo: Repository
+  readonly #opts: IndexCheckOptions
+  readonly #broken = new BrokenParts()
+  readonly #index = new LoadedIndex()
+  readonly #packs = new Map<string, IndexedBlocks>()
+  readonly #sessions = new Map<string, Uint8Array>()
+  readonly #later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[]; segment: string }[] =
+    []
+
+  constructor(repo: Repository, opts: IndexCheckOptions) {
+    this.#repo = repo
+    this.#opts = opts
+  }
+
+  hasPack(name: string): boolean {
+    return this.#index.hasPack(name)
+  }
+
+  segment({ distrusted, packs, sessions }: ReturnType<typeof decodeIndexSegment>, segment: string): void {
+    for (const hash of distrusted ?? []) this.#index.distrusted.add(packName('data', hash))
+    for (const pack of packs) {
+      const size = this.#opts.listed.get(packName(pack.kind, pack.hash))
+      // A blob that is also in a pack that is whole is found there.
+      if (size === pack.size) this.#add(pack, sessions, segment)
+      else this.#later.push({ pack, sessions, segment })
     }
   }
-  // A backup that has found something wrong in a pack has stored it again: readers take that copy, and so does the check.
-  if (index.overshadowed) {
+
+  /** Adds what is not there as the index says, and tells of it. */
+  async compareWithPacks(): Promise<void> {
+    const { survey, listed, segments } = this.#opts
+    const index = this.#index
+    const broken = this.#broken
+    for (const { pack, sessions, segment } of this.#later) {
+      const name = packName(pack.kind, pack.hash)
+      const isKnown = index.hasPack(name)
+      this.#add(pack, sessions, segment)
+      if (isKnown) continue
+      const size = listed.get(name)
+      if (size === undefined) {
+        const message = `the index names ${pack.blocks.length} blocks in it, and it is not there`
+        broken.packs.set(name, survey.damage.add(name, 'not-found', message))
+      } else {
+        const message = `it has ${size} bytes where the index says ${pack.size}`
+        broken.packs.set(name, survey.damage.add(name, 'corrupt', message))
+      }
+    }
+    // A backup that has found something wrong in a pack has stored it again: readers take that copy, and so does the check.
+    if (!index.overshadowed) return
     for await (const { name } of segments()) {
       survey.checkStopped()
-      const segment = await repo.readSegment(name).catch(() => undefined) // what is wrong with it was told above
+      const segment = await this.#repo.readSegment(name).catch(() => undefined) // what is wrong with it was told above
       for (const pack of segment?.packs ?? []) index.prefer(pack)
     }
   }
-  // The index may have lost segments: what they named can still be read, and is not missing.
-  index.beginUnnamed()
-  const unnamed = new Map<string, readonly Uint8Array[]>()
-  const unknown = [...listed].filter(([name]) => !index.hasPack(name))
-  for await (const pack of readDirectories(repo.store, repo.indexSealer, unknown)) {
-    survey.checkStopped()
-    index.addPack(pack, pack.sessions)
-    unnamed.set(pack.objectName, pack.sessions)
+
+  /** The index may have lost segments: what they named can still be read, and is not missing. */
+  async addUnnamed(isNamed: (name: string) => boolean): Promise<CheckedIndex> {
+    const { survey, listed } = this.#opts
+    const index = this.#index
+    index.beginUnnamed()
+    const unnamed = new Map<string, readonly Uint8Array[]>()
+    const unknown = [...listed].filter(([name]) => !isNamed(name))
+    for await (const pack of readDirectories(this.#repo.store, this.#repo.indexSealer, unknown)) {
+      survey.checkStopped()
+      index.addPack(pack, pack.sessions)
+      unnamed.set(pack.objectName, pack.sessions)
+    }
+    return {
+      repo: this.#repo,
+      broken: this.#broken,
+      index,
+      packs: this.#packs,
+      sessions: this.#sessions,
+      unnamed,
+    }
   }
-  return { index, packs, sessions, unnamed }
+
+  #add(pack: DecodedIndexedPack, sids: readonly Uint8Array[], segment: string): void {
+    const name = packName(pack.kind, pack.hash)
+    const digest = tablesDigest(pack.blocks, sids)
+    const known = this.#packs.get(name)
+    if (known !== undefined) {
+      if (known.digest === digest) return
+      const message = `it says otherwise than another segment what is in ${name}`
+      this.#broken.packs.set(name, this.#opts.survey.damage.add(segment, 'corrupt', message))
+      return
+    }
+    const first = this.#index.blockCount
+    this.#index.addPack(pack, sids)
+    this.#packs.set(name, { first, count: this.#index.blockCount - first, digest })
+    for (const { session } of pack.blocks) this.#sessions.set(toHex(sids[session]!), sids[session]!)
+  }
 }

@@ -3,7 +3,6 @@
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
-import type { Sealer } from '../../crypto/seal.ts'
 import { decodeDeletionPlan } from '../../format/deletion-plan.ts'
 import { decodeEnrolmentRequest } from '../../format/enrolment-request.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
@@ -21,6 +20,8 @@ import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import type { SnapshotHead } from '../../format/snapshot.ts'
 import { decodeWriterCertificate } from '../../format/writer-cert.ts'
 import type { WriterCertificate } from '../../format/writer-cert.ts'
+import { checkMember, ForeignObject, hasOthers, openInDomains } from '../../repo/membership.ts'
+import type { DomainParts } from '../../repo/membership.ts'
 import { checkAct } from '../../repo/roles.ts'
 import type { Act } from '../../repo/roles.ts'
 
@@ -36,6 +37,8 @@ export interface Verified {
   readonly head?: SnapshotHead
   /** Who declared a session, hex. */
   readonly declaredBy?: string
+  /** It is of a domain that the credential does not have, so that what is sealed in it was not looked at. */
+  readonly foreign?: boolean
 }
 
 const NOTHING: Verified = {}
@@ -44,19 +47,25 @@ export const NOT_AS_NAMED = 'its bytes are not those its name promises'
 
 export class ObjectVerifier {
   readonly #facts: PublicFacts | undefined
-  readonly #indexSealer: Sealer | undefined
+  readonly #domains: readonly DomainParts[]
   /** Public keys of writers by their id, as hex. */
   readonly #writers = new Map<string, WriterCertificate>()
   /** Writers whose certificates are there and damaged, hex. */
   readonly #damagedWriters = new Set<string>()
 
   /**
-   * Without facts (the description is lost) only hashes and headers are verified. With the sealer of `K_idx` intents and
-   * plans are opened too: what they are called stands in their sealed part alone.
+   * Without facts (the description is lost) only hashes and headers are verified. With the keys of domains intents and plans
+   * are opened too: what they are called stands in their sealed part alone.
    */
-  constructor(facts: PublicFacts | undefined, indexSealer?: Sealer) {
+  constructor(facts: PublicFacts | undefined, domains: readonly DomainParts[] = []) {
     this.#facts = facts
-    this.#indexSealer = indexSealer
+    this.#domains = domains
+  }
+
+  /** Whether some writer is of a domain that is not among those whose keys were given: then there are objects of others. */
+  get hasForeignDomains(): boolean {
+    const own = this.#domains.map(({ domain }) => domain.id)
+    return own.length > 0 && this.#writers.values().some((writer) => hasOthers(writer, own))
   }
 
   /**
@@ -81,7 +90,7 @@ export class ObjectVerifier {
         decodeKeySlot(bytes, name)
         return NOTHING
       case 'writer':
-        return this.#writer(name, parsed.wid, bytes, facts)
+        return this.#certificate(name, parsed.wid, bytes, facts)
       case 'pack':
         checkHeader(bytes, parsed.packKind === 'data' ? OBJECT_TYPES.dataPack : OBJECT_TYPES.metaPack, name)
         return NOTHING
@@ -90,10 +99,12 @@ export class ObjectVerifier {
       case 'snapshot':
         return this.#snapshot(name, parsed, bytes, facts)
       case 'session':
-        this.#sealed(OBJECT_TYPES.sessionIntent, name, bytes, (keys) =>
-          sessionName(decodeSessionIntent(bytes, name, keys).sid),
-        )
-        return { declaredBy: toHex(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name)) }
+        return {
+          ...this.#sealed(OBJECT_TYPES.sessionIntent, name, bytes, (keys) =>
+            sessionName(decodeSessionIntent(bytes, name, keys).sid),
+          ),
+          declaredBy: toHex(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name)),
+        }
       case 'heartbeat':
         return this.#mark(name, parsed.sid, parsed.number, bytes)
       case 'session-end':
@@ -115,7 +126,7 @@ export class ObjectVerifier {
     }
   }
 
-  #writer(name: string, wid: string, bytes: Uint8Array, facts: PublicFacts): Verified {
+  #certificate(name: string, wid: string, bytes: Uint8Array, facts: PublicFacts): Verified {
     try {
       const certificate = decodeWriterCertificate(bytes, name, facts)
       if (toHex(certificate.wid) !== wid) throw otherName(name)
@@ -134,7 +145,7 @@ export class ObjectVerifier {
     { repoId }: PublicFacts,
   ): Verified {
     const claimed = readSnapshotHead(bytes, name, repoId)
-    const publicKey = this.#publicKey(claimed.wid, name, 'snapshot', true)
+    const { publicKey } = this.#writer(claimed.wid, name, 'snapshot', true)
     const head = verifySnapshot(bytes, name, { publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
     return { head }
@@ -147,51 +158,52 @@ export class ObjectVerifier {
     { repoId }: PublicFacts,
   ): Verified {
     const claimed = readLogHead(bytes, name, repoId)
-    const publicKey = this.#publicKey(claimed.wid, name, 'log', true)
-    const sealer = this.#indexSealer
-    const head =
-      sealer === undefined
-        ? verifyLogRecord(bytes, name, { publicKey, repoId })
-        : decodeLogRecord(bytes, name, { publicKey, repoId, sealer }).head
+    const writer = this.#writer(claimed.wid, name, 'log', true)
+    const head = verifyLogRecord(bytes, name, { publicKey: writer.publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
-    return NOTHING
+    if (this.#domains.length === 0) return NOTHING
+    return unlessForeign(() => {
+      openInDomains(this.#domains, writer, name, (keys) => decodeLogRecord(bytes, name, { ...keys, repoId }))
+    })
   }
 
   #mark(name: string, sid: string, number: number | 'end', bytes: Uint8Array): Verified {
-    const publicKey = this.#publicKey(readSessionMark(bytes, name).wid, name, 'store')
+    const { publicKey } = this.#writer(readSessionMark(bytes, name).wid, name, 'store')
     const mark = decodeSessionMark(bytes, name, { publicKey })
     if (toHex(mark.sid) !== sid || mark.number !== number) throw otherName(name)
     return NOTHING
   }
 
   #sessionKeys(name: string, sid: string, bytes: Uint8Array): Verified {
-    const publicKey = this.#publicKey(readSessionKeys(bytes, name).wid, name, 'store')
-    const keys = decodeSessionKeys(bytes, name, { publicKey })
+    const writer = this.#writer(readSessionKeys(bytes, name).wid, name, 'store')
+    const keys = decodeSessionKeys(bytes, name, writer)
     if (!equalBytes(keys.sid, fromHex(sid)!)) throw otherName(name)
+    checkMember(writer, keys.domainId, name)
     return NOTHING
   }
 
   #signed(type: ObjectType, name: string, bytes: Uint8Array): Verified {
     const intact = type === OBJECT_TYPES.indexSegment
-    checkSignedObject(type, bytes, name, this.#publicKey(readSignerId(type, bytes, name), name, actOf(type), intact))
+    const { publicKey } = this.#writer(readSignerId(type, bytes, name), name, actOf(type), intact)
+    checkSignedObject(type, bytes, name, publicKey)
     return NOTHING
   }
 
   #sealed(type: ObjectType, name: string, bytes: Uint8Array, ownName: (keys: SignedPartReader) => string): Verified {
-    const sealer = this.#indexSealer
-    if (sealer === undefined) return this.#signed(type, name, bytes)
-    const publicKey = this.#publicKey(readSignerId(type, bytes, name), name, actOf(type))
-    if (ownName({ sealer, publicKey }) !== name) throw otherName(name)
-    return NOTHING
+    if (this.#domains.length === 0) return this.#signed(type, name, bytes)
+    const writer = this.#writer(readSignerId(type, bytes, name), name, actOf(type))
+    return unlessForeign(() => {
+      if (openInDomains(this.#domains, writer, name, ownName).opened !== name) throw otherName(name)
+    })
   }
 
   /** `intact`: the hash in its name has shown that the object is as it was, so whose it is can be believed. */
-  #publicKey(wid: Uint8Array, name: string, act: Act, intact = false): Uint8Array {
+  #writer(wid: Uint8Array, name: string, act: Act, intact = false): WriterCertificate {
     const hex = toHex(wid)
     const known = this.#writers.get(hex)
     if (known !== undefined) {
       checkAct(known.role, act, name)
-      return known.publicKey
+      return known
     }
     const damaged = this.#damagedWriters.has(hex)
     if (!damaged && !intact) throw new BackupError('corrupt', `its writer ${hex} has no certificate`, name)
@@ -199,6 +211,16 @@ export class ObjectVerifier {
     throw new BackupError(code, 'its signature cannot be verified', name, {
       cause: new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex)),
     })
+  }
+}
+
+function unlessForeign(check: () => void): Verified {
+  try {
+    check()
+    return NOTHING
+  } catch (error) {
+    if (error instanceof ForeignObject) return { foreign: true }
+    throw error
   }
 }
 

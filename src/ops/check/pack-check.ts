@@ -9,7 +9,7 @@ import { packName } from '../../format/names.ts'
 import type { PackKind } from '../../format/names.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { ThreadPool } from '../thread-pool.ts'
-import { type BrokenParts, locKey } from './broken-parts.ts'
+import { locKey } from './broken-parts.ts'
 import { isDamage } from './damage.ts'
 import type { CheckedIndex } from './index-check.ts'
 import type { Survey } from './object-survey.ts'
@@ -25,10 +25,10 @@ export interface ListedPack {
 }
 
 export interface PackCheckContext {
-  readonly repo: Repository
   readonly survey: Survey
   readonly index: CheckedIndex
-  readonly broken: BrokenParts
+  /** Whether a pack that does not open may be of another domain: then it has to be what its name promises, and no more. */
+  readonly mayBeForeign: boolean
   readonly threads: number
   /** Called when a pack is done. */
   readonly done: (pack: ListedPack, findings: PackFindings) => void
@@ -39,7 +39,7 @@ const NO_LOCS = new Uint8Array()
 const NO_LENGTHS = new Uint32Array()
 
 export async function checkPacks(ctx: PackCheckContext, packs: Iterable<ListedPack>): Promise<void> {
-  const verifier = startVerifier(setupOf(ctx.repo), ctx.threads)
+  const verifier = startVerifier(setupOf(ctx.index.repo), ctx.threads)
   // A pack is read while as many are verified as there are threads: three packs of 32 MiB in memory with two threads.
   const running = new RunningSteps(verifier.width)
   const check = new PackCheck(ctx, verifier.verify)
@@ -96,7 +96,8 @@ class PackCheck {
   }
 
   async pack(pack: ListedPack): Promise<void> {
-    const { survey, broken, repo } = this.#ctx
+    const { survey, index } = this.#ctx
+    const { repo, broken } = index
     const name = packName(pack.kind, pack.hash)
     let bytes: Uint8Array
     try {
@@ -120,9 +121,11 @@ class PackCheck {
     this.#ctx.done(pack, findings)
   }
 
-  /** The pack's own table, compared with the index; undefined when it cannot be opened, which is damage. */
+  /** The pack's own table, compared with the index; undefined when it cannot be opened, which is damage of a pack of this domain. */
   #directory(name: string, bytes: Uint8Array): DecodedDirectory | undefined {
-    const { repo, survey, broken } = this.#ctx
+    const { survey, index, mayBeForeign } = this.#ctx
+    const { repo, broken } = index
+    if (mayBeForeign) return undefined
     try {
       const end = bytes.length - TRAILER_STORED_SIZE
       if (end < 0) throw new BackupError('corrupt', `pack of ${bytes.length} bytes ends early`, name)
@@ -176,7 +179,8 @@ class PackCheck {
 
   /** Secrets of sessions; undefined where one cannot be had, which was told when the sessions were checked. */
   #sessions(name: string, sids: readonly Uint8Array[], kind: PackKind): Promise<Session[]> {
-    const { repo, survey } = this.#ctx
+    const { survey, index } = this.#ctx
+    const { repo } = index
     return Promise.all(
       sids.map(async (sid) => {
         try {
@@ -192,7 +196,8 @@ class PackCheck {
   }
 
   #note(name: string, { block, loc, code, message }: Finding): void {
-    const { survey, broken, index } = this.#ctx
+    const { survey, index } = this.#ctx
+    const { broken } = index
     const record = survey.damage.add(name, code, message)
     const indexed = index.packs.get(name)
     if (loc !== undefined) broken.locs.set(locKey(name, loc), record)
