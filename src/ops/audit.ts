@@ -114,6 +114,10 @@ class Audit {
       const what = `what ${this.#reader.closed} snapshots had seen of others was not compared: this key may not open them`
       this.#findings.remark(what)
     }
+    if (this.#reader.foreignRecords > 0) {
+      const what = `what ${this.#reader.foreignRecords} records explain is not known: they are of domains that this key does not have`
+      this.#findings.remark(what)
+    }
     const counts = Object.groupBy(this.#sound.values(), ({ chain }) => chain)
     return {
       writers,

@@ -1,5 +1,5 @@
 // The maintenance log: records of all writers, listed, checked against their certificates, opened; and what they come to.
-import { fromHex, toHex } from '../base/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { timespecFromMs } from '../base/time.ts'
@@ -188,20 +188,29 @@ export interface AppendOptions {
 }
 
 /**
- * Adds a record to the writer's chain; when this resolves it is acknowledged. Throws `wrong-key` when the role of the
- * writer does not permit it.
+ * Adds a record to the writer's chain; when this resolves it is acknowledged. What explains a gap is said once in each domain
+ * of the writer: chains are common to all domains, and who has one domain alone sees their gaps too. Gives the record in the
+ * domain of `repo`. Throws `wrong-key` when the role of the writer does not permit it.
  */
 export async function appendRecord(repo: Repository, action: LogAction, opts: AppendOptions): Promise<ListedRecord> {
   checkWritable(repo, repo.store.location)
   const { writer, clock, by } = opts
   const wid = toHex(writer.wid)
-  const { role } = await repo.writers.certificate(writer.wid)
+  const { role, domainIds } = await repo.writers.certificate(writer.wid)
   if (!mayLog(role, action.kind)) {
     throw new BackupError('wrong-key', `the role ${role} does not permit this: ${action.kind}`, repo.store.location, {
       hint: 'use a credential with the role admin',
     })
   }
+  const others = EXPLAINING.has(action.kind)
+    ? repo.inDomains.filter((each) => each !== repo && domainIds.some((id) => equalBytes(id, each.domain.id)))
+    : []
   return writer.exclusively(async () => {
+    for (const other of others) await append(other)
+    return append(repo)
+  })
+
+  async function append({ indexSealer: sealer }: Repository): Promise<ListedRecord> {
     const listed = await listLog(repo)
     const own = listed.findLast((each) => each.wid === wid)
     if (own?.seq === SEQ_MAX) {
@@ -216,14 +225,17 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
     const bytes = encodeLogRecord(
       { repoId: repo.id, seq, previous: own === undefined ? NO_RECORD : fromHex(own.id)! },
       body,
-      { sealer: repo.indexSealer, signer: writer.signer },
+      { sealer, signer: writer.signer },
     )
     const id = toHex(hash(bytes))
     const objectName = logName(wid, seq, id)
     await doing('storing a log record', objectName, () => repo.store.put(objectName, [bytes]))
     return { objectName, id, wid, seq, storedSize: bytes.length, receivedMs: clock.now() }
-  })
+  }
 }
+
+/** Kinds of records that tell others why something is gone, or counts no longer. */
+const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept'])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
 async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {

@@ -3,14 +3,17 @@
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import { timespecToMs } from '../../base/time.ts'
+import { SealError } from '../../crypto/seal.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { decodeSnapshot, decodeSnapshotSummary, readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import type { SnapshotHead, WriterHead } from '../../format/snapshot.ts'
 import { openWriterName } from '../../format/writer-cert.ts'
-import { listLog, openRecord } from '../../repo/log.ts'
+import { listLog, openRecord, verifyRecord } from '../../repo/log.ts'
 import type { ListedRecord, OpenedRecord } from '../../repo/log.ts'
+import { checkMember, foreignOf } from '../../repo/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
+import { checkDomain, snapshotSealer } from '../../repo/snapshot-catalog.ts'
 import type { ListedSnapshot } from '../../repo/snapshot-catalog.ts'
 import { SessionFacts } from '../check/cut-off.ts'
 import { surveyNames } from '../check/object-survey.ts'
@@ -40,6 +43,8 @@ export class HistoryReader {
   readonly unreadable: { readonly object: string; readonly message: string }[] = []
   /** Snapshots whose content this credential may not open: what they had seen is not known. */
   closed = 0
+  /** Records of domains that this credential does not have: what they explain is not known. */
+  foreignRecords = 0
   readonly #repo: Repository
   readonly #findings: Findings
   readonly #verifier: ObjectVerifier
@@ -51,7 +56,7 @@ export class HistoryReader {
     this.#repo = repo
     this.#findings = findings
     this.#checkStopped = checkStopped
-    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic }, repo.indexSealer)
+    this.#verifier = new ObjectVerifier({ repoId: repo.id, rootPublic: repo.bundle.rootPublic }, repo.inDomains)
   }
 
   async readWriters(): Promise<void> {
@@ -61,12 +66,9 @@ export class HistoryReader {
       try {
         this.#verifier.verify(object.name, object.parsed, await this.#repo.store.get(object.name))
         const certificate = await this.#repo.writers.certificate(fromHex(wid)!)
-        let name = ''
-        try {
-          name = openWriterName(certificate, this.#repo.indexSealer, object.name)
-        } catch (error) {
-          if (codeOf(error) !== 'corrupt') throw error // of a domain that this credential has no key of
-        }
+        // Sealed in the first domain of the writer, of which this credential may have no key.
+        const open = ({ indexSealer }: Repository) => openWriterName(certificate, indexSealer, object.name)
+        const name = openAny(this.#repo.inDomains, open) ?? ''
         this.writers.set(wid, { name, role: certificate.role })
       } catch (error) {
         this.#problem(object.name, error, 'forged')
@@ -143,18 +145,24 @@ export class HistoryReader {
     { sid, wid }: SnapshotHead,
     bytes: Uint8Array,
   ): Promise<{ readonly claimedMs: number | undefined; readonly heads: readonly WriterHead[] | undefined }> {
-    const { id: repoId, writers, sessionKeys, reportSealer: reports } = this.#repo
+    const { id: repoId, writers, inDomains } = this.#repo
     try {
-      const publicKey = await writers.publicKey(wid, 'snapshot', name)
+      const writer = await writers.writer(wid, 'snapshot', name)
+      const { publicKey } = writer
       try {
-        const sealer = await sessionKeys.sealer(sid, 'meta')
+        const { sealer, domain } = await snapshotSealer(this.#repo, sid, writer, name)
         const { body } = decodeSnapshot(bytes, name, { publicKey, repoId, sealer })
+        checkDomain(body, domain.id, name)
+        checkMember(writer, domain.id, name)
         return { claimedMs: timespecToMs(body.ended), heads: body.heads }
       } catch (error) {
         if (codeOf(error) !== 'wrong-key') throw error
         this.closed++
-        const { summary } = decodeSnapshotSummary(bytes, name, { publicKey, repoId, reports })
-        return { claimedMs: timespecToMs(summary.ended), heads: undefined }
+        const opened = openAny(inDomains, ({ reportSealer: reports }) =>
+          decodeSnapshotSummary(bytes, name, { publicKey, repoId, reports }),
+        )
+        if (opened === undefined && foreignOf(error) === undefined) throw new SealError(name)
+        return { claimedMs: opened && timespecToMs(opened.summary.ended), heads: undefined }
       }
     } catch (error) {
       this.#problem(name, error, 'damaged')
@@ -178,9 +186,21 @@ export class HistoryReader {
       const object = { ...placeOf(listed), chain: 'record' as const, previous, claimedMs: timespecToMs(body.time) }
       return { object, heads: body.heads }
     } catch (error) {
+      if (foreignOf(error) !== undefined) return this.#foreignRecord(listed)
       this.#problem(name, error, 'forged')
       this.#unsound(name, 'damaged')
       return undefined
+    }
+  }
+
+  /** Of a domain that this credential does not have: it has its place in the chain, and what it says is not known. */
+  async #foreignRecord(listed: ListedRecord): Promise<ReadObject> {
+    this.foreignRecords++
+    const { seq, previous } = await verifyRecord(this.#repo, listed)
+    const before = seq === 1 ? undefined : toHex(previous)
+    return {
+      object: { ...placeOf(listed), chain: 'record', previous: before, claimedMs: undefined },
+      heads: undefined,
     }
   }
 
@@ -212,6 +232,18 @@ export class HistoryReader {
   async *#objects(prefix: string): AsyncGenerator<SurveyedObject> {
     for await (const object of surveyNames(this.#repo.store, prefix)) if ('parsed' in object) yield object
   }
+}
+
+/** What the first domain gives whose key fits. */
+function openAny<T>(domains: readonly Repository[], open: (domain: Repository) => T): T | undefined {
+  for (const domain of domains) {
+    try {
+      return open(domain)
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+    }
+  }
+  return undefined
 }
 
 function placeOf({ objectName, wid, seq, id, receivedMs }: ListedSnapshot | ListedRecord) {
