@@ -9,6 +9,8 @@ import { cat } from './commands/cat.ts'
 import { check } from './commands/check.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { completion } from './commands/completion.ts'
+import { domainAdd } from './commands/domain-add.ts'
+import { domainList } from './commands/domain-list.ts'
 import { diff } from './commands/diff.ts'
 import { enrollApprove } from './commands/enroll-approve.ts'
 import { enrollList } from './commands/enroll-list.ts'
@@ -54,7 +56,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       keyImport,
     ],
   ],
-  ['Other machines', [enrollRequest, enrollApprove, enrollList]],
+  ['Other machines', [enrollRequest, enrollApprove, enrollList, domainList, domainAdd]],
   ['About Holdfast', [version, completion, man]],
 ]
 
@@ -102,6 +104,23 @@ const enroll = withHelp(
     ),
 )
 
+const domain = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { list: domainList, add: domainAdd },
+    docs: { brief: 'keep groups of machines and people apart' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast domain: keep groups of machines and people apart',
+      'holdfast domain COMMAND [flags]',
+      [
+        'Backups of one domain share content with each other. Who is of another one can neither read it nor tell what is in it. A backup goes to one domain: `holdfast backup --domain NAME`.',
+      ],
+      [topic('Commands', [domainList, domainAdd])],
+      bold,
+    ),
+)
+
 const root = withHelp(
   buildRouteMap<string, Context>({
     routes: {
@@ -119,6 +138,7 @@ const root = withHelp(
       stats,
       key,
       enroll,
+      domain,
       scrub,
       version,
       completion,

@@ -50,7 +50,9 @@ export async function runBackupCommand(
     })
     return { begin: () => source.begin(), end: () => source.close() }
   }
-  return withRepositoryForBackup(context, prepare, async (repository, place) => {
+  return withRepositoryForBackup(context, prepare, async (opened, place) => {
+    const domain = flags.domain ?? set?.domain ?? config.domain
+    const repository = domain === undefined ? opened : opened.inDomain(domain)
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const description = flags.description ?? set?.description
     const result = await stoppable(context, kept, (signal) =>

@@ -51,6 +51,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     for (const [packs, about] of aboutUnindexed(result)) {
       if (packs > 0) out.line(`${counted(packs, 'pack')} in no index: ${about}`)
     }
+    if (counts.objectsForeign + counts.packsForeign > 0) {
+      const what = `${counted(counts.objectsForeign, 'object')} and ${counted(counts.packsForeign, 'pack')}`
+      out.line(`${what} are of domains that this key does not have: verified as far as that needs no key of them`)
+    }
     if (result.indexIncomplete) {
       const message =
         'segments of the index are lost or damaged: what they named is read all the same, and a backup indexes it again'
@@ -70,6 +74,8 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,
       packs_unopened: counts.packsUnopened,
+      objects_foreign: counts.objectsForeign,
+      packs_foreign: counts.packsForeign,
       index_incomplete: result.indexIncomplete,
       blobs_read: counts.blobs,
       bytes_read: counts.bytes,

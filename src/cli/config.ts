@@ -35,6 +35,7 @@ export interface SourceSet extends RuleConfig {
   readonly paths: readonly string[]
   readonly tags?: readonly string[]
   readonly description?: string
+  readonly domain?: string
 }
 
 export interface Config extends RuleConfig {
@@ -50,6 +51,8 @@ export interface Config extends RuleConfig {
   /** A text is run by `sh -c`, a list is a program and its arguments. */
   readonly passwordCommand?: string | readonly string[]
   readonly host?: string
+  /** Name or id of the domain to which backups go. */
+  readonly domain?: string
   /** Where each backup publishes its checkpoint. */
   readonly publish?: readonly Publication[]
   readonly sets: Readonly<Record<string, SourceSet>>
@@ -78,11 +81,12 @@ const TOP_KEYS = {
   'password-file': 'path',
   'password-command': 'command',
   host: 'text',
+  domain: 'text',
   publish: 'publications',
   ...RULE_KEYS,
   set: 'sets',
 } as const
-const SET_KEYS = { paths: 'paths', tags: 'texts', description: 'text', ...RULE_KEYS } as const
+const SET_KEYS = { paths: 'paths', tags: 'texts', description: 'text', domain: 'text', ...RULE_KEYS } as const
 
 /** Every key that may stand somewhere; docs/config.md lists them. */
 export const CONFIG_KEYS: readonly string[] = [...new Set([...Object.keys(TOP_KEYS), ...Object.keys(SET_KEYS)])]

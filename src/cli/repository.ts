@@ -1,7 +1,9 @@
 // Opens the repository that a command is about, and closes it whatever happens.
 import { type BackupError, reasonsOf } from '../base/errors.ts'
+import type { Credential } from '../credentials/credential.ts'
 import type { UnlockedRepository } from '../repo/open-repository.ts'
 import type { Repository } from '../repo/repository.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import type { Store } from '../store/store.ts'
 import type { ProblemEvent } from '../ops/events.ts'
 import type { Context } from './context.ts'
@@ -10,16 +12,32 @@ import { findCredential, opening } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 /**
- * Runs `work` on the repository with its index loaded; warns of what is wrong with that. Throws what opening throws:
- * `not-found`, `wrong-key` …
+ * Runs `work` on the repository; its index is loaded, or `readerOf` loads that of a snapshot's domain. Warns of what is wrong
+ * with it. Throws what opening throws: `not-found`, `wrong-key` …
  */
 export async function withRepository<T>(context: Context, work: (repository: Repository) => Promise<T>): Promise<T> {
   return withOpenRepository(context, async (repository) => {
-    await repository.loadIndex()
-    warnOf(context, repository.index.damaged, '; what no other segment names is looked for in the packs')
-    repository.onIncompleteIndex = (packs) => context.reporter.onEvent(incompleteIndex(packs))
+    // With several domains it is known later which of them are read.
+    if (repository.inDomains.length === 1) await loadIndexOf(context, repository)
     return work(repository)
   })
+}
+
+/** The repository in the domain of a snapshot, with its index loaded. */
+export async function readerOf(
+  context: Context,
+  repository: Repository,
+  snapshot: Pick<SnapshotInfo, 'body'>,
+): Promise<Repository> {
+  const own = repository.of(snapshot)
+  if (!own.isIndexLoaded) await loadIndexOf(context, own)
+  return own
+}
+
+export async function loadIndexOf(context: Context, repository: Repository): Promise<void> {
+  await repository.loadIndex()
+  warnOf(context, repository.index.damaged, '; what no other segment names is looked for in the packs')
+  repository.onIncompleteIndex = (packs) => context.reporter.onEvent(incompleteIndex(packs))
 }
 
 function incompleteIndex(packs: number): ProblemEvent {
@@ -86,11 +104,16 @@ export interface UnlockedStore {
   readonly unlocked: UnlockedRepository
 }
 
+export interface OpenedStore extends UnlockedStore {
+  /** What opened it. */
+  readonly credential: Credential
+}
+
 /** Runs `work` on the key slots of the repository, opened by the credential in use. */
 export async function withKeys<T>(
   context: Context,
   mode: StoreMode,
-  work: (opened: UnlockedStore) => Promise<T>,
+  work: (opened: OpenedStore) => Promise<T>,
 ): Promise<T> {
   const [
     { checkWritable, readDescriptions },
@@ -111,15 +134,16 @@ export async function withKeys<T>(
       await initHashing()
       const descriptions = await readDescriptions(store)
       const found = await findCredential(context, store)
-      const unlocked = await opening(found, store.location, (credential) =>
-        knowingRoot(context, store.location, credential, (root) =>
-          unlockRepository(store, descriptions, credential, root),
+      const { unlocked, credential } = await opening(found, store.location, async (tried) => ({
+        unlocked: await knowingRoot(context, store.location, tried, (root) =>
+          unlockRepository(store, descriptions, tried, root),
         ),
-      )
+        credential: tried,
+      }))
       warnOf(context, unlocked.problems)
       if (unlocked.bundle.domains.length > 0) await compareHistory(context, new Repository({ store, ...unlocked }))
       if (mode === 'write') checkWritable(unlocked, store.location)
-      return work({ store, unlocked })
+      return work({ store, unlocked, credential })
     },
     mode,
   )

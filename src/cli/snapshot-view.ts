@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { toHex } from '../base/bytes.ts'
 import { filterSnapshots, type SnapshotFilter } from '../ops/snapshot-filter.ts'
+import type { Repository } from '../repo/repository.ts'
 import type { SnapshotCatalog, SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
@@ -9,7 +10,7 @@ import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { describeFailure } from './failure.ts'
 import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
-import type { Column } from './table.ts'
+import { type Column, tableLines } from './table.ts'
 import { formatCount, formatLocalTime, formatSize } from './units.ts'
 
 /** Digits of a snapshot's id that are shown; the beginning of an id is accepted everywhere. */
@@ -76,7 +77,7 @@ async function findAll(repository: SnapshotSource, specs: readonly string[]): Pr
   return found
 }
 
-export const SNAPSHOT_COLUMNS: readonly Column[] = [
+const SNAPSHOT_COLUMNS: readonly Column[] = [
   { title: 'ID' },
   { title: 'TIME' },
   { title: 'HOST' },
@@ -86,7 +87,16 @@ export const SNAPSHOT_COLUMNS: readonly Column[] = [
   { title: 'SOURCES' },
 ]
 
-export function snapshotRow({ id, body, confirmed }: SnapshotInfo): string[] {
+/** With a column for the domain where there are several. */
+export function snapshotTable(repository: Repository, snapshots: readonly SnapshotInfo[]): string[] {
+  if (repository.inDomains.length === 1) return tableLines(SNAPSHOT_COLUMNS, snapshots.map(snapshotRow))
+  return tableLines(
+    [...SNAPSHOT_COLUMNS, { title: 'DOMAIN' }],
+    snapshots.map((each) => [...snapshotRow(each), escapeText(repository.of(each).domain.name)]),
+  )
+}
+
+function snapshotRow({ id, body, confirmed }: SnapshotInfo): string[] {
   const { stats } = body
   const notes = [
     ...(body.partial ? ['partial'] : []),
@@ -126,6 +136,7 @@ export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): J
     partial: body.partial,
     confirmed,
     troubles: body.troubleCount,
+    domain: toHex(body.domainId),
     parent: body.parent === undefined ? undefined : toHex(body.parent),
     tool_version: body.toolVersion,
     object_size: storedSize,

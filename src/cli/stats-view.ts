@@ -4,6 +4,7 @@ import type { Repository } from '../repo/repository.ts'
 import { cipherOf } from '../crypto/ciphers.ts'
 import type { Context } from './context.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { loadIndexOf } from './repository.ts'
 import { chosenSnapshots } from './snapshot-view.ts'
 import { tableLines } from './table.ts'
 import { formatCount, formatSize } from './units.ts'
@@ -12,6 +13,7 @@ import { formatCount, formatSize } from './units.ts'
 export async function showStats(context: Context, repository: Repository): Promise<ExitCode> {
   const { out } = context
   const { snapshots, exitCode } = await chosenSnapshots(context, repository, {})
+  for (const each of repository.inDomains) if (!each.isIndexLoaded) await loadIndexOf(context, each)
   const stats = await repositoryStats(repository, snapshots)
   const { data, meta } = stats
   const cipher = cipherOf(repository.description.suite)

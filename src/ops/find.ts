@@ -18,7 +18,8 @@ export interface FoundVersion<S> {
 }
 
 export interface FindOptions<S> {
-  readonly reader: NodeReader
+  /** What reads the trees; a function where not all snapshots have the same, whose trees then share no reference. */
+  readonly reader: NodeReader | ((snapshot: S) => Promise<NodeReader>)
   readonly snapshots: readonly S[]
   readonly rootOf: (snapshot: S) => BlobRef
   readonly matches: (path: Uint8Array, entry: Entry) => boolean
@@ -39,11 +40,17 @@ const REMEMBERED_MAX = 200_000
 
 /** Every version of every match, by path, then in the order of snapshots. Throws `corrupt`, `interrupted`. */
 export async function findInSnapshots<S>(options: FindOptions<S>): Promise<FoundVersion<S>[]> {
-  const { snapshots, rootOf, signal, onProblem, onSnapshot } = options
-  const finder = new Finder(options.reader, options.matches, signal)
+  const { reader, snapshots, rootOf, signal, onProblem, onSnapshot } = options
+  const finders = new Map<NodeReader, Finder>()
+  const finderFor = (of: NodeReader): Finder => {
+    const finder = finders.get(of) ?? new Finder(of, options.matches, signal)
+    finders.set(of, finder)
+    return finder
+  }
   const versions = new Map<string, FoundVersion<S>[]>()
   const matchesIn = async (snapshot: S): Promise<readonly Match[]> => {
     try {
+      const finder = finderFor(typeof reader === 'function' ? await reader(snapshot) : reader)
       return await finder.below(new Uint8Array(), rootOf(snapshot), true)
     } catch (error) {
       if (onProblem === undefined || !(error instanceof BackupError) || error.code !== 'corrupt') throw error

@@ -27,7 +27,7 @@ export interface RepositoryStats {
   readonly storeBytes: number
 }
 
-/** Totals over these snapshots and over everything that is stored; the index must be loaded. */
+/** Totals over these snapshots and over everything that is stored in the domains of the credential; indexes must be loaded. */
 export async function repositoryStats(
   repository: Repository,
   snapshots: readonly Pick<SnapshotInfo, 'body'>[],
@@ -38,20 +38,22 @@ export async function repositoryStats(
     snapshots: snapshots.length,
     files: sum(({ body }) => body.stats.files),
     restoredBytes: sum(({ body }) => body.stats.bytes),
-    blobs: repository.index.blobs.size,
-    ...blockTotals(repository),
+    blobs: repository.inDomains.reduce((total, { index }) => total + index.blobs.size, 0),
+    ...blockTotals(repository.inDomains),
     objects,
     storeBytes: [...objects.values()].reduce((total, { bytes }) => total + bytes, 0),
   }
 }
 
-function blockTotals({ index }: Repository): Pick<RepositoryStats, 'data' | 'meta'> {
+function blockTotals(domains: readonly Repository[]): Pick<RepositoryStats, 'data' | 'meta'> {
   const totals = { data: { plainBytes: 0, storedBytes: 0 }, meta: { plainBytes: 0, storedBytes: 0 } }
-  for (let number = 0; number < index.blockCount; number++) {
-    const block = index.block(number)
-    const total = totals[block.pack.kind]
-    total.plainBytes += block.plainLength
-    total.storedBytes += block.storedLength
+  for (const { index } of domains) {
+    for (let number = 0; number < index.blockCount; number++) {
+      const block = index.block(number)
+      const total = totals[block.pack.kind]
+      total.plainBytes += block.plainLength
+      total.storedBytes += block.storedLength
+    }
   }
   return totals
 }

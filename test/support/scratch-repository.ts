@@ -15,12 +15,14 @@ import { listTree } from '../../src/ops/ls.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
 import type { Credential, SecretCredential } from '../../src/credentials/credential.ts'
 import type { Role } from '../../src/format/bundle.ts'
+import { addDomain } from '../../src/repo/add-domain.ts'
+import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { restrictBundle } from '../../src/repo/roles.ts'
 import { putCertificate } from '../../src/repo/writer-certificate.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
-import { openRepository } from '../../src/repo/open-repository.ts'
+import { openRepository, unlockRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -91,6 +93,15 @@ export class ScratchRepository {
     const details = { created: { sec: 0, nsec: 0 }, random: secureRandom, suite: description.suite, labelledBy: bundle }
     await addSlot(store, role === 'report' ? restricted : { ...restricted, writer }, credential, details)
     return credential
+  }
+
+  /** Adds domains for the administrator's key. */
+  async addDomains(...names: readonly string[]): Promise<void> {
+    const store = await this.store()
+    for (const name of names) {
+      const unlocked = await unlockRepository(store, await readDescriptions(store), this.credential)
+      await addDomain(store, unlocked, { name, credential: this.credential, random: secureRandom })
+    }
   }
 
   /** Opened by another credential. */

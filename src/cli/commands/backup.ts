@@ -11,6 +11,7 @@ export type BackupFlags = RuleFlags &
     readonly description?: string
     readonly host?: string
     readonly parent?: string
+    readonly domain?: string
     readonly compression?: readonly string[]
   }
 
@@ -59,6 +60,7 @@ export const backup = defineCommand<BackupFlags, string[]>({
       description: text('TEXT', 'Say what the snapshot is about'),
       host: text('NAME', 'Say another host name than that of this machine'),
       reread: yes('Read every file, also those that did not change by their times'),
+      domain: text('NAME', 'Domain the snapshot goes to; the first one of the key unless given'),
       parent: text(
         'SNAPSHOT',
         'Compare with this snapshot instead of the last of the same sources; `none` reads everything',

@@ -24,14 +24,15 @@ export const cat = defineCommand<{}, [SnapshotPath]>({
     },
   },
   async run(context, _flags, { snapshot, path }) {
-    const [{ withRepository }, { catFile }] = await Promise.all([
+    const [{ withRepository, readerOf }, { catFile }] = await Promise.all([
       import('../repository.ts'),
       import('../../ops/cat.ts'),
     ])
     context.out.contentOnly()
     await withRepository(context, async (repository) => {
-      const { body } = await repository.findSnapshot(snapshot)
-      for await (const piece of catFile(repository, body.root, path)) await context.out.bytes(piece)
+      const found = await repository.findSnapshot(snapshot)
+      const reader = await readerOf(context, repository, found)
+      for await (const piece of catFile(reader, found.body.root, path)) await context.out.bytes(piece)
     })
   },
 })

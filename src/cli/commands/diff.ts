@@ -1,3 +1,4 @@
+import { BackupError } from '../../base/errors.ts'
 import type { Change } from '../../ops/diff.ts'
 import { defineCommand } from '../command.ts'
 import { parseSnapshotPath, yes, type SnapshotPath } from '../flags.ts'
@@ -31,7 +32,7 @@ export const diff = defineCommand<{ metadata?: boolean; summary?: boolean }, [Sn
   },
   async run(context, flags, from, to) {
     const [
-      { withRepository },
+      { withRepository, readerOf },
       { diffSnapshots },
       { escapeName },
       { jsonName },
@@ -48,8 +49,19 @@ export const diff = defineCommand<{ metadata?: boolean; summary?: boolean }, [Sn
     const { out } = context
     await withRepository(context, async (repository) => {
       const [older, newer] = [await repository.findSnapshot(from.snapshot), await repository.findSnapshot(to.snapshot)]
+      if (repository.of(older) !== repository.of(newer)) {
+        const domains = [older, newer].map((each) => repository.of(each).domain.name).join(' and ')
+        throw new BackupError(
+          'usage',
+          'these snapshots are of two domains, whose content cannot be compared',
+          domains,
+          {
+            hint: 'restore both to compare them',
+          },
+        )
+      }
       const result = await diffSnapshots({
-        reader: repository,
+        reader: await readerOf(context, repository, newer),
         from: { root: older.body.root, path: from.path },
         to: { root: newer.body.root, path: to.path },
         metadata: flags.metadata === true,

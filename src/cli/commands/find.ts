@@ -65,7 +65,7 @@ export const find = defineCommand<FindFlags, string[]>({
   },
   async run(context, flags, ...patterns) {
     const [
-      { withRepository },
+      { withRepository, readerOf },
       { findInSnapshots },
       { globMatcher },
       { entryMatcher },
@@ -86,7 +86,7 @@ export const find = defineCommand<FindFlags, string[]>({
       const { snapshots } = chosen
       let { exitCode } = chosen
       const versions = await findInSnapshots({
-        reader: repository,
+        reader: (snapshot) => readerOf(context, repository, snapshot),
         snapshots: snapshots.toReversed(),
         rootOf: ({ body }) => body.root,
         matches,

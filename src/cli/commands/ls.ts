@@ -27,16 +27,16 @@ export const ls = defineCommand<{ recursive?: boolean; long?: boolean }, [Snapsh
     },
   },
   async run(context, flags, { snapshot, path }) {
-    const [{ withRepository }, { listTree }, { entryLine, entryRecord }] = await Promise.all([
+    const [{ withRepository, readerOf }, { listTree }, { entryLine, entryRecord }] = await Promise.all([
       import('../repository.ts'),
       import('../../ops/ls.ts'),
       import('../entry-view.ts'),
     ])
     await withRepository(context, async (repository) => {
-      const { body } = await repository.findSnapshot(snapshot)
+      const found = await repository.findSnapshot(snapshot)
       await listTree({
-        reader: repository,
-        root: body.root,
+        reader: await readerOf(context, repository, found),
+        root: found.body.root,
         path,
         recursive: flags.recursive === true,
         onEntry(at, entry) {

@@ -82,7 +82,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       throw new BackupError('usage', 'restore needs a folder to restore into', '--target DIR', { hint })
     }
     const [
-      { withRepository },
+      { withRepository, readerOf },
       { restore },
       { locate },
       { pathFilter },
@@ -99,11 +99,12 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
     refuseFile(plainPath(target))
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
-      const wanted = path.length === 0 ? path : (await locate(repository, chosen.body.root, path)).path
+      const reader = await readerOf(context, repository, chosen)
+      const wanted = path.length === 0 ? path : (await locate(reader, chosen.body.root, path)).path
       const filter = pathFilter(flags.include ?? [], flags.exclude ?? [])
       const result = await stoppable(context, 'what is restored so far stays; the same command goes on', (signal) =>
         restore({
-          repo: repository,
+          repo: reader,
           root: chosen.body.root,
           ...(wanted.length === 0 ? {} : { path: wanted }),
           target: plainPath(target),

@@ -30,11 +30,7 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     },
   },
   async run(context, flags) {
-    const [{ withKeys }, view, { tableLines }] = await Promise.all([
-      import('../repository.ts'),
-      import('../snapshot-view.ts'),
-      import('../table.ts'),
-    ])
+    const [{ withKeys }, view] = await Promise.all([import('../repository.ts'), import('../snapshot-view.ts')])
     const { out, reporter } = context
     return withKeys(context, 'read', async ({ store, unlocked }) => {
       if (SEES_NO_NAMES.has(unlocked.bundle.role)) {
@@ -47,7 +43,7 @@ export const snapshots = defineCommand<SnapshotsFlags>({
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
       if (chosen.length === 0)
         reporter.note(isFiltered(flags) ? 'no snapshot is what these flags ask for' : 'no snapshots')
-      else for (const line of tableLines(view.SNAPSHOT_COLUMNS, chosen.map(view.snapshotRow))) out.line(line)
+      else for (const line of view.snapshotTable(repository, chosen)) out.line(line)
       return exitCode
     })
   },
