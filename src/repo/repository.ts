@@ -6,11 +6,9 @@ import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
-import { decodeDeletionPlan } from '../format/deletion-plan.ts'
-import type { DeletionPlan } from '../format/deletion-plan.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { packName, parseObjectName, planName, PREFIXES, SEQ_MAX, snapshotPrefix } from '../format/names.ts'
+import { packName, parseObjectName, PREFIXES, SEQ_MAX, snapshotPrefix } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
@@ -25,7 +23,7 @@ import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
 import type { BlockSealers, Search } from './block-reader.ts'
 import { ClosedPacks } from './closed-packs.ts'
-import { unlessGone } from './gone-object.ts'
+import { condemnedPacks } from './condemned-packs.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
 import { foreignOf, openInDomain } from './membership.ts'
@@ -34,7 +32,7 @@ import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
-import { domainOf, isNotPermitted } from './roles.ts'
+import { domainOf } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
@@ -284,21 +282,8 @@ export class Repository {
    * Names of the packs that some deletion plan condemns. A plan that goes away meanwhile has been carried out: an index
    * that is listed afterwards does not name its packs.
    */
-  async condemnedPacks(): Promise<Set<string>> {
-    const condemned = new Set<string>()
-    for await (const { name } of listAll(this.store, PREFIXES.plans)) {
-      if (parseObjectName(name)?.kind !== 'plan') continue
-      const plan = await unlessGone(this.store, name, () => this.#readPlan(name)).catch((error: unknown) => {
-        // Whoever may only make backups must neither condemn packs nor keep others from making theirs.
-        // A plan is about the packs of its own domain (docs/format.md, 9.1).
-        if (isNotPermitted(error) || foreignOf(error) !== undefined) return undefined
-        throw error
-      })
-      if (plan === undefined) continue
-      for (const hash of plan.dataPacks) condemned.add(packName('data', hash))
-      for (const hash of plan.metaPacks) condemned.add(packName('meta', hash))
-    }
-    return condemned
+  condemnedPacks(): Promise<Set<string>> {
+    return condemnedPacks(this)
   }
 
   /** The writer's newest snapshot, by its name alone; `limit` when no number is left for another one. */
@@ -369,16 +354,6 @@ export class Repository {
     checkListPlace(node, subject, level, bytes)
     if ('extents' in node) yield* node.extents
     else for (const child of node.children) yield* this.#listExtents(child.ref, level - 1, child.bytes)
-  }
-
-  #readPlan(name: string): Promise<DeletionPlan> {
-    return doing('reading a deletion plan', name, async () => {
-      const bytes = await this.store.get(name)
-      const writer = await this.writers.writer(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)
-      const plan = openInDomain(this, writer, name, (keys) => decodeDeletionPlan(bytes, name, keys))
-      if (planName(plan.pid) === name) return plan
-      throw new BackupError('corrupt', 'this is another deletion plan than its name says', name)
-    })
   }
 
   /** One segment of the index; throws `corrupt` when it is not sound, `ForeignObject` when it is of another domain. */

@@ -1,7 +1,7 @@
 // Several domains in one repository: what a member of one of them sees of the others, by the real code.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { toHex } from '../../src/base/bytes.ts'
 import { reasonsOf } from '../../src/base/errors.ts'
@@ -14,7 +14,8 @@ import { memoryState } from '../../src/repo/local-state.ts'
 import { foreignOf } from '../../src/repo/membership.ts'
 import { unlockRepository } from '../../src/repo/open-repository.ts'
 import { readReport } from '../../src/repo/report.ts'
-import type { Repository } from '../../src/repo/repository.ts'
+import { Repository } from '../../src/repo/repository.ts'
+import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { backUp } from '../support/scratch-backup.ts'
 import { fileWith, readTree, ScratchRepository } from '../support/scratch-repository.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -215,7 +216,10 @@ test('what is damaged of another domain is told as far as it shows without its k
   await backUpAs(here, await scratch.open(), 'ann')
   for (const folder of ['index', 'snap', 'data', 'sess']) {
     const base = join(scratch.location, folder)
-    const name = readdirSync(base, { recursive: true, encoding: 'utf8' }).find((each) => /[0-9a-f]{32}$/.test(each))!
+    const [name] = readdirSync(base, { recursive: true, withFileTypes: true })
+      .filter((each) => each.isFile() && !each.name.includes('.'))
+      .map((each) => relative(base, join(each.parentPath, each.name)))
+    assert.ok(name !== undefined)
     const whole = readFileSync(join(base, name))
     const damaged = Buffer.from(whole)
     damaged[damaged.length >> 1]! ^= 1
@@ -227,6 +231,82 @@ test('what is damaged of another domain is told as far as it shows without its k
     )
     writeFileSync(join(base, name), whole)
   }
+})
+
+test('what somebody signs who is not of the domain counts for nothing, and check names it', async (t) => {
+  const here = await scene(t)
+  const { scratch, source } = here
+  await backUpAs(here, await scratch.open(), 'ben')
+  // Ann's machine has got hold of what a writer of another domain knows; its certificate still says `ann` alone.
+  const ann = await scratch.openWith(await scratch.addRole('write', ['ann']))
+  const stolen = (await scratch.open()).inDomain('ben').domain
+  const hostile = new Repository({ ...ann, bundle: { ...ann.bundle, domains: [stolen] } })
+  writeFileSync(here.file('evil'), secureRandom(MIB))
+  const { snapshot } = await backUp(scratch, [source], { repository: hostile })
+  const repo = await scratch.open()
+  assert.ok(!(await repo.snapshots()).some(({ id }) => id === snapshot.id))
+  const lines = told(await check(repo))
+  for (const folder of ['index', 'sess', 'skeys']) {
+    assert.ok(
+      lines.some((line) => line.startsWith(`${folder}/`) && /who is not of its domain, who may not/.test(line)),
+      `${folder}: ${lines.join(' | ')}`,
+    )
+  }
+  // Ben's backups go on, and rely on nothing of it.
+  const again = await backUpAs(here, await scratch.openWith(await scratch.addRole('read', ['ben'])), 'ben')
+  assert.deepEqual([again.problems.filter((line) => !line.includes('who may not')), again.body.stats.newFiles], [[], 1])
+})
+
+test('a snapshot says the domain of its session, or is refused', async () => {
+  const hostile = await HostileWriter.create()
+  const root = hostile.root(hostile.node({ level: 0, entries: [] }))
+  await hostile.flush()
+  await hostile.index()
+  const { id } = hostile.repo.domain
+  const name = await hostile.snapshot(root, (body) => {
+    const at = Buffer.from(body).indexOf(id)
+    const lying = body.slice()
+    lying[at]! ^= 1
+    return lying
+  })
+  const repo = await hostile.made.open()
+  await assert.rejects(repo.snapshots(), (error) => /another domain than its session/.test(reasonsOf(error)))
+  assert.match(told(await check(repo)).join(), new RegExp(`${name}: .*another domain than its session`))
+})
+
+test('the index gives no reference, and a snapshot that names a guessed one is noticed', async () => {
+  const hostile = await HostileWriter.create()
+  const secret = Buffer.from('what somebody else has stored '.repeat(50))
+  const real = hostile.blob('data', secret)
+  await hostile.flush()
+  await hostile.index()
+  const repo = await hostile.made.open()
+  await repo.loadIndex()
+  const loc = hostile.packs[0]!.blocks[0]!.locs
+  assert.ok(repo.locate('data', real) !== undefined)
+  // All that who has the index knows of a blob is its locator and its length.
+  const guess = new Uint8Array(32)
+  guess.set(loc)
+  for (const ref of [guess, repo.blobKeys.locOf(real)]) {
+    if (ref.length === 32) assert.equal(repo.locate('data', ref), undefined)
+    assert.notDeepEqual([...ref.subarray(0, 24)], [...real.subarray(0, 24)])
+  }
+  const content = { kind: 'extents', extents: [{ length: secret.length, ref: guess }] } as const
+  const entry = { ...ENTRY, name: Buffer.from('stolen'), kind: 'file', size: secret.length, content } as const
+  const root = hostile.root(hostile.node({ level: 0, entries: [entry] }))
+  await hostile.flush()
+  await hostile.index()
+  const name = await hostile.snapshot(root)
+  const reader = await hostile.made.open()
+  const result = await check(reader)
+  assert.match(told(result).join(), /data blob [0-9a-f]{16}/)
+  assert.deepEqual(
+    result.damages.flatMap(({ affected }) => affected.map(({ id }) => name.endsWith(id))),
+    [true],
+  )
+  await assert.rejects(readTree(reader, root), (error) =>
+    /is in no pack|not in the index|missing/.test(reasonsOf(error)),
+  )
 })
 
 test('an administrator whose machine wrote before a domain was added gets another writer for it', async (t) => {
