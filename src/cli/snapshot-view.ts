@@ -136,7 +136,7 @@ export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): J
     partial: body.partial,
     confirmed,
     troubles: body.troubleCount,
-    domain: toHex(body.domainId),
+    domain_id: toHex(body.domainId),
     parent: body.parent === undefined ? undefined : toHex(body.parent),
     tool_version: body.toolVersion,
     object_size: storedSize,

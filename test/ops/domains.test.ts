@@ -254,7 +254,11 @@ test('what somebody signs who is not of the domain counts for nothing, and check
   }
   // Ben's backups go on, and rely on nothing of it.
   const again = await backUpAs(here, await scratch.openWith(await scratch.addRole('read', ['ben'])), 'ben')
-  assert.deepEqual([again.problems.filter((line) => !line.includes('who may not')), again.body.stats.newFiles], [[], 1])
+  assert.match(
+    again.problems.join(),
+    /^warning corrupt: reading the index: index\/[0-9a-f]+; what it names is stored again$/,
+  )
+  assert.equal(again.body.stats.newFiles, 1)
 })
 
 test('a snapshot says the domain of its session, or is refused', async () => {

@@ -1,0 +1,113 @@
+// Domains as people use them: added, chosen for a backup by a flag or by the configuration, and read across.
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { EXIT } from '../../src/cli/exit-codes.ts'
+import { Operator } from '../support/operator.ts'
+import { ScratchRepository } from '../support/scratch-repository.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+interface Scene {
+  readonly operator: Operator
+  readonly scratch: ScratchRepository
+  readonly source: string
+  by(args: readonly string[], status?: number): string
+}
+
+async function scene(t: TestContext): Promise<Scene> {
+  const folder = tempFolder(t, 'domains')
+  const scratch = await ScratchRepository.create(folder)
+  const operator = new Operator(folder, scratch)
+  const source = join(folder, 'photos')
+  mkdirSync(source)
+  writeFileSync(join(source, 'a.raw'), 'a photo '.repeat(200))
+  return {
+    operator,
+    scratch,
+    source,
+    by(args, status = EXIT.ok) {
+      const done = operator.run(args)
+      assert.equal(done.status, status, `${args.join(' ')}: ${done.stdout}${done.stderr}`)
+      return done.stdout + done.stderr
+    },
+  }
+}
+
+test('a domain is added, backed up into and given to somebody who sees nothing else', async (t) => {
+  const { operator, source, by } = await scene(t)
+  assert.match(by(['domain', 'list']), /default \*/)
+  by(['key', 'add', '--new-key-file', 'old.key', '--role', 'read'])
+  assert.match(by(['domain', 'add', 'private']), /added domain private; the key in use is now [0-9a-f]{10}/)
+  assert.match(by(['domain', 'list']), /default \* .*\n *private /)
+  assert.match(by(['domain', 'add', 'private'], EXIT.exists), /there is a domain of this name/)
+  by(['backup', source])
+  by(['backup', source, '--domain', 'private', '--tag', 'mine'])
+  assert.match(by(['backup', source, '--domain', 'nowhere'], EXIT.notFound), /there are: default, private/)
+  const listed = by(['snapshots'])
+  assert.match(listed, /DOMAIN\n/)
+  assert.match(listed, /#mine\] +private/)
+  assert.match(by(['key', 'list']), /key file +admin/)
+  // The newest of all domains.
+  assert.match(by(['cat', `latest:${join(source, 'a.raw')}`]), /^a photo/)
+  assert.match(by(['find', 'a.raw']), /a\.raw/)
+  assert.match(by(['stats']), /snapshots +2/)
+  assert.match(by(['check', '--read-data']), /no damage found/)
+  by(['audit'])
+  const [first, second] = by(['snapshots', '--json'])
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>)
+  assert.notEqual(first!['domain_id'], second!['domain_id'])
+  assert.match(by(['diff', first!['id']!, second!['id']!], EXIT.usage), /default and private/)
+  by(['key', 'add', '--new-key-file', 'member.key', '--role', 'read', '--domain', 'private'])
+  for (const [key, own, other] of [
+    ['member.key', second!, first!],
+    ['old.key', first!, second!],
+  ] as const) {
+    const as = ['--key-file', key]
+    assert.match(by(['snapshots', ...as]), new RegExp(`^ID.*\n${own['short_id']}.*\n$`))
+    by(['restore', 'latest', '--target', join(operator.home, `${key} restored`), ...as])
+    assert.match(by(['check', '--read-data', ...as]), /are of domains that this key does not have[^]*no damage found/)
+    assert.match(by(['ls', other['id']!, ...as], EXIT.wrongKey), /belongs to a domain that is not one of this key/)
+    assert.match(by(['audit', ...as]), /no finding|nothing|sound/i)
+    by(['backup', source, ...as])
+  }
+})
+
+test('a domain is not added while keys of other administrators would lack it, unless that is meant', async (t) => {
+  const { operator, scratch, by } = await scene(t)
+  by(['key', 'add', '--new-key-file', 'other.key', '--label', 'in the safe'])
+  const keys = () => readdirSync(join(scratch.location, 'keys')).toSorted()
+  const before = keys()
+  const refused = by(['domain', 'add', 'private'], EXIT.refused)
+  assert.match(refused, /cannot restore what goes into it: [0-9a-f]{10}/)
+  assert.deepEqual(keys(), before)
+  const told = by(['domain', 'add', 'private', '--yes'])
+  assert.match(told, /These keys do not open it: [0-9a-f]{10}/)
+  assert.equal(keys().length, before.length)
+  assert.doesNotMatch(by(['domain', 'list', '--key-file', 'other.key']), /private/)
+  assert.ok(readFileSync(join(operator.home, 'other.key')).length > 0)
+})
+
+test('each source set may have its domain', async (t) => {
+  const { operator, source, by } = await scene(t)
+  by(['domain', 'add', 'shared'])
+  by(['domain', 'add', 'private'])
+  const file = join(operator.home, 'config.toml')
+  const [photos, letters] = [source, join(operator.home, 'letters')]
+  mkdirSync(letters)
+  writeFileSync(join(letters, 'letter'), 'a letter')
+  writeFileSync(
+    file,
+    `domain = "shared"\n[set.photos]\npaths = ["${photos}"]\n[set.letters]\npaths = ["${letters}"]\ndomain = "private"\n`,
+  )
+  by(['--config', file, 'backup', '--set', 'photos'])
+  by(['--config', file, 'backup', '--set', 'letters'])
+  by(['--config', file, 'backup', '--set', 'letters', '--domain', 'default'])
+  const lines = by(['snapshots']).trim().split('\n').slice(1)
+  assert.deepEqual(
+    lines.map((line) => line.split(/ +/).at(-1)),
+    ['shared', 'private', 'default'],
+  )
+})
