@@ -3,18 +3,22 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { toHex } from '../../src/base/bytes.ts'
+import { fromHex, toHex } from '../../src/base/bytes.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { reasonsOf } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../src/format/directory.ts'
+import { auditHistory } from '../../src/ops/audit.ts'
 import { checkRepository, type CheckResult } from '../../src/ops/check.ts'
 import { addDomain } from '../../src/repo/add-domain.ts'
 import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
+import { appendRecord, readLog } from '../../src/repo/log.ts'
 import { foreignOf } from '../../src/repo/membership.ts'
 import { unlockRepository } from '../../src/repo/open-repository.ts'
 import { readReport } from '../../src/repo/report.ts'
 import { Repository } from '../../src/repo/repository.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { backUp } from '../support/scratch-backup.ts'
 import { fileWith, readTree, ScratchRepository } from '../support/scratch-repository.ts'
@@ -333,6 +337,32 @@ test('an administrator whose machine wrote before a domain was added gets anothe
     backUp(scratch, [source], { state, parent: second.snapshot.id }),
     /is of the domain later, not of default/,
   )
+})
+
+test('a snapshot that was forgotten is explained to the members of every domain of who forgot it', async (t) => {
+  const here = await scene(t)
+  const { scratch } = here
+  const state = memoryState()
+  const { snapshot } = await backUpAs(here, await scratch.open(), 'ann', state)
+  await backUpAs(here, await scratch.open(), 'ben', state)
+  const repo = (await scratch.open()).inDomain('ann')
+  const writer = await writerIdentity(repo, { state, clock: systemClock, random: secureRandom, host: 'test' })
+  const place = { wid: writer.wid, seq: snapshot.seq, hash: fromHex(snapshot.id)! }
+  const action = { kind: 'forget', snapshots: [place], reason: 'no longer needed' } as const
+  await appendRecord(repo, action, { writer, clock: systemClock, by: 'test' })
+  await repo.store.delete(snapshot.objectName)
+  for (const domain of ['ann', 'ben', 'default']) {
+    const member = await scratch.openWith(await scratch.addRole('read', [domain]))
+    const { records, problems } = await readLog(member)
+    assert.deepEqual([records.length, problems], [1, []])
+    assert.deepEqual(told(await check(member)), [], domain)
+    const audit = await auditHistory({ repo: await scratch.openWith(await scratch.addRole('read', [domain])) })
+    assert.deepEqual(
+      audit.findings.map(({ kind, object }) => `${kind} ${object}`),
+      [],
+    )
+    assert.match(audit.remarks.join(), /what 2 records explain is not known/)
+  }
 })
 
 test('a key for reports of one domain says nothing of the others', async (t) => {
