@@ -9,6 +9,7 @@ import { ScratchRepository } from '../support/scratch-repository.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 interface Scene {
+  readonly folder: string
   readonly operator: Operator
   readonly scratch: ScratchRepository
   readonly source: string
@@ -23,6 +24,7 @@ async function scene(t: TestContext): Promise<Scene> {
   mkdirSync(source)
   writeFileSync(join(source, 'a.raw'), 'a photo '.repeat(200))
   return {
+    folder,
     operator,
     scratch,
     source,
@@ -71,8 +73,26 @@ test('a domain is added, backed up into and given to somebody who sees nothing e
     assert.match(by(['check', '--read-data', ...as]), /are of domains that this key does not have[^]*no damage found/)
     assert.match(by(['ls', other['id']!, ...as], EXIT.wrongKey), /belongs to a domain that is not one of this key/)
     assert.match(by(['audit', ...as]), /no finding|nothing|sound/i)
-    by(['backup', source, ...as])
   }
+})
+
+test('a machine that is let in for one domain backs up into it, and sees nothing else', async (t) => {
+  const { folder, scratch, source, by } = await scene(t)
+  by(['domain', 'add', 'private'])
+  by(['backup', source])
+  const machine = new Operator(folder, scratch, 'machine')
+  const on = (args: readonly string[], status: number = EXIT.ok): string => {
+    const done = machine.run(args, { env: { HOLDFAST_KEY_FILE: undefined } })
+    assert.equal(done.status, status, `${args.join(' ')}: ${done.stdout}${done.stderr}`)
+    return done.stdout + done.stderr
+  }
+  const asked = JSON.parse(on(['enroll', 'request', '--no-wait', '--json']).split('\n')[0]!) as Record<string, string>
+  by(['enroll', 'approve', asked['code']!, '--role', 'read', '--domain', 'private'])
+  on(['enroll', 'request', '--root', asked['root']!])
+  on(['backup', source, '--tag', 'machine'])
+  on(['backup', source, '--domain', 'default'], EXIT.notFound)
+  assert.match(on(['snapshots']), /^ID[^\n]*\n[^\n]*#machine\][^\n]*\n$/)
+  assert.match(by(['snapshots']), /#machine\] +private/)
 })
 
 test('a domain is not added while keys of other administrators would lack it, unless that is meant', async (t) => {
