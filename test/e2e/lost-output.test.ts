@@ -52,6 +52,8 @@ test('every command whose output finds no room says so and ends with 8', async (
     'enroll request': { args: ['--no-wait'] },
     'enroll list': { args: [] },
     'enroll approve': { args: [] },
+    'domain list': { args: [] },
+    'domain add': { args: ['private', '--yes'] },
     version: { args: [] },
     completion: { args: ['fish'] },
     man: { args: ['backup'] },
