@@ -41,3 +41,8 @@ export function fromBase32(text: string): Uint8Array | null {
   }
   return bits < 5 && value === 0 ? new Uint8Array(bytes) : null
 }
+
+/** The letters of what somebody has typed: without spaces and hyphens, in lower case, as `toBase32` writes them. */
+export function typedBase32(text: string): string {
+  return text.replaceAll(/[\s-]/g, '').toLowerCase().replaceAll(/[il]/g, '1').replaceAll('o', '0')
+}

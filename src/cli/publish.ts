@@ -1,9 +1,10 @@
 // Gives a checkpoint to a second place, where whoever keeps the store cannot change it: a file, a command, a web server.
 import { spawn } from 'node:child_process'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackupError, doing, errnoOf, wrap } from '../base/errors.ts'
 import { publicationName, withoutSecrets } from './publication.ts'
+import { replaceFile } from './replace-file.ts'
 import type { Publication } from './publication.ts'
 
 export interface Published {
@@ -31,18 +32,9 @@ export function publish(publication: Publication, published: Published): Promise
 /** Into a folder as a new file, in the place of a file as the latest. */
 function writeWhole(path: string, { text, name }: Published): void {
   const file = isFolder(path) ? join(path, `${name}.txt`) : path
-  const temporary = `${file}.${process.pid}.tmp`
   try {
-    const fd = openSync(temporary, 'w', 0o644)
-    try {
-      writeSync(fd, text)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(temporary, file)
+    replaceFile(file, text, 0o644)
   } catch (cause) {
-    rmSync(temporary, { force: true })
     throw wrap('writing', file, cause)
   }
 }

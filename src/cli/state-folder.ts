@@ -1,6 +1,6 @@
 // What this user's client keeps on its own disk for all repositories (repo/local-state.ts): one file a name, replaced
 // atomically, readable by nobody else.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { BackupError, codeOf, errnoOf, wrap } from '../base/errors.ts'
 import { lockFile } from '../posix/locks.ts'
 import type { LocalState } from '../repo/local-state.ts'
 import type { Environment } from './environment.ts'
+import { replaceFile } from './replace-file.ts'
 
 /** `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`. */
 export function stateFolder(env: Environment): string {
@@ -23,7 +24,7 @@ export function openStateFolder(folder: string): LocalState {
   }
   return {
     read: async (name) => readIfThere(fileOf(name)),
-    write: async (name, bytes) => replaceFile(fileOf(name), bytes),
+    write: async (name, bytes) => writeState(fileOf(name), bytes),
     remove: async (name) => {
       const file = fileOf(name)
       changing('removing local state', file, () => rmSync(file, { force: true }))
@@ -52,24 +53,10 @@ function readIfThere(file: string): Uint8Array | null {
   }
 }
 
-function replaceFile(file: string, bytes: Uint8Array): void {
-  const temporary = `${file}.${process.pid}.tmp`
+function writeState(file: string, bytes: Uint8Array): void {
   changing('writing local state', file, () => {
     makeFolders(dirname(file))
-    try {
-      const fd = openSync(temporary, 'w', 0o600)
-      try {
-        writeFileSync(fd, bytes)
-        fsyncSync(fd)
-      } finally {
-        closeSync(fd)
-      }
-      renameSync(temporary, file)
-    } catch (cause) {
-      rmSync(temporary, { force: true })
-      throw cause
-    }
-    syncFolder(dirname(file))
+    replaceFile(file, bytes, 0o600)
   })
 }
 
@@ -93,15 +80,6 @@ function makeFolders(path: string, parentIsThere = false): void {
     if (errnoOf(cause) !== 'ENOENT' || parentIsThere || dirname(path) === path) throw cause
     makeFolders(dirname(path))
     makeFolders(path, true)
-  }
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
   }
 }
 

@@ -2,7 +2,7 @@
 // letters that tell whether it was copied well. What stands around the lines is for people and not read.
 //
 //   1: 2m04t nqwp6 … 3ac0e  7k
-import { fromBase32, toBase32 } from '../base/base32.ts'
+import { fromBase32, toBase32, typedBase32 } from '../base/base32.ts'
 import { toHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
@@ -55,7 +55,7 @@ function lettersOfLines(text: string, subject: string): string {
     if (match === null) continue
     const number = Number(match[1])
     // Read as it is written, so that the check does not depend on capitals or on letters for digits.
-    const all = match[2]!.replaceAll(/[\s-]/g, '').toLowerCase().replaceAll(/[il]/g, '1').replaceAll('o', '0')
+    const all = typedBase32(match[2]!)
     const part = all.slice(0, -CHECK)
     if (number !== next) throw damagedLine(`line ${next} is missing`, subject)
     if (part.length > LINE || all.slice(-CHECK) !== checkOf(number, part)) {

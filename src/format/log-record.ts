@@ -10,17 +10,16 @@
 //   80 + n  64    signature over all bytes before it
 //
 // The first 80 bytes are in the clear, so that an operator without keys can check chains and signatures.
-import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
-import { hash, HASH_SIZE } from '../crypto/hash.ts'
+import { hash } from '../crypto/hash.ts'
 import { SEAL_OVERHEAD } from '../crypto/seal.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SIGNATURE_SIZE } from '../crypto/signing.ts'
-import { readU64, writeU64 } from './integers.ts'
+import { CHAIN_HEAD_END, encodeChainHead, readChainHead } from './chain-head.ts'
+import type { ChainHead } from './chain-head.ts'
 import { decodeLogBody, encodeLogBody } from './log-body.ts'
 import type { LogBody } from './log-body.ts'
-import { ID_SIZE, logName, SEQ_MAX } from './names.ts'
+import { logName } from './names.ts'
 import { checkHeader, HEADER_SIZE, OBJECT_TYPES } from './object-header.ts'
 import { checkSignedObject, checkSuite, checkWriterId, signObject, writerIdOf } from './signed-object.ts'
 import type { SignedPartWriter } from './signed-object.ts'
@@ -28,23 +27,15 @@ import type { SignedPartWriter } from './signed-object.ts'
 export * from './log-body.ts'
 
 /** The part in the clear. */
-export interface LogRecordHead {
-  readonly repoId: Uint8Array
-  readonly wid: Uint8Array
-  readonly seq: number
-  /** Hash of the writer's record `seq - 1`; 32 zeros when `seq` is 1. */
-  readonly previous: Uint8Array
-}
+export type LogRecordHead = ChainHead
 
 export interface LogRecord {
   readonly head: LogRecordHead
   readonly body: LogBody
 }
 
-const HEAD_END = 80
 /** Bytes of a record: 100,000 attested packs of either kind are 7 MB, the heads of 65,536 chains 4 MB. */
 export const LOG_RECORD_SIZE_MAX = 16 * 1024 * 1024
-const FIRST_PREVIOUS = new Uint8Array(HASH_SIZE)
 
 /** The object's bytes. `sealer` is of `K_idx`, `signer` the writer's key, from which the head gets `wid`. */
 export function encodeLogRecord(
@@ -52,7 +43,7 @@ export function encodeLogRecord(
   body: LogBody,
   { sealer, signer }: SignedPartWriter,
 ): Uint8Array {
-  const clear = encodeHead({ ...head, wid: writerIdOf(signer.publicKey) })
+  const clear = encodeChainHead({ ...head, wid: writerIdOf(signer.publicKey) })
   const sealed = sealer.seal(OBJECT_TYPES.logRecord, clear, encodeLogBody(body))
   const bytes = signObject(OBJECT_TYPES.logRecord, sealer.suite, [clear, sealed], signer)
   if (bytes.length <= LOG_RECORD_SIZE_MAX) return bytes
@@ -76,18 +67,10 @@ export function readLogHead(
   repoId?: Uint8Array,
 ): LogRecordHead & { readonly suite: Suite } {
   const suite = checkHeader(bytes, OBJECT_TYPES.logRecord, subject)
-  const corrupt = (why: string) => new BackupError('corrupt', `log record ${why}`, subject)
-  if (bytes.length < HEAD_END + SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > LOG_RECORD_SIZE_MAX) {
-    throw corrupt(`has ${bytes.length} bytes`)
+  if (bytes.length < CHAIN_HEAD_END + SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > LOG_RECORD_SIZE_MAX) {
+    throw new BackupError('corrupt', `log record has ${bytes.length} bytes`, subject)
   }
-  if (repoId !== undefined && !equalBytes(bytes.subarray(HEADER_SIZE, 24), repoId)) {
-    throw corrupt('belongs to another repository')
-  }
-  const seq = readU64(bytes, 40)
-  if (seq < 1 || seq > SEQ_MAX) throw corrupt('has a sequence number out of range')
-  const previous = bytes.slice(48, HEAD_END)
-  if (equalBytes(previous, FIRST_PREVIOUS) !== (seq === 1)) throw corrupt(`${seq} does not continue its chain`)
-  return { repoId: bytes.slice(HEADER_SIZE, 24), wid: bytes.slice(24, 40), seq, previous, suite }
+  return { ...readChainHead(bytes, 'log record', subject, repoId), suite }
 }
 
 /** Checks the signature without any secret; gives the part in the clear, which is then true. */
@@ -110,19 +93,7 @@ export function decodeLogRecord(
 ): LogRecord {
   const { suite, ...head } = verifyLogRecord(bytes, subject, keys)
   checkSuite(suite, keys.sealer, subject)
-  const sealed = bytes.subarray(HEAD_END, bytes.length - SIGNATURE_SIZE)
-  const body = keys.sealer.open(OBJECT_TYPES.logRecord, bytes.subarray(HEADER_SIZE, HEAD_END), sealed, subject)
+  const sealed = bytes.subarray(CHAIN_HEAD_END, bytes.length - SIGNATURE_SIZE)
+  const body = keys.sealer.open(OBJECT_TYPES.logRecord, bytes.subarray(HEADER_SIZE, CHAIN_HEAD_END), sealed, subject)
   return { head, body: decodeLogBody(body, subject) }
-}
-
-function encodeHead({ repoId, wid, seq, previous }: LogRecordHead): Uint8Array {
-  assert(repoId.length === ID_SIZE && wid.length === ID_SIZE, 'ids have 16 bytes')
-  assert(seq >= 1 && seq <= SEQ_MAX && previous.length === HASH_SIZE, 'a record has its place in a chain')
-  assert(equalBytes(previous, FIRST_PREVIOUS) === (seq === 1), 'the first record, and no other, follows none')
-  const clear = new Uint8Array(HEAD_END - HEADER_SIZE)
-  clear.set(repoId, 0)
-  clear.set(wid, 16)
-  writeU64(clear, 32, seq)
-  clear.set(previous, 40)
-  return clear
 }

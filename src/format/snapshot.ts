@@ -14,15 +14,17 @@
 //
 // The first 98 bytes are in the clear, so that an operator without keys can check chains and signatures.
 import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
+import { concatBytes } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
-import { hash, HASH_SIZE } from '../crypto/hash.ts'
+import { hash } from '../crypto/hash.ts'
 import { SEAL_OVERHEAD } from '../crypto/seal.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SIGNATURE_SIZE } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
-import { readU16, readU64, writeU16, writeU64 } from './integers.ts'
-import { ID_SIZE, SEQ_MAX, snapshotName } from './names.ts'
+import { CHAIN_HEAD_END, encodeChainHead, readChainHead } from './chain-head.ts'
+import type { ChainHead } from './chain-head.ts'
+import { readU16, writeU16 } from './integers.ts'
+import { ID_SIZE, snapshotName } from './names.ts'
 import { checkHeader, HEADER_SIZE, OBJECT_TYPES, SEALED_TYPES } from './object-header.ts'
 import { checkSignedObject, checkSuite, checkWriterId, signObject, writerIdOf } from './signed-object.ts'
 import { decodeSnapshotBody, encodeSnapshotBody } from './snapshot-body.ts'
@@ -33,12 +35,7 @@ import type { SnapshotSummary } from './snapshot-summary.ts'
 export * from './snapshot-body.ts'
 
 /** The part in the clear. */
-export interface SnapshotHead {
-  readonly repoId: Uint8Array
-  readonly wid: Uint8Array
-  readonly seq: number
-  /** Hash of the writer's snapshot `seq - 1`; 32 zeros when `seq` is 1. */
-  readonly previous: Uint8Array
+export interface SnapshotHead extends ChainHead {
   readonly sid: Uint8Array
 }
 
@@ -50,7 +47,6 @@ export interface Snapshot {
 const HEAD_END = 96
 /** Bytes of a snapshot: 1,000 troubles with the longest paths of Linux and some text are 5 MiB. */
 export const SNAPSHOT_SIZE_MAX = 16 * 1024 * 1024
-const FIRST_PREVIOUS = new Uint8Array(HASH_SIZE)
 
 /**
  * The object's bytes. `sealer` is of the session's `SK_meta`, `reports` of the domain's `K_rep`, `signer` the writer's key,
@@ -90,25 +86,10 @@ export function readSnapshotHead(
   repoId?: Uint8Array,
 ): SnapshotHead & { readonly suite: Suite } {
   const suite = checkHeader(bytes, OBJECT_TYPES.snapshot, subject)
-  const corrupt = (why: string) => new BackupError('corrupt', `snapshot ${why}`, subject)
   if (bytes.length < HEAD_END + 2 + 2 * SEAL_OVERHEAD + SIGNATURE_SIZE || bytes.length > SNAPSHOT_SIZE_MAX) {
-    throw corrupt(`has ${bytes.length} bytes`)
+    throw new BackupError('corrupt', `snapshot has ${bytes.length} bytes`, subject)
   }
-  if (repoId !== undefined && !equalBytes(bytes.subarray(HEADER_SIZE, 24), repoId)) {
-    throw corrupt('belongs to another repository')
-  }
-  const seq = readU64(bytes, 40)
-  if (seq < 1 || seq > SEQ_MAX) throw corrupt('has a sequence number out of range')
-  const previous = bytes.slice(48, 80)
-  if (equalBytes(previous, FIRST_PREVIOUS) !== (seq === 1)) throw corrupt(`${seq} does not continue its chain`)
-  return {
-    repoId: bytes.slice(HEADER_SIZE, 24),
-    wid: bytes.slice(24, 40),
-    seq,
-    previous,
-    sid: bytes.slice(80, HEAD_END),
-    suite,
-  }
+  return { ...readChainHead(bytes, 'snapshot', subject, repoId), sid: bytes.slice(CHAIN_HEAD_END, HEAD_END), suite }
 }
 
 /** Checks the signature without any secret; gives the part in the clear, which is then true. */
@@ -161,15 +142,7 @@ function summaryEnd(bytes: Uint8Array, subject: string): number {
   return end
 }
 
-function encodeHead({ repoId, wid, seq, previous, sid }: SnapshotHead): Uint8Array {
-  assert(repoId.length === ID_SIZE && wid.length === ID_SIZE && sid.length === ID_SIZE, 'ids have 16 bytes')
-  assert(seq >= 1 && seq <= SEQ_MAX && previous.length === HASH_SIZE, 'a snapshot has its place in a chain')
-  assert(equalBytes(previous, FIRST_PREVIOUS) === (seq === 1), 'the first snapshot, and no other, follows none')
-  const clear = new Uint8Array(HEAD_END - HEADER_SIZE)
-  clear.set(repoId, 0)
-  clear.set(wid, 16)
-  writeU64(clear, 32, seq)
-  clear.set(previous, 40)
-  clear.set(sid, 72)
-  return clear
+function encodeHead({ sid, ...chain }: SnapshotHead): Uint8Array {
+  assert(sid.length === ID_SIZE, 'ids have 16 bytes')
+  return concatBytes([encodeChainHead(chain), sid])
 }

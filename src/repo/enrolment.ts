@@ -3,7 +3,8 @@
 // secret leaves either side. The code is what keeps the store from putting another machine in its place; the fingerprint
 // of the root key, which is carried the other way, what keeps it from putting another repository there.
 import type { Clock } from '../base/clock.ts'
-import { equalBytes } from '../base/bytes.ts'
+import { toBase32, typedBase32 } from '../base/base32.ts'
+import { equalBytes, fromHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
@@ -93,9 +94,9 @@ export async function approveEnrolment(
   { role, domains, name, recipientOf, clock, random, suite }: Approval,
 ): Promise<{ readonly slotName: string; readonly wid: Uint8Array }> {
   if (own.rootSeed === undefined) throw cannotGive(role, own)
-  const wanted = plainCode(code)
+  const wanted = typedBase32(code)
   const requests = await listRequests(store, own.repoId)
-  const found = requests.find((request) => plainCode(request.code) === wanted)
+  const found = requests.find((request) => typedBase32(request.code) === wanted)
   if (found === undefined) {
     throw new BackupError('not-found', 'no machine has asked with this code', code, {
       hint: 'compare it with what `holdfast enroll request` shows on the new machine',
@@ -115,26 +116,11 @@ export async function approveEnrolment(
   return { slotName, wid: writerIdOf(publicKey) }
 }
 
-/** 100 bits of the hash, as people read them out: whoever wants another request with the same code tries 2^100. */
-const CODE_BYTES = 13
+/** Letters of a code, 100 bits of the hash: whoever wants another request with the same code tries 2^100. */
 const CODE_LENGTH = 20
-const CODE_GROUP = 5
-/** Crockford's, without letters that look like others. */
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const CODE_GROUP = /.{5}/g
 
 function codeOfRequest(name: string): string {
-  const digest = name.slice(name.lastIndexOf('/') + 1)
-  let bits = BigInt(`0x${digest.slice(0, 2 * CODE_BYTES)}`)
-  let code = ''
-  for (let i = 0; i < CODE_LENGTH; i++) {
-    code = ALPHABET[Number(bits & 31n)]! + code
-    bits >>= 5n
-  }
-  return code.match(new RegExp(`.{${CODE_GROUP}}`, 'g'))!.join('-')
-}
-
-/** As it may be typed: capitals, without dashes, o for zero, i and l for one. */
-function plainCode(typed: string): string {
-  const letters = typed.toLowerCase().replace(/[\s-]/g, '')
-  return letters.replace(/o/g, '0').replace(/[il]/g, '1')
+  const digest = fromHex(name.slice(name.lastIndexOf('/') + 1))!
+  return toBase32(digest).slice(0, CODE_LENGTH).match(CODE_GROUP)!.join('-')
 }

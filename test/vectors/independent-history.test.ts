@@ -1,20 +1,9 @@
 // The vectors of log records and checkpoints read a second time, by code that knows only docs/format.md.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as reader from './independent-reader.ts'
 import { cbor, fromHex, H, joined, open, toHex, u32 } from './independent-reader.ts'
-
-// oxlint-disable-next-line typescript/no-explicit-any -- JSON of many shapes, compared field by field
-const load = (file: string): any => JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'))
-const hexes = <T extends Record<string, string>>(given: T) =>
-  Object.fromEntries(Object.entries(given).map(([key, value]) => [key, fromHex(value)])) as Record<keyof T, Uint8Array>
-const caseOf = (file: string, name: string) => {
-  const { ok, given } = load(file)
-  const found = ok.find((one: { name: string }) => one.name === name)
-  assert.ok(found, `${file} has ${name}`)
-  return { given, bytes: fromHex(found.bytes), value: found.value }
-}
+import { caseOf, hexes } from './vector-cases.ts'
 
 test('a log record follows from the text', () => {
   const { given, bytes, value } = caseOf('log.json', 'a record: forget')

@@ -1,6 +1,5 @@
 // The vectors read a second time, by code that knows only docs/format.md.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
 import * as xz from '@napi-rs/lzma/xz'
@@ -8,17 +7,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { Decrypter } from 'age-encryption'
 import * as reader from './independent-reader.ts'
 import { cbor, DK, fromHex, H, joined, KH, open, toHex, u16, u32 } from './independent-reader.ts'
-
-// oxlint-disable-next-line typescript/no-explicit-any -- JSON of many shapes, compared field by field
-const load = (file: string): any => JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'))
-const hexes = <T extends Record<string, string>>(given: T) =>
-  Object.fromEntries(Object.entries(given).map(([key, value]) => [key, fromHex(value)])) as Record<keyof T, Uint8Array>
-const caseOf = (file: string, name: string) => {
-  const { ok, given } = load(file)
-  const found = ok.find((one: { name: string }) => one.name === name)
-  assert.ok(found, `${file} has ${name}`)
-  return { given, bytes: fromHex(found.bytes), value: found.value }
-}
+import { caseOf, hexes, load } from './vector-cases.ts'
 
 test('keys, references, locators, signatures and padding follow from the text', () => {
   const v = load('keys.json')
