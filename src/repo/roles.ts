@@ -52,8 +52,8 @@ export function checkRole(role: Role, act: Act, location: string): void {
 /** What somebody with each role can do, for people. */
 export const ROLE_TEXTS: Readonly<Record<Role, string>> = {
   admin: 'can do everything, and let others in',
-  read: 'can read and restore all backups, and make new ones',
-  maintain: 'can see names and trees and tidy up, and cannot read files',
+  read: 'can read and restore all backups, and make new ones where a machine was let in with it',
+  maintain: 'can see names and trees, and cannot read files',
   write: 'can make backups, and cannot read or delete any',
   report: 'sees when backups were made and how large they are, and no name of anything',
 }
