@@ -102,14 +102,14 @@ test('Ctrl-C at a question ends with 130 and gives the terminal back', async (t)
 test('progress is drawn on a terminal, removed at the end, and not drawn on request', async (t) => {
   const someone = person(t)
   if (someone === undefined) return
-  writeFileSync(join(someone.home, 'photos/large'), randomBytes(50_000_000))
+  writeFileSync(join(someone.home, 'photos/large'), randomBytes(150_000_000))
   const withProgress = someone.start(`HOLDFAST_PASSWORD=x ${LAUNCHER} backup photos`)
   await withProgress.see(/snapshot [0-9a-f]{10}/)
   assert.equal(await withProgress.end(), 0)
   assert(withProgress.shown.includes(`${HIDE_CURSOR}\r${ESC}[Kbacking up  `), JSON.stringify(withProgress.shown))
   assert.match(
     withProgress.shown,
-    / files {2}[\d.]+ MiB\/47\.7 MiB {2}\d+%/,
+    / files {2}[\d.]+ (B|[KM]iB)\/143 MiB {2}\d+%/,
     'also of a first backup it is known how much there is',
   )
   const [hidden, given] = [withProgress.shown.lastIndexOf(HIDE_CURSOR), withProgress.shown.lastIndexOf(SHOW_CURSOR)]
