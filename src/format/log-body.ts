@@ -29,10 +29,24 @@ export type ChainPlace = WriterHead
 /** What was done. */
 export type LogAction = (
   | { readonly kind: 'forget'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
-  /** Snapshots of a writer do not count, from this number on. */
-  | { readonly kind: 'revoke'; readonly wid: Uint8Array; readonly fromSeq: number; readonly reason?: string }
-  /** Packs that somebody read and found good, by the hashes in their names. */
-  | { readonly kind: 'attest'; readonly dataPacks: readonly Uint8Array[]; readonly metaPacks: readonly Uint8Array[] }
+  /** What a writer signs does not count any more, but for what is named. */
+  | {
+      readonly kind: 'revoke'
+      readonly wid: Uint8Array
+      /** Number from which on no snapshot counts. */
+      readonly fromSeq: number
+      /** Hashes of the snapshots before it that count: whoever has the key can make others with the same numbers. */
+      readonly snapshots: readonly Uint8Array[]
+      /** The last of its records that counts. */
+      readonly lastRecord?: RecordPlace
+      readonly reason?: string
+    }
+  /** Packs that somebody read whole and found good. */
+  | {
+      readonly kind: 'attest'
+      readonly dataPacks: readonly AttestedPack[]
+      readonly metaPacks: readonly AttestedPack[]
+    }
   /** How many packs a plan deleted; bytes of them. */
   | {
       readonly kind: 'prune'
@@ -53,6 +67,19 @@ export type LogAction = (
   | { readonly kind: 'unknown'; readonly number: number }
 ) & { readonly unknown?: readonly RawField[] }
 
+/** One record of a writer that is known from elsewhere. */
+export interface RecordPlace {
+  readonly seq: number
+  readonly hash: Uint8Array
+}
+
+export interface AttestedPack {
+  /** In the name of the pack. */
+  readonly hash: Uint8Array
+  /** Of its table of blocks (tables-digest.ts): a segment that has another one says something else of it. */
+  readonly tables: Uint8Array
+}
+
 export interface LogBody {
   readonly time: Timespec
   /** Who did it, as people are called: `ada@workstation`. What proves it is the signature. */
@@ -65,8 +92,10 @@ export interface LogBody {
 
 /** Snapshots forgotten, or heads accepted as lost, in one record. */
 export const LOG_PLACES_MAX = 65_536
+/** Snapshots of a revoked writer that count. */
+export const KEPT_SNAPSHOTS_MAX = 65_536
 /** Packs of either kind attested in one record. */
-export const ATTESTED_MAX = 100_000
+export const ATTESTED_MAX = 65_536
 /** Bytes of a reason or a note. */
 export const LOG_TEXT_MAX = 4096
 
@@ -119,10 +148,13 @@ function writeAction(w: CborWriter, action: LogAction): void {
       assert(action.wid.length === ID_SIZE && action.fromSeq >= 1, 'a writer is revoked from one of its snapshots on')
       w.key(0).bytes(action.wid)
       w.key(1).uint(action.fromSeq)
-      return writeText(w, 2, action.reason)
+      writeText(w, 2, action.reason)
+      writeHashes(w.key(3), action.snapshots)
+      if (action.lastRecord !== undefined) w.key(4).array(2).uint(action.lastRecord.seq).bytes(action.lastRecord.hash)
+      return
     case 'attest':
-      writeHashes(w.key(0), action.dataPacks)
-      writeHashes(w.key(1), action.metaPacks)
+      writeAttested(w.key(0), action.dataPacks)
+      writeAttested(w.key(1), action.metaPacks)
       return
     case 'prune':
       assert(action.pid.length === ID_SIZE, 'the id of a plan has 16 bytes')
@@ -182,10 +214,14 @@ function readRevoke(r: CborReader): LogAction {
   let wid: Uint8Array | undefined
   let fromSeq: number | undefined
   let reason: string | undefined
+  let snapshots: Uint8Array[] | undefined
+  let lastRecord: RecordPlace | undefined
   const unknown = r.fields((key) => {
     if (key === 0) wid = r.fixed(ID_SIZE)
     else if (key === 1) fromSeq = r.uint(SEQ_MAX)
     else if (key === 2) reason = r.text(LOG_TEXT_MAX)
+    else if (key === 3) snapshots = readHashes(r)
+    else if (key === 4) lastRecord = readTuple(r, 2, () => ({ seq: readNumber(r), hash: r.fixed(HASH_SIZE) }))
     else return false
     return true
   })
@@ -194,17 +230,25 @@ function readRevoke(r: CborReader): LogAction {
     kind: 'revoke',
     wid: need(r, wid, 'writer'),
     fromSeq: need(r, fromSeq, 'first number'),
+    snapshots: need(r, snapshots, 'list of snapshots'),
+    ...(lastRecord !== undefined && { lastRecord }),
     ...withReason(reason),
     ...withUnknown(unknown),
   }
 }
 
+function readNumber(r: CborReader): number {
+  const number = r.uint(SEQ_MAX)
+  if (number === 0) throw r.corrupt('names a record 0,')
+  return number
+}
+
 function readAttest(r: CborReader): LogAction {
-  let dataPacks: Uint8Array[] | undefined
-  let metaPacks: Uint8Array[] | undefined
+  let dataPacks: AttestedPack[] | undefined
+  let metaPacks: AttestedPack[] | undefined
   const unknown = r.fields((key) => {
-    if (key === 0) dataPacks = readHashes(r)
-    else if (key === 1) metaPacks = readHashes(r)
+    if (key === 0) dataPacks = readAttested(r)
+    else if (key === 1) metaPacks = readAttested(r)
     else return false
     return true
   })
@@ -279,16 +323,34 @@ function readPlace(r: CborReader): ChainPlace {
 }
 
 function writeHashes(w: CborWriter, hashes: readonly Uint8Array[]): void {
-  limitCount(hashes, ATTESTED_MAX, 'packs in one record')
+  limitCount(hashes, KEPT_SNAPSHOTS_MAX, 'snapshots in one record')
   const sorted = hashes.toSorted(compareBytes)
-  assert(ascend(sorted) && sorted.every((one) => one.length === HASH_SIZE), 'the packs of a record differ')
+  assert(ascend(sorted) && sorted.every((one) => one.length === HASH_SIZE), 'the snapshots of a record differ')
   writeList(w, sorted, (one) => w.bytes(one))
 }
 
 function readHashes(r: CborReader): Uint8Array[] {
-  const hashes = readList(r, ATTESTED_MAX, () => r.fixed(HASH_SIZE))
-  if (!ascend(hashes)) throw r.corrupt('has packs out of order')
+  const hashes = readList(r, KEPT_SNAPSHOTS_MAX, () => r.fixed(HASH_SIZE))
+  if (!ascend(hashes)) throw r.corrupt('has snapshots out of order')
   return hashes
+}
+
+function writeAttested(w: CborWriter, packs: readonly AttestedPack[]): void {
+  limitCount(packs, ATTESTED_MAX, 'packs in one record')
+  const sorted = packs.toSorted((a, b) => compareBytes(a.hash, b.hash))
+  assert(ascend(sorted.map((one) => one.hash)), 'the packs of a record differ')
+  writeList(w, sorted, ({ hash, tables }) => {
+    assert(hash.length === HASH_SIZE && tables.length === HASH_SIZE, 'a pack is attested by two hashes')
+    w.array(2).bytes(hash).bytes(tables)
+  })
+}
+
+function readAttested(r: CborReader): AttestedPack[] {
+  const packs = readList(r, ATTESTED_MAX, () =>
+    readTuple(r, 2, () => ({ hash: r.fixed(HASH_SIZE), tables: r.fixed(HASH_SIZE) })),
+  )
+  if (!ascend(packs.map((one) => one.hash))) throw r.corrupt('has packs out of order')
+  return packs
 }
 
 function writeText(w: CborWriter, key: number, text: string | undefined): void {

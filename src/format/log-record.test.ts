@@ -88,13 +88,13 @@ test('counts and texts have limits, for writing as for reading', () => {
   const hashes = Array.from({ length: ATTESTED_MAX }, (_, at) => {
     const one = new Uint8Array(32)
     new DataView(one.buffer).setUint32(0, at)
-    return one
+    return { hash: one, tables: one }
   })
   const full = sampleLogBody({ kind: 'attest', dataPacks: hashes, metaPacks: hashes })
   const bytes = encodeLogRecord(head, { ...full, heads: many(65_536) }, writer())
   assert.ok(bytes.length < LOG_RECORD_SIZE_MAX, 'the fullest record is within the limit of an object')
   assert.equal(decodeLogRecord(bytes, 'log/x', reader()).body.heads.length, 65_536)
-  const over = [...hashes, new Uint8Array(32).fill(255)]
+  const over = [...hashes, { hash: new Uint8Array(32).fill(255), tables: zero }]
   assert.throws(() => encodeLogBody(sampleLogBody({ kind: 'attest', dataPacks: over, metaPacks: [] })), isLimit)
 })
 

@@ -34,7 +34,7 @@ export interface LogRecord {
   readonly body: LogBody
 }
 
-/** Bytes of a record: 100,000 attested packs of either kind are 7 MB, the heads of 65,536 chains 4 MB. */
+/** Bytes of a record: 65,536 attested packs of either kind are 9 MB, the heads of 65,536 chains 4 MB. */
 export const LOG_RECORD_SIZE_MAX = 16 * 1024 * 1024
 
 /** The object's bytes. `sealer` is of `K_idx`, `signer` the writer's key, from which the head gets `wid`. */

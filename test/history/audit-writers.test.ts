@@ -122,7 +122,7 @@ test('a snapshot whose writer may not make any, and a record that has no effect,
     /^not-permitted log\/.*a record of kind forget by eve .* role write does not permit it/,
     /^missing snap\/.*snapshot 2 of ada .* is missing/,
   )
-  await ada.record({ kind: 'revoke', wid: writerIdOf(signer.publicKey), fromSeq: 1, reason: 'stolen' })
+  await ada.record({ kind: 'revoke', wid: writerIdOf(signer.publicKey), fromSeq: 1, snapshots: [], reason: 'stolen' })
   const { writers } = await audit(scene)
   assert.equal(writers.find(({ name }) => name === 'eve')!.revoked!.fromSeq, 1)
 })

@@ -84,7 +84,7 @@ test('a record counts only where the role of its writer permits it', async () =>
   const laptop = await enrolled(repo, 'write')
   await laptop.put({ kind: 'forget', snapshots: [snapshot] })
   const reader = await enrolled(repo, 'read')
-  await reader.put({ kind: 'revoke', wid: snapshot.wid, fromSeq: 1 })
+  await reader.put({ kind: 'revoke', wid: snapshot.wid, fromSeq: 1, snapshots: [] })
   const { records } = await readLog(repo)
   const facts = new LogFacts(records)
   assert.equal(facts.gone.size, 0)

@@ -94,14 +94,26 @@ export function sampleSnapshotBody(): SnapshotBody {
 
 const place = (label: string, seq: number) => ({ wid: fixedBytes(`${label} wid`, 16), seq, hash: fixedBytes(label) })
 
+const attested = (digit: number) => ({
+  hash: new Uint8Array(32).fill(digit),
+  tables: fixedBytes(`tables ${digit}`),
+})
+
 /** One action of each kind. */
 export const sampleLogActions: readonly LogAction[] = [
   { kind: 'forget', snapshots: [place('forgotten', 3), place('forgotten', 4)], reason: 'a wrong folder' },
-  { kind: 'revoke', wid: fixedBytes('stolen wid', 16), fromSeq: 12, reason: 'the laptop was stolen' },
+  {
+    kind: 'revoke',
+    wid: fixedBytes('stolen wid', 16),
+    fromSeq: 12,
+    snapshots: [new Uint8Array(32).fill(4), new Uint8Array(32).fill(5)],
+    lastRecord: { seq: 3, hash: fixedBytes('last record of the stolen') },
+    reason: 'the laptop was stolen',
+  },
   {
     kind: 'attest',
-    dataPacks: [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)],
-    metaPacks: [new Uint8Array(32).fill(3)],
+    dataPacks: [attested(1), attested(2)],
+    metaPacks: [attested(3)],
   },
   { kind: 'prune', pid: fixedBytes('plan', 16), dataPacks: 7, metaPacks: 1, bytes: 200_000_000 },
   { kind: 'note', text: 'moved to the new disk' },

@@ -3,13 +3,13 @@ import { toHex } from '../../base/bytes.ts'
 import { decodeIndexSegment } from '../../format/index-segment.ts'
 import type { DecodedIndexedPack } from '../../format/index-segment.ts'
 import { packName } from '../../format/names.ts'
+import { tablesDigest } from '../../format/tables-digest.ts'
 import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { LoadedIndex } from '../../repo/loaded-index.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { foreignOf, openInDomains } from '../../repo/membership.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
-import { tablesDigest } from './tables-digest.ts'
 import { BrokenParts } from './broken-parts.ts'
 import { surveyObjects } from './object-survey.ts'
 import type { Survey, SurveyedObject } from './object-survey.ts'
@@ -153,7 +153,7 @@ class IndexCheck {
 
   #add(pack: DecodedIndexedPack, sids: readonly Uint8Array[], segment: string): void {
     const name = packName(pack.kind, pack.hash)
-    const digest = tablesDigest(pack.blocks, sids)
+    const digest = toHex(tablesDigest(pack.blocks, sids))
     const known = this.#packs.get(name)
     if (known !== undefined) {
       if (known.digest === digest) return

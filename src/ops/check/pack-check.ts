@@ -7,13 +7,13 @@ import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../format/di
 import type { DecodedDirectory } from '../../format/directory.ts'
 import { packName } from '../../format/names.ts'
 import type { PackKind } from '../../format/names.ts'
+import { tablesDigest } from '../../format/tables-digest.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { ThreadPool } from '../thread-pool.ts'
 import { locKey } from './broken-parts.ts'
 import { isDamage } from './damage.ts'
 import type { CheckedIndex } from './index-check.ts'
 import type { Survey } from './object-survey.ts'
-import { tablesDigest } from './tables-digest.ts'
 import { PackVerifier } from './pack-verifier.ts'
 import type { Finding, JobBlock, PackFindings, PackJob, VerifierSetup } from './pack-verifier.ts'
 
@@ -151,7 +151,8 @@ class PackCheck {
     const indexed = this.#ctx.index.packs.get(name)
     if (indexed === undefined) return undefined // of a backup that was cut off: nothing refers to it yet
     if (indexed.count !== blocks.length) return `its directory has ${blocks.length} blocks, the index ${indexed.count}`
-    if (indexed.digest !== tablesDigest(blocks, sessions)) return 'its directory has other blobs than the index says'
+    if (indexed.digest !== toHex(tablesDigest(blocks, sessions)))
+      return 'its directory has other blobs than the index says'
     return undefined
   }
 

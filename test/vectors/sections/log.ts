@@ -1,3 +1,4 @@
+import type { CborWriter } from '../../../src/base/cbor.ts'
 import { decodeLogRecord, encodeLogRecord, logNameOf } from '../../../src/format/log-record.ts'
 import type { LogAction } from '../../../src/format/log-record.ts'
 import { OBJECT_TYPES } from '../../../src/format/object-header.ts'
@@ -42,6 +43,15 @@ function withBody(changes: Readonly<Record<number, Uint8Array | null>>): Uint8Ar
   const sealed = fixedSealer().seal(OBJECT_TYPES.logRecord, clear, withFields(body, changes))
   return signObject(OBJECT_TYPES.logRecord, 1, [clear, sealed], fixedSigner())
 }
+
+/** An action of that kind with these fields. */
+function withAction(kind: number, fields: (w: CborWriter) => CborWriter): Uint8Array {
+  return withBody({ 2: cbor((w) => w.uint(kind)), 3: cbor((w) => fields(w.openMap()).closeMap()) })
+}
+
+const filled = (digit: number) => new Uint8Array(32).fill(digit)
+const attested = (w: CborWriter, digit: number) => w.array(2).bytes(filled(digit)).bytes(filled(9))
+const revoked = (w: CborWriter) => w.key(0).bytes(wid()).key(1).uint(1).key(3)
 
 function failures(): FailCase[] {
   const good = record(sampleLogActions[0]!)
@@ -90,20 +100,27 @@ function failures(): FailCase[] {
     fail('no heads in a list', withBody({ 4: cbor((w) => w.array(0)) })),
     fail(
       'attested packs out of order',
-      withBody({
-        2: cbor((w) => w.uint(3)),
-        3: cbor((w) =>
-          w
-            .openMap()
-            .key(0)
-            .array(2)
-            .bytes(new Uint8Array(32).fill(2))
-            .bytes(new Uint8Array(32).fill(1))
-            .key(1)
-            .array(0)
-            .closeMap(),
-        ),
-      }),
+      withAction(3, (w) =>
+        attested(attested(w.key(0).array(2), 2), 1)
+          .key(1)
+          .array(0),
+      ),
+    ),
+    fail(
+      'an attested pack without its tables',
+      withAction(3, (w) => w.key(0).array(1).array(1).bytes(filled(1)).key(1).array(0)),
+    ),
+    fail(
+      'a revoked writer without the list of what counts',
+      withAction(2, (w) => w.key(0).bytes(wid()).key(1).uint(1)),
+    ),
+    fail(
+      'snapshots of a revoked writer out of order',
+      withAction(2, (w) => revoked(w).array(2).bytes(filled(2)).bytes(filled(1))),
+    ),
+    fail(
+      'a record 0 of a revoked writer',
+      withAction(2, (w) => revoked(w).array(0).key(4).array(2).uint(0).bytes(filled(1))),
     ),
   ]
 }
