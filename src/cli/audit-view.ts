@@ -1,6 +1,7 @@
 // `holdfast audit`: who has which part of the history, what is not there and why, and what is wrong.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { BackupError, wrap } from '../base/errors.ts'
+import { timespecFromMs } from '../base/time.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { CHECKPOINT_SIZE_MAX } from '../format/checkpoint.ts'
 import type { Checkpoint } from '../format/checkpoint.ts'
@@ -119,11 +120,12 @@ function rangeText(what: string, from: number, to: number): string {
   return from === to ? `${what} ${from}` : `${what}s ${from} to ${to}`
 }
 
-function gapText({ from, to, reason, record }: Gap): string {
+function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): string {
   const range = from === to ? String(from) : `${from} to ${to}`
   if (record !== undefined) {
     const what = reason === 'accepted' ? 'lost with an earlier state of the store, accepted' : 'forgotten'
-    return `${range}: ${what} by ${whoAndWhen(record)}${reasonText(record)}`
+    const trash = until === undefined ? '' : `; in the trash until ${formatLocalTime(timespecFromMs(until))}`
+    return `${range}: ${what} by ${whoAndWhen(record)}${reasonText(record)}${trash}`
   }
   return `${range}: ${GAP_TEXTS[reason]}`
 }
@@ -163,7 +165,13 @@ function chainJson(chain: AuditedChain | undefined): JsonValue {
   return {
     last,
     count,
-    gaps: gaps.map(({ from, to, reason, record }) => ({ from, to, reason, ...(record && recordJson(record)) })),
+    gaps: gaps.map(({ from, to, reason, record, restorableUntilMs: until }) => ({
+      from,
+      to,
+      reason,
+      ...(record && recordJson(record)),
+      restorable_until: until === undefined ? undefined : formatUtcTime(timespecFromMs(until)),
+    })),
   }
 }
 

@@ -63,6 +63,8 @@ export type LogAction = (
       readonly records: readonly ChainPlace[]
       readonly reason?: string
     }
+  /** What had been forgotten is part of the history again: undoes the forgets that its writer has seen. */
+  | { readonly kind: 'recall'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
   /** Of a later version. */
   | { readonly kind: 'unknown'; readonly number: number }
 ) & { readonly unknown?: readonly RawField[] }
@@ -90,7 +92,7 @@ export interface LogBody {
   readonly unknown?: readonly RawField[]
 }
 
-/** Snapshots forgotten, or heads accepted as lost, in one record. */
+/** Snapshots forgotten or brought back, or heads accepted as lost, in one record. */
 export const LOG_PLACES_MAX = 65_536
 /** Snapshots of a revoked writer that count. */
 export const KEPT_SNAPSHOTS_MAX = 65_536
@@ -99,7 +101,7 @@ export const ATTESTED_MAX = 65_536
 /** Bytes of a reason or a note. */
 export const LOG_TEXT_MAX = 4096
 
-const NUMBERS = { forget: 1, revoke: 2, attest: 3, prune: 4, note: 5, accept: 6 } as const
+const NUMBERS = { forget: 1, revoke: 2, attest: 3, prune: 4, note: 5, accept: 6, recall: 9 } as const
 
 /** The plaintext of the sealed part. */
 export function encodeLogBody({ time, by, action, heads, unknown }: LogBody): Uint8Array {
@@ -142,6 +144,7 @@ export function decodeLogBody(bytes: Uint8Array, subject: string): LogBody {
 function writeAction(w: CborWriter, action: LogAction): void {
   switch (action.kind) {
     case 'forget':
+    case 'recall':
       writePlaces(w.key(0), action.snapshots)
       return writeText(w, 1, action.reason)
     case 'revoke':
@@ -177,7 +180,9 @@ function writeAction(w: CborWriter, action: LogAction): void {
 function readAction(r: CborReader, number: number): LogAction {
   switch (number) {
     case NUMBERS.forget:
-      return readForget(r)
+      return readSnapshots(r, 'forget')
+    case NUMBERS.recall:
+      return readSnapshots(r, 'recall')
     case NUMBERS.revoke:
       return readRevoke(r)
     case NUMBERS.attest:
@@ -193,7 +198,7 @@ function readAction(r: CborReader, number: number): LogAction {
   }
 }
 
-function readForget(r: CborReader): LogAction {
+function readSnapshots(r: CborReader, kind: 'forget' | 'recall'): LogAction {
   let snapshots: ChainPlace[] | undefined
   let reason: string | undefined
   const unknown = r.fields((key) => {
@@ -203,7 +208,7 @@ function readForget(r: CborReader): LogAction {
     return true
   })
   return {
-    kind: 'forget',
+    kind,
     snapshots: need(r, snapshots, 'list of snapshots'),
     ...withReason(reason),
     ...withUnknown(unknown),

@@ -25,7 +25,7 @@ test('every name of the format is made and parsed', () => {
     [names.sessionEndName(id), { kind: 'session-end', sid: id }],
     [names.planName(id), { kind: 'plan', pid: id }],
     [names.logName(id, 9, h), { kind: 'log', wid: id, seq: 9, hash: h }],
-    [`trash/snap/${id}`, { kind: 'trash', rest: `snap/${id}` }],
+    [names.trashName(id, 9, h), { kind: 'trash', wid: id, seq: 9, hash: h }],
   ]
   for (const [name, meaning] of table) {
     assert.deepEqual(names.parseObjectName(name), meaning)
@@ -67,6 +67,8 @@ test('a name that differs from a right one is no name of the format', () => {
     `sess/${id}.ends`,
     `gc/${id}.hb1`,
     'trash/',
+    `trash/snap/${id}`,
+    `trash/${id}/1-${h}`,
     'other/x',
     `/keys/${h}`,
     `keys/${h}\n`,

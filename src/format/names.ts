@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 
-/** Longest object name in bytes; the longest that Holdfast makes has 119. */
+/** Longest object name in bytes; the longest that Holdfast makes has 114. */
 export const OBJECT_NAME_MAX = 200
 /** Bytes of `wid`, `sid` and `pid`. */
 export const ID_SIZE = 16
@@ -42,7 +42,7 @@ export type ObjectName =
   | { readonly kind: 'plan'; readonly pid: string }
   | { readonly kind: 'log'; readonly wid: string; readonly seq: number; readonly hash: string }
   | { readonly kind: 'enrolment'; readonly hash: string }
-  | { readonly kind: 'trash'; readonly rest: string }
+  | { readonly kind: 'trash'; readonly wid: string; readonly seq: number; readonly hash: string }
 
 /** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
 export const NAME_NUMBER_MAX = 0xffff_fffe
@@ -67,6 +67,10 @@ export const enrolmentName = (hash: Uint8Array | string): string => `enrol/${hex
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+/** A forgotten snapshot, for as long as it can be brought back. */
+export const trashName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
+  `${trashPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+export const trashPrefix = (wid: Uint8Array | string): string => `trash/${hex(wid, ID_SIZE)}/`
 
 export function packName(kind: PackKind, hash: Uint8Array | string): string {
   const digits = hex(hash, HASH_SIZE)
@@ -92,7 +96,7 @@ const PATTERN = new RegExp(
     '|gc/(?<plan>[0-9a-f]{32})',
     '|log/(?<logWid>[0-9a-f]{32})/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
     '|enrol/(?<enrolment>[0-9a-f]{64})',
-    '|trash/(?<trash>.+)',
+    '|trash/(?<trashWid>[0-9a-f]{32})/(?<trashSeq>[0-9]{10})-(?<trash>[0-9a-f]{64})',
     ')$',
   ].join(''),
 )
@@ -122,7 +126,7 @@ export function parseObjectName(name: string): ObjectName | null {
     return { kind: 'log', wid: g['logWid']!, seq: Number(g['logSeq']), hash: g['log'] }
   }
   if (g['enrolment'] !== undefined) return { kind: 'enrolment', hash: g['enrolment'] }
-  return { kind: 'trash', rest: g['trash']! }
+  return { kind: 'trash', wid: g['trashWid']!, seq: Number(g['trashSeq']), hash: g['trash']! }
 }
 
 /** The hash of the object's bytes where its name promises one, as hex. */

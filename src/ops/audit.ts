@@ -11,6 +11,7 @@ import type { HistoryLook } from '../repo/rollback.ts'
 import { keyOfPlace, LogFacts } from '../repo/log.ts'
 import type { OpenedRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
+import { DAY_MS, listTrash, TRASH_DAYS } from '../repo/trash.ts'
 import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
@@ -32,6 +33,8 @@ export interface AuditOptions {
   readonly checkpoint?: Checkpoint
   /** What this machine remembers, compared with what there is (repo/rollback.ts). */
   readonly look?: HistoryLook
+  /** Days that a forgotten snapshot stays in the trash; as many as usual unless given. */
+  readonly trashDays?: number
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal
 }
@@ -97,8 +100,9 @@ class Audit {
     await this.#reader.settleTorn(named.map(({ id }) => id))
     const facts = new LogFacts(this.#reader.records)
     this.#powerless(facts)
-    const explained = explainedPlaces(facts)
-    const writers = this.#writers(named, explained, facts)
+    const trash = await this.#trash(facts)
+    const explained = explainedPlaces(facts, trash)
+    const writers = this.#writers(named, explained, facts, trash)
     this.#orders()
     this.#times.finish()
     if (isOwn) this.#compare(checkpoint, explained)
@@ -150,7 +154,23 @@ class Audit {
     })
   }
 
-  #writers(named: readonly Named[], explained: readonly (ExplainedPlace & Place)[], facts: LogFacts): AuditedWriter[] {
+  /** Until when what lies in the trash can be brought back, by `keyOfPlace`. */
+  async #trash({ lastForgottenMs }: LogFacts): Promise<TrashTimes> {
+    const keepMs = (this.#opts.trashDays ?? TRASH_DAYS) * DAY_MS
+    return new Map(
+      (await listTrash(this.#repo)).map(({ wid, seq, id, receivedMs }) => {
+        const key = keyOfPlace(wid, seq, id)
+        return [key, Math.max(receivedMs, lastForgottenMs.get(key) ?? 0) + keepMs]
+      }),
+    )
+  }
+
+  #writers(
+    named: readonly Named[],
+    explained: readonly (ExplainedPlace & Place)[],
+    facts: LogFacts,
+    trash: TrashTimes,
+  ): AuditedWriter[] {
     const sound = [...this.#sound.values()]
     const { unsound, writers } = this.#reader
     const all = [...sound, ...unsound, ...named, ...explained]
@@ -175,6 +195,7 @@ class Audit {
             unsound: groups.unsound.get(key) ?? [],
             named: groups.named.get(key) ?? [],
             explained: groups.explained.get(key) ?? [],
+            isInTrash: ({ seq, id }) => name === 'snapshot' && trash.has(keyOfPlace(wid, seq, id)),
           },
           this.#findings,
         )
@@ -242,11 +263,15 @@ function keyOf({ chain, wid, seq, id }: Place): string {
   return `${chain} ${keyOfPlace(wid, seq, id)}`
 }
 
-function explainedPlaces({ gone, lostRecords }: LogFacts): (ExplainedPlace & Place)[] {
+/** Milliseconds since 1970, by `keyOfPlace`. */
+type TrashTimes = ReadonlyMap<string, number>
+
+function explainedPlaces({ gone, lostRecords }: LogFacts, trash: TrashTimes): (ExplainedPlace & Place)[] {
   const places = (chain: ChainName, reasons: ReadonlyMap<string, OpenedRecord>) =>
     [...reasons].map(([key, record]) => {
       const [wid, seq, id] = key.split('/') as [string, string, string]
-      return { chain, wid, seq: Number(seq), id, record }
+      const until = chain === 'snapshot' ? trash.get(key) : undefined
+      return { chain, wid, seq: Number(seq), id, record, ...(until !== undefined && { restorableUntilMs: until }) }
     })
   return [...places('snapshot', gone), ...places('record', lostRecords)]
 }

@@ -2,7 +2,7 @@
 // cannot tell is what is inside, and whether an object that nothing in the clear speaks of is missing.
 import { BackupError } from '../base/errors.ts'
 import { initHashing } from '../crypto/hash.ts'
-import { PREFIXES, sessionKeysName } from '../format/names.ts'
+import { PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
 import { checkFeatures } from '../format/repo-description.ts'
 import type { Store } from '../store/store.ts'
 import { readDescriptions } from '../repo/descriptions.ts'
@@ -107,7 +107,9 @@ async function countObjects(store: Store, stopped: () => void): Promise<Totals> 
     total.objects++
     total.bytes += object.size
     if (object.parsed.kind === 'log') total.hasLog = true
-    if (object.parsed.kind === 'session-keys' || object.parsed.kind === 'snapshot') total.names.add(object.name)
+    const { parsed } = object
+    if (parsed.kind === 'session-keys' || parsed.kind === 'snapshot') total.names.add(object.name)
+    if (parsed.kind === 'trash') total.names.add(snapshotName(parsed.wid, parsed.seq, parsed.hash))
   }
   return total
 }

@@ -60,11 +60,22 @@ const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   prune: new Set<Role>(['admin', 'maintain']),
   note: new Set<Role>(['admin', 'maintain', 'read', 'write']),
   accept: new Set<Role>(['admin', 'maintain']),
+  recall: new Set<Role>(['admin', 'maintain']),
   unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
 }
 
 export function mayLog(role: Role, kind: LogAction['kind']): boolean {
   return RIGHTS[kind].has(role)
+}
+
+/** Throws `wrong-key` unless a record of this kind by this writer has an effect: to be asked before anything is done. */
+export async function checkMayLog(repo: Repository, { wid }: WriterIdentity, kind: LogAction['kind']): Promise<void> {
+  const { role } = await repo.writers.certificate(wid)
+  if (mayLog(role, kind)) return
+  const able = [...RIGHTS[kind]].join(' or ')
+  throw new BackupError('wrong-key', `the role ${role} does not permit this: ${kind}`, repo.store.location, {
+    hint: `use a credential with the role ${able}`,
+  })
 }
 
 /** Names, sizes and times of all records in order of name. */
@@ -136,24 +147,31 @@ export function openRecord(repo: Repository, listed: ListedRecord): Promise<Open
 export class LogFacts {
   /** Snapshots that are no longer there for a reason, by `placeKey`; the first record that gives one. */
   readonly gone = new Map<string, OpenedRecord>()
+  /** When the store received the last forget record that is not undone, by `placeKey`. */
+  readonly lastForgottenMs = new Map<string, number>()
   /** Records that are known to be lost, by `placeKey`. */
   readonly lostRecords = new Map<string, OpenedRecord>()
   /** Writers, hex, whose snapshots do not count from a number on. */
   readonly revoked = new Map<string, { readonly fromSeq: number; readonly record: OpenedRecord }>()
   /** Records of what their writer may not do; they have no effect. */
   readonly powerless: OpenedRecord[] = []
+  readonly #recalls: Recalls
 
   constructor(records: readonly OpenedRecord[]) {
-    for (const record of records) {
-      const { action } = record.body
-      if (mayLog(record.role, action.kind)) this.#note(record, action)
-      else this.powerless.push(record)
-    }
+    const mighty = records.filter(({ role, body }) => mayLog(role, body.action.kind))
+    this.#recalls = new Recalls(mighty)
+    for (const record of records) if (!mayLog(record.role, record.body.action.kind)) this.powerless.push(record)
+    for (const record of mighty) this.#note(record, record.body.action)
   }
 
   #note(record: OpenedRecord, action: LogAction): void {
     if (action.kind === 'forget' || action.kind === 'accept') {
-      for (const place of action.snapshots) keepFirst(this.gone, placeKey(place), record)
+      for (const place of action.snapshots) {
+        const key = placeKey(place)
+        if (action.kind === 'forget' && this.#recalls.undo(record, key)) continue
+        keepFirst(this.gone, key, record)
+        this.lastForgottenMs.set(key, Math.max(record.receivedMs, this.lastForgottenMs.get(key) ?? 0))
+      }
     }
     if (action.kind === 'accept') {
       for (const place of action.records) keepFirst(this.lostRecords, placeKey(place), record)
@@ -166,6 +184,33 @@ export class LogFacts {
       }
     }
   }
+}
+
+/** What was brought back: undoes each forget that the record of it has seen, and none that came since. */
+class Recalls {
+  readonly #byPlace = new Map<string, OpenedRecord[]>()
+
+  constructor(records: readonly OpenedRecord[]) {
+    for (const record of records) {
+      if (record.body.action.kind !== 'recall') continue
+      for (const place of record.body.action.snapshots) {
+        const key = placeKey(place)
+        const known = this.#byPlace.get(key)
+        if (known === undefined) this.#byPlace.set(key, [record])
+        else known.push(record)
+      }
+    }
+  }
+
+  undo(forget: OpenedRecord, key: string): boolean {
+    return this.#byPlace.get(key)?.some((recall) => hasSeen(recall, forget)) === true
+  }
+}
+
+/** Whether one record came after another, as its writer saw it. */
+function hasSeen(later: OpenedRecord, earlier: OpenedRecord): boolean {
+  if (later.wid === earlier.wid) return later.seq > earlier.seq
+  return later.body.heads.some(({ wid, seq }) => seq >= earlier.seq && toHex(wid) === earlier.wid)
 }
 
 /** Roles whose records explain what is missing: chains of others need not be read for that. */
@@ -196,12 +241,8 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
   checkWritable(repo, repo.store.location)
   const { writer, clock, by } = opts
   const wid = toHex(writer.wid)
-  const { role, domainIds } = await repo.writers.certificate(writer.wid)
-  if (!mayLog(role, action.kind)) {
-    throw new BackupError('wrong-key', `the role ${role} does not permit this: ${action.kind}`, repo.store.location, {
-      hint: 'use a credential with the role admin',
-    })
-  }
+  await checkMayLog(repo, writer, action.kind)
+  const { domainIds } = await repo.writers.certificate(writer.wid)
   const others = EXPLAINING.has(action.kind)
     ? repo.inDomains.filter((each) => each !== repo && domainIds.some((id) => equalBytes(id, each.domain.id)))
     : []
@@ -235,7 +276,7 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
 }
 
 /** Kinds of records that tell others why something is gone, or counts no longer. */
-const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept'])
+const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept', 'recall'])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
 async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {

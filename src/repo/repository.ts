@@ -8,7 +8,7 @@ import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { packName, parseObjectName, PREFIXES, SEQ_MAX, snapshotPrefix } from '../format/names.ts'
+import { packName, parseObjectName, PREFIXES, SEQ_MAX, snapshotPrefix, trashPrefix } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
@@ -286,17 +286,24 @@ export class Repository {
     return condemnedPacks(this)
   }
 
-  /** The writer's newest snapshot, by its name alone; `limit` when no number is left for another one. */
+  /**
+   * The writer's newest snapshot, by its name alone, forgotten or not; `limit` when no number is left for another one. A
+   * snapshot is in the trash before it goes away, so the trash is listed last.
+   */
   async headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
     let head: { seq: number; hash: Uint8Array } | undefined
-    for await (const { name } of listAll(this.store, snapshotPrefix(wid))) {
-      const parsed = parseObjectName(name)
-      if (parsed?.kind !== 'snapshot' || parsed.seq < (head?.seq ?? 0)) continue
-      head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
-      if (parsed.seq < SEQ_MAX) continue
-      throw new BackupError('limit', 'this writer’s snapshot has the last number that there is', name, {
-        hint: 'run `holdfast check`: if it is damaged, remove it',
-      })
+    for (const prefix of [snapshotPrefix(wid), trashPrefix(wid)]) {
+      for await (const { name } of listAll(this.store, prefix)) {
+        const parsed = parseObjectName(name)
+        if (parsed?.kind !== 'snapshot' && parsed?.kind !== 'trash') continue
+        const newest = head?.seq ?? 0
+        if (parsed.seq < newest || (parsed.kind === 'trash' && parsed.seq === newest)) continue
+        head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
+        if (parsed.seq < SEQ_MAX) continue
+        throw new BackupError('limit', 'this writer’s snapshot has the last number that there is', name, {
+          hint: 'run `holdfast check`: if it is damaged, remove it',
+        })
+      }
     }
     return head
   }

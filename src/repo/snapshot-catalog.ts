@@ -115,10 +115,17 @@ export class SnapshotCatalog {
       if (foreign !== undefined) throw foreign
     }
     throw fitting.length < 2
-      ? new BackupError('not-found', 'no snapshot has this id', spec, {
-          hint: 'list the snapshots with `holdfast snapshots`',
-        })
+      ? new BackupError('not-found', 'no snapshot has this id', spec, { hint: await this.#whereElse(spec) })
       : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
+  }
+
+  async #whereElse(spec: string): Promise<string> {
+    for await (const { name } of listAll(this.#repo.store, PREFIXES.trash)) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind !== 'trash' || !parsed.hash.startsWith(spec)) continue
+      return `it was forgotten, and is still in the trash: bring it back with \`holdfast trash recall ${spec}\``
+    }
+    return 'list the snapshots with `holdfast snapshots`'
   }
 
   /** The newest sound snapshot of every writer but one: a name alone is no proof that there ever was such a snapshot. */

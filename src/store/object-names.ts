@@ -3,7 +3,7 @@
 import { BackupError } from '../base/errors.ts'
 import { NAME_LENGTH_MAX, OBJECT_SIZE_MAX } from './store.ts'
 
-/** Deepest name: `trash/` before the longest path of the format, and one to spare. Bounds how deep a listing walks. */
+/** The deepest names of the format have three parts; two to spare. Bounds how deep a listing walks. */
 export const NAME_SEGMENTS_MAX = 5
 /** Folder at the top of a local repository for files that are not objects yet; no object may be named below it. */
 export const TEMPORARY_FOLDER = 'tmp'

@@ -20,6 +20,8 @@ import {
   sessionName,
   snapshotName,
   snapshotPrefix,
+  trashName,
+  trashPrefix,
   writerName,
 } from '../../src/format/names.ts'
 import type { MemoryStore } from '../../src/store/memory-store.ts'
@@ -68,7 +70,8 @@ const STRAYS: readonly Stray[] = [
   { name: sessionEndName(ID) },
   // What it condemns is not known, so nothing that is stored may be relied on.
   { name: planName(ID), backup: 'corrupt' },
-  { name: 'trash/something' },
+  { name: trashName(ID, 1, OTHER_HASH) },
+  { name: trashName(OWN, 3, OTHER_HASH), followed: true },
 ]
 
 for (const { name, backup, followed = false } of STRAYS) {
@@ -133,6 +136,7 @@ function parsedWriter(): string {
 function shown(name: string): string {
   return name
     .replace(snapshotPrefix(OWN), 'snap/<own>/')
+    .replace(trashPrefix(OWN), 'trash/<own>/')
     .replace(OF_NOTHING, '<hash of nothing>')
     .replace(OTHER_HASH, '<hash>')
     .replace(ID, '<id>')

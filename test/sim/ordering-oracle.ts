@@ -4,6 +4,7 @@
 //
 // "Acknowledged before" means that one operation ended well before the other began: what overlaps is not ordered.
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
+import { recalledNames } from './maintenance-order.ts'
 
 export interface OracleOptions {
   /** Which actors are writers; the default is every one that put a session intent, a pack, an index or a snapshot. */
@@ -31,11 +32,18 @@ export const SUCCESS = 'success'
 export function checkOrder(log: OperationLog, opts: OracleOptions = {}): void {
   const actors = new Set(log.operations.map((operation) => operation.actor))
   for (const actor of actors) {
-    const own = log.operations.filter((operation) => operation.actor === actor)
+    const all = log.operations.filter((operation) => operation.actor === actor)
+    // What is forgotten or brought back has rules of its own (maintenance-order.ts).
+    const recalled = recalledNames(all)
+    const own = all.filter(({ kind, name }) => !(kind === 'put' && recalled.has(name)) && !isForget(kind, name))
     if (!(opts.isWriter?.(actor) ?? own.some(writes))) continue
     checkNeverDeletes(own)
     for (const session of sessionsOf(own)) checkSession(session, opts)
   }
+}
+
+function isForget(kind: Operation['kind'], name: string): boolean {
+  return kind === 'delete' && /^(?:snap|trash)\//.test(name)
 }
 
 /** What one actor did from the put of a session's intent to the next. */

@@ -11,11 +11,20 @@ import type { Content } from '../../src/format/entry-model.ts'
 import { LOCATOR_SIZE } from '../../src/format/block-table.ts'
 import { decodeIndexSegment, encodeIndexSegment } from '../../src/format/index-segment.ts'
 import type { DecodedIndexedPack } from '../../src/format/index-segment.ts'
-import { indexName, packName, parseObjectName, planName, PREFIXES, sessionName } from '../../src/format/names.ts'
+import {
+  indexName,
+  packName,
+  parseObjectName,
+  planName,
+  PREFIXES,
+  sessionName,
+  trashName,
+} from '../../src/format/names.ts'
 import { OBJECT_TYPES } from '../../src/format/object-header.ts'
 import { readSignerId } from '../../src/format/signed-object.ts'
 import { isLeaf } from '../../src/format/tree-node.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { moveToTrash } from '../../src/repo/trash.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import type { WriterIdentity } from '../../src/repo/writer-identity.ts'
 import { chance } from '../../src/store/faults.ts'
@@ -105,13 +114,11 @@ export class SimPruner {
   }
 
   async #forgetSome(): Promise<void> {
-    const { rng } = this.#world
-    for await (const { name } of listAll(this.#repo.store, PREFIXES.snapshots)) {
-      const parsed = parseObjectName(name)
-      if (parsed?.kind !== 'snapshot' || !chance(rng, this.#opts.forget)) continue
-      this.#world.forgotten.add(parsed.hash)
-      await this.#repo.store.delete(name)
-    }
+    const { rng, clock } = this.#world
+    const chosen = (await this.#repo.catalog.list()).filter(() => chance(rng, this.#opts.forget))
+    for (const { id } of chosen) this.#world.forgotten.add(id)
+    await moveToTrash(this.#repo, chosen, { writer: this.#writer, clock, by: 'pruner' })
+    for (const { wid, seq, id } of chosen) await this.#repo.store.delete(trashName(wid, seq, id))
   }
 
   async #needed(): Promise<Needed> {

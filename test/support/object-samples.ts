@@ -118,6 +118,7 @@ export const sampleLogActions: readonly LogAction[] = [
   { kind: 'prune', pid: fixedBytes('plan', 16), dataPacks: 7, metaPacks: 1, bytes: 200_000_000 },
   { kind: 'note', text: 'moved to the new disk' },
   { kind: 'accept', snapshots: [place('lost', 9)], records: [place('lost record', 2)], reason: 'restored from a copy' },
+  { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
   { kind: 'unknown', number: 77, unknown: [{ key: 4, value: new Uint8Array([0x81, 0x00]) }] },
 ]
 

@@ -15,6 +15,8 @@ export interface Gap {
   readonly reason: GapReason
   /** That explains it. */
   readonly record?: OpenedRecord
+  /** It lies in the trash, at least until then by the clock of the store, in milliseconds since 1970. */
+  readonly restorableUntilMs?: number
 }
 
 /** A place of the chain that is known to have been taken. */
@@ -25,6 +27,8 @@ export interface KnownPlace {
 
 export interface ExplainedPlace extends KnownPlace {
   readonly record: OpenedRecord
+  /** As in `Gap`. */
+  readonly restorableUntilMs?: number
 }
 
 export interface UnsoundPlace extends KnownPlace {
@@ -47,6 +51,8 @@ export interface Chain {
   readonly explained: readonly ExplainedPlace[]
   readonly unsound: readonly UnsoundPlace[]
   readonly named: readonly NamedPlace[]
+  /** Whether a copy of what was there lies in the trash. */
+  readonly isInTrash: (place: KnownPlace) => boolean
 }
 
 export interface AuditedChain {
@@ -66,23 +72,25 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
   )
   findForks(chain, bySeq, findings)
   const missing = new Map<number, string>()
+  const inTrash = new Set<number>()
   const spokenOf = new Set<string>()
   for (const { seq, id, by } of evidenceOf(chain)) {
     spokenOf.add(id)
     if (isThere(bySeq.get(seq), id) || isThere(explained, id, seq) || isThere(unsound, id, seq)) continue
     const rival = bySeq.get(seq)?.[0]
-    if (rival === undefined) missing.set(seq, missing.get(seq) ?? by)
-    else findings.add('forked', rival.objectName, `${by} names another ${titleOf(chain.name, seq, chain.writer)}`)
+    if (rival === undefined) {
+      missing.set(seq, missing.get(seq) ?? by)
+      if (chain.isInTrash({ seq, id })) inTrash.add(seq)
+    } else findings.add('forked', rival.objectName, `${by} names another ${titleOf(chain.name, seq, chain.writer)}`)
   }
   const reasons = new Map<number, Gap>()
-  const explain = (seq: number, reason: GapReason, record?: OpenedRecord) => {
-    if (!bySeq.has(seq) && !reasons.has(seq)) {
-      reasons.set(seq, { from: seq, to: seq, reason, ...(record !== undefined && { record }) })
-    }
+  const explain = (seq: number, reason: GapReason, why: Pick<Gap, 'record' | 'restorableUntilMs'> = {}) => {
+    if (!bySeq.has(seq) && !reasons.has(seq)) reasons.set(seq, { from: seq, to: seq, reason, ...why })
   }
   for (const seq of missing.keys()) explain(seq, 'missing')
-  for (const { seq, record } of explained) {
-    explain(seq, record.body.action.kind === 'accept' ? 'accepted' : 'forgotten', record)
+  for (const { seq, record, restorableUntilMs } of explained) {
+    const why = { record, ...(restorableUntilMs !== undefined && { restorableUntilMs }) }
+    explain(seq, record.body.action.kind === 'accept' ? 'accepted' : 'forgotten', why)
   }
   // Anybody can put something under a name: it counts where a sound object speaks of it, or where a backup would have put it.
   const next = [...bySeq.keys(), ...reasons.keys()].reduce((a, b) => Math.max(a, b), 0) + 1
@@ -92,7 +100,7 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
   if (last === undefined) return undefined
   const gaps = joined(withHoles(known, reasons))
   for (const gap of gaps)
-    if (gap.reason === 'missing') findings.add('missing', prefixOf(chain), whatIsMissing(chain, gap, missing))
+    if (gap.reason === 'missing') findings.add('missing', prefixOf(chain), whatIsMissing(chain, gap, missing, inTrash))
   return { first: known[0]!, last, count: sound.length, gaps }
 }
 
@@ -131,18 +139,27 @@ function joined(gaps: Iterable<Gap>): Gap[] {
   const list: Gap[] = []
   for (const gap of gaps) {
     const before = list.at(-1)
-    if (before?.to === gap.from - 1 && before.reason === gap.reason && before.record === gap.record) {
+    const isNext = before?.to === gap.from - 1 && before.reason === gap.reason && before.record === gap.record
+    if (isNext && before.restorableUntilMs === gap.restorableUntilMs) {
       list[list.length - 1] = { ...before, to: gap.to }
     } else list.push(gap)
   }
   return list
 }
 
-function whatIsMissing({ name, writer }: Chain, { from, to }: Gap, missing: ReadonlyMap<number, string>): string {
+function whatIsMissing(
+  { name, writer }: Chain,
+  { from, to }: Gap,
+  missing: ReadonlyMap<number, string>,
+  inTrash: ReadonlySet<number>,
+): string {
   const what = from === to ? `${titleOf(name, from, writer)} is` : `${name}s ${from} to ${to} of ${writer} are`
   let by: string | undefined
   for (let seq = to; seq >= from && by === undefined && to - seq < WITNESSES_LOOKED_FOR; seq--) by = missing.get(seq)
-  return `${what} missing: no record says why${by === undefined ? '' : `; ${by} has seen ${from === to ? 'it' : 'them'}`}`
+  const seen = by === undefined ? '' : `; ${by} has seen ${from === to ? 'it' : 'them'}`
+  const there = [...inTrash].filter((seq) => seq >= from && seq <= to)
+  const trash = there.length === 0 ? '' : `; in the trash there is a copy of ${there.join(', ')}`
+  return `${what} missing: no record says why${seen}${trash}`
 }
 
 /** Places of a gap in which somebody is looked for who has seen it. */

@@ -97,6 +97,7 @@ export class ObjectVerifier {
       case 'index':
         return this.#signed(OBJECT_TYPES.indexSegment, name, bytes)
       case 'snapshot':
+      case 'trash':
         return this.#snapshot(name, parsed, bytes, facts)
       case 'session':
         return {
@@ -119,9 +120,6 @@ export class ObjectVerifier {
         return this.#record(name, parsed, bytes, facts)
       case 'enrolment':
         decodeEnrolmentRequest(bytes, name)
-        return NOTHING
-      case 'trash':
-        readHeader(bytes, name)
         return NOTHING
     }
   }

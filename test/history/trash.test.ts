@@ -1,0 +1,166 @@
+// Forgetting is moving to the trash, from where a snapshot can be brought back until it is purged by the store's clock.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { secureRandom, seededRng } from '../../src/base/random.ts'
+import { snapshotName, trashName } from '../../src/format/names.ts'
+import { checkRepository } from '../../src/ops/check.ts'
+import { scrubStore } from '../../src/ops/scrub.ts'
+import { moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
+import type { TrashOptions } from '../../src/repo/trash.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import type { Store } from '../../src/store/store.ts'
+import { audit, assertFound } from '../support/audited-history.ts'
+import { DAY, HistoryScene } from '../support/history-scene.ts'
+import type { Machine } from '../support/history-scene.ts'
+
+async function threeOf(scene: HistoryScene, name = 'ada') {
+  const machine = scene.machine(name)
+  const snapshots = [await machine.backup(), await machine.backup(), await machine.backup()]
+  return { machine, snapshots }
+}
+
+async function opened(scene: HistoryScene, machine: Machine, store?: Store): Promise<[Repository, TrashOptions]> {
+  const repo = await scene.open(store)
+  const { clock } = scene
+  const writer = await writerIdentity(repo, { state: machine.state, clock, random: secureRandom, host: machine.name })
+  return [repo, { writer, clock, by: `ada@${machine.name}` }]
+}
+
+async function idsOf(scene: HistoryScene): Promise<string[]> {
+  return (await (await scene.open()).snapshots()).map(({ id }) => id)
+}
+
+async function forget(scene: HistoryScene, machine: Machine, ids: readonly string[]): Promise<void> {
+  const [repo, opts] = await opened(scene, machine)
+  const listed = (await repo.catalog.list()).filter(({ id }) => ids.includes(id))
+  await moveToTrash(repo, listed, opts)
+}
+
+test('a forgotten snapshot is in the trash alone, and nothing takes it for a loss', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  await machine.look()
+  const [first, second, third] = snapshots
+  await forget(scene, machine, [second!.id, third!.id])
+  assert.deepEqual(await idsOf(scene), [first!.id])
+  const { snapshots: trashed, unexplained } = await readTrash(await scene.open())
+  assert.deepEqual(
+    trashed.map(({ id }) => id),
+    [second!.id, third!.id],
+  )
+  assert.deepEqual(unexplained, [])
+  await machine.look() // is not refused
+  const { damages } = await checkRepository({
+    repo: await scene.open(),
+    depth: 'structure',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual(damages, [])
+  assert.deepEqual((await scrubStore({ store: scene.store })).damages, [])
+  await assert.rejects((await scene.open()).findSnapshot(second!.id), { hint: /it was forgotten.*trash recall/ })
+})
+
+test('the next snapshot of a writer has the number after those in the trash', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  await forget(scene, machine, [snapshots[2]!.id])
+  const fourth = await machine.backup()
+  assert.equal(fourth.seq, 4)
+  assert.deepEqual((await audit(scene)).told, [])
+})
+
+test('an audit says until when a forgotten snapshot can be brought back', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  await forget(scene, machine, [snapshots[0]!.id, snapshots[1]!.id])
+  const { told, writers } = await audit(scene)
+  assert.deepEqual(told, [])
+  const [gap, ...others] = writers.flatMap(({ snapshots: chain }) => chain?.gaps ?? [])
+  assert.deepEqual(others, [])
+  assert.deepEqual([gap!.from, gap!.to, gap!.reason], [1, 2, 'forgotten'])
+  assert.equal(gap!.restorableUntilMs, scene.now + 7 * DAY)
+})
+
+test('a snapshot that is brought back is there again, and its loss is a loss again', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const ids = snapshots.map(({ id }) => id)
+  await forget(scene, machine, [ids[1]!])
+  const [repo, opts] = await opened(scene, machine)
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots, opts)
+  assert.deepEqual(await idsOf(scene), ids)
+  assert.deepEqual((await readTrash(await scene.open())).snapshots, [])
+  assert.deepEqual((await audit(scene)).told, [])
+  await scene.store.delete(snapshots[1]!.objectName)
+  assertFound(await audit(scene), /missing .*snapshot 2 of .*no record says why.*in the trash there is a copy of 2/)
+  const { unexplained } = await readTrash(await scene.open())
+  assert.deepEqual(
+    unexplained.map(({ id }) => id),
+    [ids[1]],
+  )
+  await forget(scene, machine, [ids[1]!]) // is gone: nothing happens
+  await recallFromTrash(repo, unexplained, opts)
+  assert.deepEqual(await idsOf(scene), ids)
+})
+
+test('what is moved to the trash without a record is missing', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  await machine.look()
+  const { wid, seq, id, objectName } = snapshots[2]!
+  await scene.store.put(trashName(wid, seq, id), [await scene.store.get(objectName)])
+  await scene.store.delete(objectName)
+  await assert.rejects(machine.look(), { code: 'rolled-back' })
+  const [repo, opts] = await opened(scene, machine)
+  scene.now += 100 * DAY
+  assert.deepEqual((await purgeTrash(repo, opts)).purged, [])
+  assert.ok(await scene.store.stat(trashName(wid, seq, id)))
+})
+
+test('the trash is purged by the clock of the store, from the last forgetting on', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const [first, second] = snapshots.map(({ id }) => id)
+  await forget(scene, machine, [first!, second!])
+  const [repo, opts] = await opened(scene, machine)
+  scene.now += 5 * DAY
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots.slice(1), opts)
+  await forget(scene, machine, [second!]) // its copy has been there for five days
+  scene.now += 2.5 * DAY
+  const hurried = { ...opts, clock: { now: () => scene.now + 365 * DAY, monotonic: () => scene.now } }
+  const { purged, kept } = await purgeTrash(repo, hurried)
+  assert.deepEqual([purged.map(({ id }) => id), kept.map(({ id }) => id)], [[first], [second]])
+  assert.deepEqual((await purgeTrash(repo, opts)).purged, [])
+  assertFound(await audit(scene), /^back-dated log.*2027/)
+  scene.now += 5 * DAY
+  assert.equal((await purgeTrash(repo, opts)).purged.length, 1)
+  assert.deepEqual(await scene.names('trash/'), [])
+})
+
+test('what is purged while it is brought back is told', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const { wid, seq, id } = snapshots[1]!
+  await forget(scene, machine, [id])
+  const [repo, opts] = await opened(scene, machine)
+  const { snapshots: trashed } = await readTrash(repo)
+  const put = scene.store.put.bind(scene.store)
+  scene.store.put = async (name, parts) => {
+    const result = await put(name, parts)
+    if (name === snapshotName(wid, seq, id)) await scene.store.delete(trashName(wid, seq, id))
+    return result
+  }
+  await assert.rejects(recallFromTrash(repo, trashed, opts), { code: 'not-found', message: /purged/ })
+})
+
+test('bytes of somebody else in the trash stop a forget before anything is taken away', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const { wid, seq, id } = snapshots[1]!
+  await scene.store.put(trashName(wid, seq, id), [Buffer.from('mine')])
+  await assert.rejects(forget(scene, machine, [id]), { code: 'refused' })
+  assert.equal((await idsOf(scene)).length, 3)
+  assert.deepEqual(await scene.names('log/'), [])
+})
