@@ -1,10 +1,15 @@
 // `holdfast check` and `holdfast scrub`: what was verified, what is damaged, and which snapshots and files that costs.
 import { availableParallelism } from 'node:os'
-import { BackupError } from '../base/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BackupError, reasonsOf } from '../base/errors.ts'
 import { secureRandom, seededRng, type Rng } from '../base/random.ts'
 import { checkRepository, type CheckOptions, type CheckResult } from '../ops/check.ts'
 import type { Damage } from '../ops/check/damage.ts'
 import { scrubStore } from '../ops/scrub.ts'
+import { ReadTimes } from '../repo/read-times.ts'
+import type { Store } from '../store/store.ts'
+import { ThrottledStore } from '../store/throttled-store.ts'
+import type { CheckFlags } from './commands/check.ts'
 import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
@@ -12,24 +17,31 @@ import { jsonName } from './json-lines.ts'
 import { openWith, warnOf, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
 import { shortId } from './snapshot-view.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted, formatCount, formatSize } from './units.ts'
-
-export interface CheckFlags {
-  readonly readData?: boolean
-  readonly sample?: number
-}
 
 /** Paths shown for each snapshot that damage costs something; --json has more. */
 const PATHS_SHOWN = 5
+/** Snapshots shown for each damage: one that is old is in all of them. */
+const SNAPSHOTS_SHOWN = 20
 
 export async function runCheck(context: Context, flags: CheckFlags): Promise<ExitCode> {
   const depth = checkDepth(flags)
-  return withStore(context, async (store) => {
-    const repository = await openWith(context, store)
-    const result = await stoppable(context, 'nothing is changed by a check', (signal) =>
+  return withStore(context, async (opened) => {
+    const repository = await openWith(context, throttled(opened, context, flags.limitRate))
+    const times = await ReadTimes.load(repository, openStateFolder(stateFolder(context.env)))
+    const sinceMs = flags.resume === true ? unfinishedCheck(times, opened) : undefined
+    const kept =
+      depth.depth === 'structure'
+        ? 'nothing is changed by a check'
+        : 'what was verified is remembered; --read-data --resume goes on'
+    const result = await stoppable(context, kept, (signal) =>
       checkRepository({
         repo: repository,
         ...depth,
+        ...(sinceMs !== undefined && { sinceMs }),
+        times,
+        clock: context.clock,
         rng: newRng(),
         threads: availableParallelism(),
         onEvent: context.reporter.onEvent,
@@ -51,6 +63,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     for (const [packs, about] of aboutUnindexed(result)) {
       if (packs > 0) out.line(`${counted(packs, 'pack')} in no index: ${about}`)
     }
+    if (counts.packsHashedOnly > 0) {
+      const what = counted(counts.packsHashedOnly, 'pack')
+      out.line(`${what} compared with the hash in the name alone: this key may not open what is in there`)
+    }
     if (counts.objectsForeign + counts.packsForeign > 0) {
       const what = `${counted(counts.objectsForeign, 'object')} and ${counted(counts.packsForeign, 'pack')}`
       out.line(`${what} are of domains that this key does not have: verified as far as that needs no key of them`)
@@ -71,6 +87,8 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       objects: counts.objects,
       packs: counts.packs,
       packs_read: counts.packsRead,
+      packs_passed_over: counts.packsPassedOver,
+      packs_hashed_only: counts.packsHashedOnly,
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,
       packs_unopened: counts.packsUnopened,
@@ -84,8 +102,9 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
   })
 }
 
-export async function runScrub(context: Context): Promise<ExitCode> {
-  return withStore(context, async (store) => {
+export async function runScrub(context: Context, flags: { readonly limitRate?: number }): Promise<ExitCode> {
+  return withStore(context, async (opened) => {
+    const store = throttled(opened, context, flags.limitRate)
     const result = await stoppable(context, 'nothing is changed by a scrub', (signal) =>
       scrubStore({ store, onEvent: context.reporter.onEvent, signal }),
     )
@@ -97,16 +116,37 @@ export async function runScrub(context: Context): Promise<ExitCode> {
   })
 }
 
-type Findings = Pick<CheckResult, 'damages' | 'damageCount' | 'cutOff' | 'unreadable' | 'unknown' | 'unknownCount'>
+type Findings = Pick<
+  CheckResult,
+  'damages' | 'damageCount' | 'cutOff' | 'stoppedBy' | 'unreadable' | 'unknown' | 'unknownCount'
+>
 
-function checkDepth({ readData, sample }: CheckFlags): Pick<CheckOptions, 'depth' | 'sample'> {
-  if (readData === true && sample !== undefined) {
-    throw new BackupError('usage', 'all packs and a sample of them are asked for', '--read-data and --sample', {
-      hint: 'give one of them',
+function checkDepth(flags: CheckFlags): Pick<CheckOptions, 'depth' | 'sample' | 'withinMs'> {
+  const { readData, sample, within, resume } = flags
+  const given = [readData && '--read-data', sample && '--sample', within && '--within'].filter(Boolean)
+  if (given.length > 1) {
+    throw new BackupError('usage', 'packs are asked for in two ways', given.join(' and '), { hint: 'give one of them' })
+  }
+  if (resume === true && readData !== true) {
+    throw new BackupError('usage', 'only a check of all packs goes on where it was stopped', '--resume', {
+      hint: 'give --read-data too; samples take what was read longest ago by themselves',
     })
   }
   if (readData === true) return { depth: 'all' }
+  if (within !== undefined) return { depth: 'sample', withinMs: within }
   return sample === undefined ? { depth: 'structure' } : { depth: 'sample', sample }
+}
+
+function unfinishedCheck({ unfinishedMs }: ReadTimes, { location }: Store): number {
+  if (unfinishedMs !== undefined) return unfinishedMs
+  throw new BackupError('usage', 'this machine has stopped no check of everything', location, {
+    hint: 'leave out --resume',
+  })
+}
+
+function throttled(store: Store, { clock }: Context, bytesPerSecond: number | undefined): Store {
+  if (bytesPerSecond === undefined) return store
+  return new ThrottledStore(store, { bytesPerSecond, clock, sleep: (ms) => sleep(ms) })
 }
 
 /** Another sample each time: weekly samples of a share come to read everything. */
@@ -115,8 +155,10 @@ function newRng(): Rng {
 }
 
 function packsRead({ counts }: CheckResult): string {
-  if (counts.packsRead === 0) return `no packs were read (--read-data reads them)`
-  return `read ${formatCount(counts.packsRead)} of ${counted(counts.packs, 'pack')} (${formatSize(counts.bytes)} of data)`
+  const { packsPassedOver } = counts
+  const before = packsPassedOver === 0 ? '' : `, ${formatCount(packsPassedOver)} were verified before`
+  if (counts.packsRead === 0) return `no packs were read${before || ' (--read-data reads them)'}`
+  return `read ${formatCount(counts.packsRead)} of ${counted(counts.packs, 'pack')} (${formatSize(counts.bytes)} of data)${before}`
 }
 
 /**
@@ -150,7 +192,12 @@ function findingCounts({ damageCount, cutOff, unreadable, unknownCount }: Findin
 }
 
 function showFindings({ out }: Context, findings: Findings): void {
-  const { damages, damageCount, cutOff, unreadable, unknown, unknownCount } = findings
+  const { damages, damageCount, cutOff, stoppedBy, unreadable, unknown, unknownCount } = findings
+  if (stoppedBy !== undefined) {
+    const message = reasonsOf(stoppedBy)
+    out.line(`not everything was checked: ${escapeText(message)}`)
+    out.record({ type: 'stopped', code: stoppedBy.code, message })
+  }
   for (const name of cutOff)
     out.line(`cut off when a backup was interrupted, nothing is lost with it: ${escapeText(name)}`)
   for (const name of unknown) out.line(`not part of the repository: ${escapeText(name)}`)
@@ -172,6 +219,7 @@ function showFindings({ out }: Context, findings: Findings): void {
       code: damage.code,
       messages: damage.messages,
       findings: damage.findings,
+      snapshots_affected: damage.affectedCount,
       affected: damage.affected.map(({ id, paths, pathCount }) => ({
         snapshot: id,
         paths: paths.map((path) => jsonName(path)),
@@ -182,14 +230,16 @@ function showFindings({ out }: Context, findings: Findings): void {
   out.line('Copy the objects named from another copy of the store, if there is one, and check again.')
 }
 
-function damageLines({ object, messages, findings, affected }: Damage): string[] {
+function damageLines({ object, messages, findings, affected, affectedCount }: Damage): string[] {
   const more = findings > messages.length ? ` (and ${formatCount(findings - messages.length)} more)` : ''
   const lines = [`  ${escapeText(object)}: ${escapeText(messages.join('; '))}${more}`]
-  for (const { id, paths, pathCount } of affected) {
+  for (const { id, paths, pathCount } of affected.slice(0, SNAPSHOTS_SHOWN)) {
     lines.push(`    snapshot ${shortId(id)} needs it for ${counted(pathCount, 'path')}:`)
     for (const path of paths.slice(0, PATHS_SHOWN))
       lines.push(`      ${path.length === 0 ? 'the whole tree' : escapeName(path)}`)
     if (pathCount > PATHS_SHOWN) lines.push(`      and ${formatCount(pathCount - PATHS_SHOWN)} more`)
   }
+  const others = affectedCount - Math.min(affected.length, SNAPSHOTS_SHOWN)
+  if (others > 0) lines.push(`    and ${counted(others, 'more snapshot')}`)
   return lines
 }

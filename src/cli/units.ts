@@ -83,6 +83,13 @@ export function parseSize(text: string): number {
   return Math.round(size)
 }
 
+/** Bytes a second, as a size: at least 1 KiB. Throws `usage`. */
+export function parseRate(text: string): number {
+  const rate = parseSize(text)
+  if (rate >= 1024) return rate
+  throw new BackupError('usage', 'too slow to come to an end', text, { hint: 'write at least 1K, such as 20M' })
+}
+
 /** A share from `5%`, `0.5 %` or `12.5`: above 0, at most 100 percent; the result is between 0 and 1. Throws `usage`. */
 export function parseShare(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim())
@@ -94,6 +101,13 @@ export function parseShare(text: string): number {
 }
 
 const AGO_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400, y: 365 * 86_400 }
+
+/** Milliseconds of `12h`, `30d`, `4w`, `1y`. Throws `usage`. */
+export function parsePeriod(text: string): number {
+  const match = /^([1-9]\d{0,5})([smhdwy])$/.exec(text)
+  if (match !== null) return Number(match[1]) * AGO_SECONDS[match[2]!]! * 1000
+  throw new BackupError('usage', 'not a period', text, { hint: 'write a number and a unit, such as 30d, 4w or 12h' })
+}
 
 /** Milliseconds since 1970 of `2026-11-21`, `2026-11-21 08:30` (local time), RFC 3339, or so long ago: `90m`, `7d`, `2w`. */
 export function parseWhen(text: string, nowMs: number): number {

@@ -2,8 +2,9 @@
 // reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
 // and 100 bytes for each node of the trees.
 import { toHex } from '../base/bytes.ts'
-import { BackupError } from '../base/errors.ts'
-import type { Rng } from '../base/random.ts'
+import { systemClock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { BackupError, codeOf, reasonsOf } from '../base/errors.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { packName, PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
 import { decodeSnapshot } from '../format/snapshot.ts'
@@ -11,85 +12,40 @@ import type { SnapshotBody } from '../format/snapshot.ts'
 import { returnLargeBuffers } from '../posix/allocator.ts'
 import { EXPLAINING_ROLES, LogFacts, readLog } from '../repo/log.ts'
 import { checkMember, foreignOf } from '../repo/membership.ts'
+import { ReadTimes } from '../repo/read-times.ts'
 import type { Repository } from '../repo/repository.ts'
 import { checkDomain, snapshotSealer } from '../repo/snapshot-catalog.ts'
 import { AffectedWalk } from './check/affected.ts'
 import { SessionFacts } from './check/cut-off.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
-import { DamageLog, isDamage } from './check/damage.ts'
-import type { Damage } from './check/damage.ts'
+import { choosePacks } from './check/choose-packs.ts'
+import type { PackShare } from './check/choose-packs.ts'
+import { DamageLog, isDamage, unlessDamaged } from './check/damage.ts'
 import { checkIndexes } from './check/index-check.ts'
 import type { CheckedIndex } from './check/index-check.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
-import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
+import type { Survey, SurveyedObject } from './check/object-survey.ts'
 import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
+import { noCounts, wantedPacks } from './check/options.ts'
+import type { CheckOptions, CheckResult } from './check/options.ts'
 import { checkPacks } from './check/pack-check.ts'
 import type { ListedPack, PackCheckContext } from './check/pack-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
 
+export type { CheckOptions, CheckResult } from './check/options.ts'
 export type { AffectedSnapshot, Damage } from './check/damage.ts'
 export type { Unreadable } from './check/object-survey.ts'
 
-export interface CheckOptions {
-  /** Its index need not be loaded; afterwards it has the one that was checked. */
-  readonly repo: Repository
-  readonly depth: 'structure' | 'sample' | 'all'
-  /** Share of the packs to read at the depth `sample`, above 0 to 1; at least one pack is read. */
-  readonly sample?: number
-  /** Chooses the sample. */
-  readonly rng: Rng
-  /** Worker threads for reading packs; 0 does everything in the calling thread. */
-  readonly threads: number
-  readonly onEvent?: EventSink
-  readonly signal?: AbortSignal
-}
-
-export interface CheckCounts {
-  objects: number
-  snapshots: number
-  /** Different nodes of trees, and the entries in them. */
-  nodes: number
-  entries: number
-  packs: number
-  packsRead: number
-  /** Blobs verified, and the bytes of their plaintext. */
-  blobs: number
-  bytes: number
-  /** Packs that no index segment names. */
-  packsUnindexed: number
-  /** Those of them whose sessions have not ended: of backups that are under way or were killed. */
-  packsUnfinished: number
-  /** Those of them whose directories do not open: damaged, or not of this repository. */
-  packsUnopened: number
-  /** Objects and packs of domains that the credential does not have: only what needs no key of them was verified. */
-  objectsForeign: number
-  packsForeign: number
-}
-
-export interface CheckResult {
-  readonly counts: Readonly<CheckCounts>
-  /** Snapshots need packs that no index segment names: readers find them, more slowly, until a backup indexes them. */
-  readonly indexIncomplete: boolean
-  /** What is not as it was written, or is missing: the repository is damaged if there is any. */
-  readonly damages: readonly Damage[]
-  readonly damageCount: number
-  /** Names of snapshots of which a backup that died left only a part: nothing that was reported as done is lost with them. */
-  readonly cutOff: readonly string[]
-  /** What could not be read, so that nothing is known about it. */
-  readonly unreadable: readonly Unreadable[]
-  /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
-  readonly unknown: readonly string[]
-  readonly unknownCount: number
-}
-
 const UNKNOWN_MAX = 100
+/** Of a check that is killed so much is forgotten. */
+const SAVE_INTERVAL_MS = 60_000
 
 /**
- * Damage is in the result. Throws `unreachable` when the store stops answering, `interrupted`, and `wrong-key` when the
- * credential may not read trees.
+ * Damage is in the result. Throws `interrupted`, `wrong-key` when the credential may not read trees, and `unreachable` when
+ * the store stops answering before any damage was found: afterwards the result says both.
  */
 export async function checkRepository(opts: CheckOptions): Promise<CheckResult> {
   await initHashing()
@@ -109,21 +65,7 @@ class Check {
   readonly #damage: DamageLog
   readonly #survey: Survey
   readonly #verifier: ObjectVerifier
-  readonly #counts: CheckCounts = {
-    objects: 0,
-    snapshots: 0,
-    nodes: 0,
-    entries: 0,
-    packs: 0,
-    packsRead: 0,
-    blobs: 0,
-    bytes: 0,
-    packsUnindexed: 0,
-    packsUnfinished: 0,
-    packsUnopened: 0,
-    objectsForeign: 0,
-    packsForeign: 0,
-  }
+  readonly #counts = noCounts()
   readonly #unknown: string[] = []
   #unknownCount = 0
   #objectsDone = 0
@@ -154,6 +96,21 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
+    const stoppedBy = await unlessDamaged(this.#damage, () => this.#everything())
+    return {
+      counts: this.#counts,
+      indexIncomplete: this.#indexes.some(({ index }) => index.isIncomplete),
+      damages: this.#damage.list(),
+      damageCount: this.#damage.count,
+      cutOff: this.#cutOff,
+      stoppedBy,
+      unreadable: this.#survey.unreadable,
+      unknown: this.#unknown,
+      unknownCount: this.#unknownCount,
+    }
+  }
+
+  async #everything(): Promise<void> {
     await this.#list()
     for (const prefix of SMALL_OBJECTS) {
       await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
@@ -175,19 +132,10 @@ class Check {
     for (const index of this.#indexes) await this.#checkSessions(index)
     await this.#checkSnapshots()
     for (const index of this.#indexes) await this.#checkTrees(index)
-    if (this.#opts.depth !== 'structure') await this.#checkPacks()
+    const wanted = wantedPacks(this.#opts)
+    if (wanted !== undefined) await this.#checkPacks(wanted)
     for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
     this.#countUnindexed()
-    return {
-      counts: this.#counts,
-      indexIncomplete: this.#indexes.some(({ index }) => index.isIncomplete),
-      damages: this.#damage.list(),
-      damageCount: this.#damage.count,
-      cutOff: this.#cutOff,
-      unreadable: this.#survey.unreadable,
-      unknown: this.#unknown,
-      unknownCount: this.#unknownCount,
-    }
   }
 
   async #list(): Promise<void> {
@@ -199,8 +147,8 @@ class Check {
         continue
       }
       this.#counts.objects++
-      const { name, parsed, size } = object
-      if (parsed.kind === 'pack') this.#packs.set(name, { kind: parsed.packKind, hash: parsed.hash, size })
+      const { name, parsed, size, receivedMs } = object
+      if (parsed.kind === 'pack') this.#packs.set(name, { kind: parsed.packKind, hash: parsed.hash, size, receivedMs })
       else if (parsed.kind === 'snapshot') this.#snapshotNames.add(name)
     }
     this.#counts.packs = this.#packs.size
@@ -300,16 +248,42 @@ class Check {
     this.#counts.entries += trees.entries
   }
 
-  async #checkPacks(): Promise<void> {
-    const chosen = this.#chosenPacks()
+  async #checkPacks(wanted: PackShare): Promise<void> {
+    const { times = ReadTimes.forgetful(), clock = systemClock, rng } = this.#opts
+    const all = Array.from(this.#packs, ([name, pack]) => ({ ...pack, readMs: times.of(name) }))
+    const begunMs = clock.now()
+    const { lastBegunMs, firstBegunMs } = times
+    const chosen = choosePacks(all, wanted, { nowMs: begunMs, lastBegunMs, firstBegunMs, rng })
+    if (wanted.kind === 'since') this.#counts.packsPassedOver = all.length - chosen.length
+    times.keepOnly(this.#packs.keys())
+    times.lastBegunMs = begunMs
+    times.firstBegunMs ??= begunMs
+    if (wanted.kind === 'all') times.unfinishedMs = begunMs
+    try {
+      await this.#readPacks(chosen, times, clock)
+      if (wanted.kind !== 'share' && wanted.kind !== 'within') times.unfinishedMs = undefined
+    } finally {
+      await this.#save(times)
+    }
+  }
+
+  async #readPacks(chosen: readonly ListedPack[], times: ReadTimes, clock: Clock): Promise<void> {
     const total = chosen.reduce((sum, { size }) => sum + size, 0)
     let read = 0
-    const done: PackCheckContext['done'] = (pack, { blobs, plainBytes }) => {
+    let savedAt = clock.monotonic()
+    const done: PackCheckContext['done'] = async (pack, { blobs, plainBytes, opened, isSound }) => {
+      const name = packName(pack.kind, pack.hash)
       this.#counts.packsRead++
+      if (!opened) this.#counts.packsHashedOnly++
       this.#counts.blobs += blobs
       this.#counts.bytes += plainBytes
       read += pack.size
       this.#progress('reading packs', this.#counts.packsRead, chosen.length, 'packs', read, total)
+      if (isSound) times.good(name, clock.now())
+      else times.bad(name)
+      if (clock.monotonic() - savedAt < SAVE_INTERVAL_MS) return
+      savedAt = clock.monotonic()
+      await this.#save(times)
     }
     const shared = { survey: this.#survey, threads: this.#opts.threads, done }
     const byIndex = Map.groupBy(chosen, ({ kind, hash }) => this.#indexOf(packName(kind, hash)))
@@ -317,6 +291,16 @@ class Check {
       // A pack that opens in no domain is damaged where there is no other domain that it could be of.
       const mayBeForeign = index === undefined && this.#verifier.hasForeignDomains
       await checkPacks({ ...shared, index: index ?? this.#indexes[0]!, mayBeForeign }, packs)
+    }
+  }
+
+  /** What is remembered decides what is read next, and nothing else: a check is none the worse without it. */
+  async #save(times: ReadTimes): Promise<void> {
+    try {
+      await times.save()
+    } catch (cause) {
+      const message = `it cannot be remembered which packs were read: ${reasonsOf(cause)}`
+      this.#onEvent({ type: 'warning', code: codeOf(cause), message })
     }
   }
 
@@ -336,14 +320,6 @@ class Check {
       if (sids === undefined) this.#counts.packsUnopened++
       else if (sids.some((sid) => this.#sessions.isUnfinished(toHex(sid)))) this.#counts.packsUnfinished++
     }
-  }
-
-  #chosenPacks(): ListedPack[] {
-    const all = [...this.#packs.values()]
-    const { depth, sample = 1, rng } = this.#opts
-    if (depth === 'all' || all.length === 0) return all
-    const chosen = all.filter(() => rng() < sample)
-    return chosen.length > 0 ? chosen : [all[Math.floor(rng() * all.length)]!]
   }
 
   async #findAffected(index: CheckedIndex): Promise<void> {

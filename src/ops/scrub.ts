@@ -9,7 +9,7 @@ import { readDescriptions } from '../repo/descriptions.ts'
 import { chainFlaws } from './check/chains.ts'
 import type { ChainLink } from './check/chains.ts'
 import { SessionFacts } from './check/cut-off.ts'
-import { DamageLog } from './check/damage.ts'
+import { DamageLog, unlessDamaged } from './check/damage.ts'
 import type { Damage } from './check/damage.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
@@ -32,6 +32,7 @@ export interface ScrubResult {
   readonly damageCount: number
   /** As in a check. */
   readonly cutOff: readonly string[]
+  readonly stoppedBy: BackupError | undefined
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
   readonly unknown: readonly string[]
   readonly unknownCount: number
@@ -42,7 +43,7 @@ const UNKNOWN_MAX = 100
 
 /**
  * Reads every object. Damage is in the result, sorted by where it was found; `not-found` is thrown when there is no
- * repository, `unreachable` when the store stops answering, `interrupted`.
+ * repository, `unreachable` when the store stops answering before any damage was found, `interrupted`.
  */
 export async function scrubStore({ store, onEvent = ignoreEvents, signal }: ScrubOptions): Promise<ScrubResult> {
   await initHashing()
@@ -51,12 +52,7 @@ export async function scrubStore({ store, onEvent = ignoreEvents, signal }: Scru
   const verifier = new ObjectVerifier(await publicFacts(store, damage))
   const total = await countObjects(store, survey.checkStopped)
   const scrub = new Scrub(survey, verifier, total, onEvent)
-  for (const prefix of SMALL_OBJECTS) await scrub.objects(prefix)
-  await scrub.objects(PREFIXES.index)
-  await scrub.objects(PREFIXES.snapshots)
-  scrub.checkChains()
-  await scrub.objects(PREFIXES.meta)
-  await scrub.objects(PREFIXES.data)
+  const stoppedBy = await unlessDamaged(damage, () => scrub.everything())
   const unknown = total.unknown
   return {
     objects: scrub.objectsDone,
@@ -64,6 +60,7 @@ export async function scrubStore({ store, onEvent = ignoreEvents, signal }: Scru
     damages: damage.list(),
     damageCount: damage.count,
     cutOff: scrub.cutOff,
+    stoppedBy,
     unknown: unknown.slice(0, UNKNOWN_MAX),
     unknownCount: total.unknownCount,
     unreadable: survey.unreadable,
@@ -130,6 +127,15 @@ class Scrub {
     this.#verifier = verifier
     this.#total = total
     this.#onEvent = onEvent
+  }
+
+  async everything(): Promise<void> {
+    for (const prefix of SMALL_OBJECTS) await this.objects(prefix)
+    await this.objects(PREFIXES.index)
+    await this.objects(PREFIXES.snapshots)
+    this.checkChains()
+    await this.objects(PREFIXES.meta)
+    await this.objects(PREFIXES.data)
   }
 
   async objects(prefix: string): Promise<void> {

@@ -11,6 +11,7 @@ import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
 import { RetryingStore } from '../../src/store/retrying-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { ThrottledStore } from '../../src/store/throttled-store.ts'
 import { VirtualTime } from '../sim/virtual-time.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { storeContract } from './store-contract.ts'
@@ -37,6 +38,12 @@ storeContract(
 storeContract('RetryingStore', async () => {
   const sleep = () => Promise.resolve()
   return new RetryingStore(new MemoryStore(), { clock: systemClock, sleep, rng: seededRng(1) })
+})
+
+storeContract('ThrottledStore', async () => {
+  const time = new VirtualTime()
+  const rate = { bytesPerSecond: 1_000_000, clock: time, sleep: (ms: number) => time.sleep(ms) }
+  return new ThrottledStore(new MemoryStore(), rate)
 })
 
 storeContract('FaultyStore without faults', async () => {

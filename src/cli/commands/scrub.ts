@@ -1,6 +1,8 @@
 import { defineCommand } from '../command.ts'
+import { parsed } from '../flags.ts'
+import { parseRate } from '../units.ts'
 
-export const scrub = defineCommand({
+export const scrub = defineCommand<{ readonly limitRate?: number }>({
   name: 'scrub',
   brief: 'verify a store without any key',
   description: [
@@ -10,9 +12,11 @@ export const scrub = defineCommand({
   examples: [
     { command: 'holdfast scrub --repo /srv/backups/ann', what: 'look for damage on the machine that keeps it' },
   ],
-  parameters: {},
-  async run(context) {
+  parameters: {
+    flags: { limitRate: parsed('SIZE', 'Read at most so many bytes a second, such as 20M', parseRate) },
+  },
+  async run(context, flags) {
     const { runScrub } = await import('../check-view.ts')
-    return runScrub(context)
+    return runScrub(context, flags)
   },
 })

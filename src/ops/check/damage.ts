@@ -20,6 +20,8 @@ export interface Damage {
   readonly messages: readonly string[]
   readonly findings: number
   readonly affected: readonly AffectedSnapshot[]
+  /** All snapshots that need it, of which `affected` has the first AFFECTED_SNAPSHOTS_MAX. */
+  readonly affectedCount: number
 }
 
 /** Objects whose damage is kept in detail; more are counted. */
@@ -28,6 +30,10 @@ export const DAMAGES_MAX = 10_000
 const MESSAGES_MAX = 5
 /** Paths of one snapshot kept for each damaged object. */
 export const AFFECTED_PATHS_MAX = 100
+/** Snapshots kept for each damaged object, the first ones that need it. */
+export const AFFECTED_SNAPSHOTS_MAX = 1000
+/** Paths kept of all damage together, so that a disk that is full of bad sectors does not fill the memory too. */
+const PATHS_MAX = 100_000
 
 export class DamageRecord {
   readonly object: string
@@ -35,24 +41,41 @@ export class DamageRecord {
   readonly messages: string[] = []
   findings = 0
   readonly affected = new Map<string, { paths: Uint8Array[]; pathCount: number }>()
+  readonly #room: { paths: number }
+  /** All snapshots that it costs something. */
+  snapshots = 0
+  #last: string | undefined
 
-  constructor(object: string, code: ErrorCode) {
+  /** `room` is shared by all records: how many paths may still be kept. */
+  constructor(object: string, code: ErrorCode, room: { paths: number }) {
     this.object = object
     this.code = code
+    this.#room = room
   }
 
+  /** To be called for one snapshot after the other. */
   affects(snapshot: string, path: Uint8Array): void {
+    if (this.#last !== snapshot) {
+      this.#last = snapshot
+      this.snapshots++
+    }
     let entry = this.affected.get(snapshot)
-    if (entry === undefined) this.affected.set(snapshot, (entry = { paths: [], pathCount: 0 }))
+    if (entry === undefined) {
+      if (this.affected.size === AFFECTED_SNAPSHOTS_MAX) return
+      this.affected.set(snapshot, (entry = { paths: [], pathCount: 0 }))
+    }
     entry.pathCount++
-    if (entry.paths.length < AFFECTED_PATHS_MAX) entry.paths.push(new Uint8Array(path))
+    if (entry.paths.length === AFFECTED_PATHS_MAX || this.#room.paths === 0) return
+    this.#room.paths--
+    entry.paths.push(new Uint8Array(path))
   }
 }
 
 export class DamageLog {
   readonly #records = new Map<string, DamageRecord>()
   readonly #onEvent: EventSink
-  readonly #overflow = new DamageRecord('', 'corrupt')
+  readonly #room = { paths: PATHS_MAX }
+  readonly #overflow = new DamageRecord('', 'corrupt', this.#room)
   #objects = 0
 
   constructor(onEvent: EventSink) {
@@ -63,12 +86,17 @@ export class DamageLog {
     return this.#objects
   }
 
+  /** Whether something was found wrong with an object. */
+  has(object: string): boolean {
+    return this.#records.has(object)
+  }
+
   add(object: string, code: ErrorCode, message: string): DamageRecord {
     let record = this.#records.get(object)
     if (record === undefined) {
       this.#objects++
       if (this.#records.size >= DAMAGES_MAX) return this.#overflow
-      this.#records.set(object, (record = new DamageRecord(object, code)))
+      this.#records.set(object, (record = new DamageRecord(object, code, this.#room)))
     }
     record.findings++
     if (record.messages.length < MESSAGES_MAX && !record.messages.includes(message)) {
@@ -85,11 +113,12 @@ export class DamageLog {
   }
 
   list(): Damage[] {
-    return Array.from(this.#records.values(), ({ object, code, messages, findings, affected }) => ({
+    return Array.from(this.#records.values(), ({ object, code, messages, findings, affected, snapshots }) => ({
       object,
       code,
       messages,
       findings,
+      affectedCount: snapshots,
       affected: Array.from(affected, ([id, { paths, pathCount }]) => ({ id, paths, pathCount })),
     }))
   }
@@ -104,6 +133,20 @@ function rootOf(error: BackupError, otherwise: string): { object: string; messag
   }
   const suffix = `: ${object}`
   return { object, message: message.endsWith(suffix) ? message.slice(0, -suffix.length) : message }
+}
+
+/**
+ * Looks for damage until it is done or the store goes away. That says nothing of what is in the store; what was found wrong
+ * before is wrong all the same, and the result has it, with the error. Without damage the error is thrown.
+ */
+export async function unlessDamaged(damage: DamageLog, look: () => Promise<void>): Promise<BackupError | undefined> {
+  try {
+    await look()
+    return undefined
+  } catch (cause) {
+    if (cause instanceof BackupError && cause.code === 'unreachable' && damage.count > 0) return cause
+    throw cause
+  }
 }
 
 /** Whether an error says that bytes are wrong or missing, rather than that they could not be had. */

@@ -22,6 +22,15 @@ export interface ListedPack {
   /** Hex. */
   readonly hash: string
   readonly size: number
+  readonly receivedMs: number
+}
+
+export interface CheckedPack {
+  readonly blobs: number
+  readonly plainBytes: number
+  /** Whether there was a key for its blocks; without one its hash was compared all the same. */
+  readonly opened: boolean
+  readonly isSound: boolean
 }
 
 export interface PackCheckContext {
@@ -31,7 +40,7 @@ export interface PackCheckContext {
   readonly mayBeForeign: boolean
   readonly threads: number
   /** Called when a pack is done. */
-  readonly done: (pack: ListedPack, findings: PackFindings) => void
+  readonly done: (pack: ListedPack, checked: CheckedPack) => Promise<void>
 }
 
 const YOUNG_GENERATION_MB = 8
@@ -108,7 +117,7 @@ class PackCheck {
       else if (error.code === 'io' || error.code === 'refused') {
         survey.unreadable.push({ object: name, message: error.message })
       } else throw error
-      return this.#ctx.done(pack, { blobs: 0, plainBytes: 0, findings: [] })
+      return this.#ctx.done(pack, { blobs: 0, plainBytes: 0, opened: false, isSound: false })
     }
     const directory = this.#directory(name, bytes)
     const sids = directory?.sessions ?? this.#indexedSessions(name)
@@ -116,9 +125,10 @@ class PackCheck {
     const blocks = directory === undefined ? this.#indexedBlocks(name, sids) : directory.blocks.map(ownBlock)
     // What was compared is moved to the thread, with all views of it.
     const job = { objectName: name, ...pack, bytes: ownBytes(bytes), blocks: withSessions(blocks, sessions), sessions }
-    const findings = await this.#verify({ ...job, sessions: sessions.map(withSecret) })
-    for (const finding of findings.findings) this.#note(name, finding)
-    this.#ctx.done(pack, findings)
+    const opened = job.blocks.length === 0 || job.blocks.some(({ session }) => session >= 0)
+    const { blobs, plainBytes, findings } = await this.#verify({ ...job, sessions: sessions.map(withSecret) })
+    for (const finding of findings) this.#note(name, finding)
+    await this.#ctx.done(pack, { blobs, plainBytes, opened, isSound: !survey.damage.has(name) })
   }
 
   /** The pack's own table, compared with the index; undefined when it cannot be opened, which is damage of a pack of this domain. */
