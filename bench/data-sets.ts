@@ -5,7 +5,7 @@ import { writeDiskImage } from './data-sets/disk-image.ts'
 import { kernelTrees, type Trees } from './data-sets/kernel-trees.ts'
 import { writeRandomFile } from './data-sets/random-file.ts'
 import { writeSqlDump } from './data-sets/sql-dump.ts'
-import { fileScenario, startScenario, treeScenario, type Scenario } from './scenarios.ts'
+import { fileScenario, historyScenario, startScenario, treeScenario, type Scenario } from './scenarios.ts'
 
 const MiB = 1024 * 1024
 const SMALL_PART = 'linux-source-6.1/fs'
@@ -26,7 +26,7 @@ export interface DataSet {
   readonly what: string
 }
 
-export const SCENARIOS = ['tree', 'random', 'image', 'sql', 'start'] as const
+export const SCENARIOS = ['tree', 'history', 'random', 'image', 'sql', 'start'] as const
 export type ScenarioId = (typeof SCENARIOS)[number]
 
 /** Throws Unavailable. */
@@ -41,6 +41,15 @@ const MAKE: Readonly<Record<ScenarioId, (options: DataOptions) => DataSet>> = {
     writeFileSync(noteOf(options.folder), JSON.stringify([older, newer]))
     const what = `Linux source ${versions.join(' and ')} as Debian packs it${options.small ? `, only ${SMALL_PART}` : ''}`
     return { scenario: treeScenario(older!, newer!, commonPath(options.folder)), source: older!, what }
+  },
+  history(options) {
+    const { versions, folders } = trees(options)
+    const part = options.small ? SMALL_PART : ''
+    const [older, newer] = folders.map((folder) => join(folder, part)) as [string, string]
+    const snapshots = options.small ? 25 : 200
+    const scenario = historyScenario({ older, newer }, join(options.folder, 'source', 'changing'), snapshots)
+    const what = `${snapshots} snapshots on the way from Linux source ${versions.join(' to ')}${part && `, only ${part}`}`
+    return { scenario, source: older, what }
   },
   random({ folder, small }) {
     const size = (small ? 64 : 2048) * MiB

@@ -30,7 +30,7 @@ export function cleanEnvironment(home: string): Record<string, string> {
 
 // The shell's `times` gives user and system time of the command and of all it waited for, on its second line.
 const WITH_TIMES = '"$@"; status=$?; times >&3; exit $status'
-const OUTPUT_MAX = 64 * 1024 // enough for versions and error messages
+const OUTPUT_MAX = 4 * 1024 * 1024 // enough for a list of snapshots
 
 /** Runs the command to its end. Throws with what it wrote to standard error unless it exits with 0. */
 export async function measure(command: Command): Promise<Outcome> {

@@ -2,9 +2,13 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { spawnSync } from 'node:child_process'
+import { ChangingTree, type Versions } from './data-sets/changing-tree.ts'
 import { FLOORS } from './floors.ts'
 import { measure, type Command, type Cost } from './measure.ts'
 import type { Place, Tool } from './tools/tool.ts'
+
+/** What is left of a history after the chore that forgets. */
+const KEPT_SNAPSHOTS = 20
 
 export interface Sample {
   readonly row: string
@@ -94,6 +98,56 @@ export function fileScenario(id: string, file: string): Scenario {
   }
 }
 
+/** A tree that changes a little before each of many backups; then what is done with a repository that has a history. */
+export function historyScenario(versions: Versions, at: string, snapshots: number): Scenario {
+  const chores = ['list', 'find', 'diff', 'check', 'restore', 'forget', 'prune'].map((chore) => `${chore}-history`)
+  return {
+    id: 'history',
+    rows: ['make-history', 'size-history', 'restore-fresh', ...chores, 'size-pruned', 'check-pruned'],
+    async *run(context, tool, place) {
+      const sample = (row: string, cost: Partial<Sample>): Sample => ({
+        row,
+        by: tool.id,
+        round: context.round,
+        ...cost,
+      })
+      const tree = new ChangingTree(at, versions, snapshots)
+      const made = { seconds: 0, cpuSeconds: 0, peakBytes: 0 }
+      for (let step = 0; step < snapshots; step++) {
+        if (step > 0) tree.advance(step)
+        const { seconds, cpuSeconds, peakBytes } = await costOf(tool.backup(place, at, step + 1))
+        if (step === 0) continue
+        made.seconds += seconds
+        made.cpuSeconds += cpuSeconds
+        made.peakBytes = Math.max(made.peakBytes, peakBytes ?? 0)
+      }
+      yield sample('make-history', made)
+      yield sample('size-history', { bytes: sizeOf(place.repository) })
+
+      const fresh: Place = { repository: `${place.repository}-fresh`, home: `${place.home}-fresh` }
+      mkdirSync(fresh.home, { recursive: true })
+      await measure(tool.init(fresh))
+      await measure(tool.backup(fresh, at, 1))
+      yield sample('restore-fresh', await restore(context, tool, fresh, at, 1))
+
+      const ids = tool.idsOf((await measure(tool.list(place))).stdout)
+      if (ids.length !== snapshots) throw new Error(`${tool.id} lists ${ids.length} snapshots instead of ${snapshots}`)
+      for (const [row, command] of Object.entries(tool.chores(place, { ids, file: 'Kconfig', keep: KEPT_SNAPSHOTS }))) {
+        if (row === 'forget-history')
+          yield sample('restore-history', await restore(context, tool, place, at, snapshots))
+        warm(place.repository)
+        yield sample(row, await costOf(command))
+      }
+      yield sample('size-pruned', { bytes: sizeOf(place.repository) })
+      const { 'check-history': check } = tool.chores(place, { ids, file: 'Kconfig', keep: KEPT_SNAPSHOTS })
+      yield sample('check-pruned', await costOf(check!))
+      const left = tool.idsOf((await measure(tool.list(place))).stdout)
+      if (left.length !== Math.min(snapshots, KEPT_SNAPSHOTS))
+        throw new Error(`${tool.id} kept ${left.length} snapshots`)
+    },
+  }
+}
+
 /** Commands on an empty repository, several times each. */
 export function startScenario(): Scenario {
   const REPEATS = 5 // each takes a fraction of a second and varies by a third
@@ -129,7 +183,9 @@ async function costOf(command: Command): Promise<Cost> {
 }
 
 async function restore(context: Context, tool: Tool, place: Place, source: string, round: number): Promise<Cost> {
-  const target = freshFolder(join(context.restored, `${context.round}-${tool.id}-${basename(source)}`))
+  const target = freshFolder(
+    join(context.restored, `${context.round}-${tool.id}-${basename(place.repository)}-${basename(source)}`),
+  )
   warm(place.repository)
   const cost = await costOf(tool.restore(place, target, round))
   if (context.round === 1) compare(source, join(target, source), tool)

@@ -19,6 +19,16 @@ function borgWith(id: string, compression: string): Tool {
       'start-version': run(place, ['--version']),
       'start-list': run(place, ['list', place.repository]),
     }),
+    list: (place) => run(place, ['list', '--json', place.repository]),
+    idsOf: (listed) => (JSON.parse(listed) as { archives: { name: string }[] }).archives.map(({ name }) => name),
+    // It has no search over archives.
+    chores: (place, { ids, keep }) => ({
+      'list-history': run(place, ['list', place.repository]),
+      'diff-history': run(place, ['diff', `${place.repository}::${ids[0]}`, ids.at(-1)!]),
+      'check-history': run(place, ['check', place.repository]),
+      'forget-history': run(place, ['prune', '--keep-last', String(keep), place.repository]),
+      'prune-history': run(place, ['compact', place.repository]),
+    }),
   }
 }
 

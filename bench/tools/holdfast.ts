@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cleanEnvironment, type Command } from '../measure.ts'
-import { PASSWORD, type Place, type Tool } from './tool.ts'
+import { PASSWORD, type History, type Place, type Tool } from './tool.ts'
 
 const PROGRAM = join(dirname(dirname(import.meta.dirname)), 'holdfast')
 
@@ -19,6 +19,9 @@ export const holdfast: Tool = {
     'start-scrub': run(place, ['scrub']),
     'start-list': run(place, ['snapshots']),
   }),
+  list: (place) => run(place, ['snapshots', '--json']),
+  idsOf,
+  chores: (place, history) => chores(history, (args) => run(place, args)),
 }
 
 /** Opened by a key file: what is left of short commands without the passphrase's key derivation. */
@@ -31,6 +34,28 @@ export const holdfastKeyFile: Tool = {
   backup: (place, source) => withKeyFile(place, ['backup', source]),
   restore: (place, target) => withKeyFile(place, ['restore', 'latest', '--target', target]),
   starts: (place) => ({ 'start-list': withKeyFile(place, ['snapshots']) }),
+  list: (place) => withKeyFile(place, ['snapshots', '--json']),
+  chores: (place, history) => chores(history, (args) => withKeyFile(place, args)),
+}
+
+function chores({ ids, file, keep }: History, command: (args: string[]) => Command): Record<string, Command> {
+  return {
+    'list-history': command(['snapshots']),
+    'find-history': command(['find', file]),
+    'diff-history': command(['diff', ids[0]!, ids.at(-1)!]),
+    'check-history': command(['check']),
+    'forget-history': command(['forget', '--keep-last', String(keep)]),
+    'prune-history': command(['prune', '--trash-days', '0']),
+  }
+}
+
+/** A line for each snapshot. */
+function idsOf(listed: string): string[] {
+  return listed
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { type: string; id?: string })
+    .flatMap(({ type, id }) => (type === 'snapshot' && id !== undefined ? [id] : []))
 }
 
 function run(place: Place, args: string[]): Command {

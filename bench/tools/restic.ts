@@ -13,6 +13,16 @@ export const restic: Tool = {
     'start-version': run(place, ['version']),
     'start-list': run(place, ['snapshots']),
   }),
+  list: (place) => run(place, ['snapshots', '--json']),
+  idsOf: (listed) => (JSON.parse(listed) as { id: string }[]).map(({ id }) => id),
+  chores: (place, { ids, file, keep }) => ({
+    'list-history': run(place, ['snapshots']),
+    'find-history': run(place, ['find', file]),
+    'diff-history': run(place, ['diff', ids[0]!, ids.at(-1)!]),
+    'check-history': run(place, ['check']),
+    'forget-history': run(place, ['forget', '--keep-last', String(keep)]),
+    'prune-history': run(place, ['prune']),
+  }),
 }
 
 function run(place: Place, args: string[]): Command {

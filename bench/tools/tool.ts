@@ -27,6 +27,21 @@ export interface Tool {
   restore(place: Place, target: string, round: number): Command
   /** Commands whose time is mostly start-up, by row. */
   starts(place: Place): Readonly<Record<string, Command>>
+  /** Prints the snapshots as JSON, the oldest first. */
+  list(place: Place): Command
+  /** Identifiers of snapshots, from what `list` prints. */
+  idsOf(listed: string): string[]
+  /** What is done with a repository of many snapshots besides, by row, in this order. */
+  chores(place: Place, history: History): Readonly<Record<string, Command>>
+}
+
+export interface History {
+  /** Identifiers of its snapshots, the oldest first. */
+  readonly ids: readonly string[]
+  /** Name of a file that is in all of them. */
+  readonly file: string
+  /** How many of the newest a chore that forgets has to keep. */
+  readonly keep: number
 }
 
 export const PASSWORD = 'correct horse battery staple'
