@@ -50,10 +50,14 @@ export interface WorkSink {
 }
 
 /**
- * A portion: blocks enough to keep all threads busy while the next one is planned. A smaller one costs the collector less:
- * what is planned at a time outlives its young generation.
+ * A portion: bytes enough to keep all threads busy while the next one is planned. A smaller one costs the collector less:
+ * what is planned at a time outlives its young generation. What counts is what is wanted, not the number of blocks: after
+ * many backups most files of a folder lie in a few large blocks and each of the others in one of its own, and the large
+ * ones would be opened again for every few of those.
  */
-const BLOCKS_MAX = 16
+const BYTES_MAX = 32 * 1024 * 1024
+/** Blocks of a portion: at most as many as files, which are bounded too. */
+const BLOCKS_MAX = 4096
 /** Files: as many as the smallest that are not inline fill a block of 2 MiB with. */
 const FILES_MAX = 4096
 /** Files that are open at a time hold a descriptor each. */
@@ -71,6 +75,7 @@ export class ContentPlan {
   #inline: InlineWork = { files: new Map(), parts: [], bytes: 0 }
   /** The block that was last needed. */
   #last: BlockWork | undefined
+  #bytes = 0
   #files = 0
   #openFiles = 0
   #pieces = 0
@@ -107,6 +112,7 @@ export class ContentPlan {
     const blocks = [...this.#blocks.values()].filter((block) => block !== kept)
     this.#blocks = new Map(kept === undefined ? [] : [[kept.place.number, kept]])
     this.#files = kept?.files.size ?? 0
+    this.#bytes = 0
     this.#openFiles = 0
     this.#pieces = 0
     if (blocks.length > 0) await this.#sink.blocks(blocks)
@@ -114,6 +120,7 @@ export class ContentPlan {
 
   async #flushIfLarge(): Promise<void> {
     const large =
+      this.#bytes >= BYTES_MAX ||
       this.#files >= FILES_MAX ||
       this.#blocks.size >= BLOCKS_MAX ||
       this.#openFiles >= OPEN_FILES_MAX ||
@@ -159,7 +166,7 @@ export class ContentPlan {
     }
     const block = this.#block(only)
     block.files.set(task, segments)
-    for (const blob of used) want(block, blob)
+    for (const blob of used) this.#want(block, blob)
     return true
   }
 
@@ -196,7 +203,7 @@ export class ContentPlan {
     const blob = this.#locate(extent, extent.ref)
     if (typeof blob === 'string') throw new BackupError('corrupt', blob, 'content')
     const block = this.#block(blob.block)
-    want(block, { offset: blob.offset, length: blob.length, ref: extent.ref })
+    this.#want(block, { offset: blob.offset, length: blob.length, ref: extent.ref })
     block.pieces.push({ file, position, from: blob.offset + (extent.offset ?? 0), length: extent.length })
     file.pieceAdded()
     this.#pieces++
@@ -215,6 +222,17 @@ export class ContentPlan {
     return this.#sparse === 'none' || (this.#sparse === 'recorded' && fill === 'zero')
   }
 
+  /**
+   * Files with the same content come one after the other, if at all, so looking at the last blob finds nearly all repeats;
+   * verifying one twice costs little, and leaving out one that a second ref names would be wrong.
+   */
+  #want({ blobs }: BlockWork, blob: WantedBlob): void {
+    const last = blobs.at(-1)
+    if (last !== undefined && last.offset === blob.offset && equalBytes(last.ref, blob.ref)) return
+    blobs.push(blob)
+    this.#bytes += blob.length
+  }
+
   #block(place: BlockPlace): BlockWork {
     let block = this.#blocks.get(place.number)
     if (block === undefined) {
@@ -224,15 +242,6 @@ export class ContentPlan {
     this.#last = block
     return block
   }
-}
-
-/**
- * Files with the same content come one after the other, if at all, so looking at the last blob finds nearly all repeats;
- * verifying one twice costs little, and leaving out one that a second ref names would be wrong.
- */
-function want({ blobs }: BlockWork, blob: WantedBlob): void {
-  const last = blobs.at(-1)
-  if (last === undefined || last.offset !== blob.offset || !equalBytes(last.ref, blob.ref)) blobs.push(blob)
 }
 
 function tooLong(task: FileTask): BackupError {
