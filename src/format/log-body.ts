@@ -18,17 +18,18 @@ import {
   writeList,
 } from './fields.ts'
 import { ID_SIZE, SEQ_MAX } from './names.ts'
+import { readPlace, withReason, writePlaces, writeText, LOG_PLACES_MAX, LOG_TEXT_MAX } from './log-parts.ts'
+import type { ChainPlace } from './log-parts.ts'
+import { readHoldAction, readPolicyAction, readSnapshotsAction, writeRetentionAction } from './retention-actions.ts'
+import type { RetentionAction } from './retention-actions.ts'
 import { HEADS_MAX, SHORT_TEXT_MAX } from './snapshot-body.ts'
-import type { WriterHead } from './snapshot-body.ts'
 
-export type ChainName = 'snapshot' | 'record'
-
-/** Each is one object of a writer's chain: of its snapshots, or of its records. */
-export type ChainPlace = WriterHead
+export * from './log-parts.ts'
+export type { Hold, RetentionAction } from './retention-actions.ts'
 
 /** What was done. */
 export type LogAction = (
-  | { readonly kind: 'forget'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+  | RetentionAction
   /** What a writer signs does not count any more, but for what is named. */
   | {
       readonly kind: 'revoke'
@@ -63,8 +64,6 @@ export type LogAction = (
       readonly records: readonly ChainPlace[]
       readonly reason?: string
     }
-  /** What had been forgotten is part of the history again: undoes the forgets that its writer has seen. */
-  | { readonly kind: 'recall'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
   /** Of a later version. */
   | { readonly kind: 'unknown'; readonly number: number }
 ) & { readonly unknown?: readonly RawField[] }
@@ -92,16 +91,21 @@ export interface LogBody {
   readonly unknown?: readonly RawField[]
 }
 
-/** Snapshots forgotten or brought back, or heads accepted as lost, in one record. */
-export const LOG_PLACES_MAX = 65_536
 /** Snapshots of a revoked writer that count. */
 export const KEPT_SNAPSHOTS_MAX = 65_536
 /** Packs of either kind attested in one record. */
 export const ATTESTED_MAX = 65_536
-/** Bytes of a reason or a note. */
-export const LOG_TEXT_MAX = 4096
-
-const NUMBERS = { forget: 1, revoke: 2, attest: 3, prune: 4, note: 5, accept: 6, recall: 9 } as const
+const NUMBERS = {
+  forget: 1,
+  revoke: 2,
+  attest: 3,
+  prune: 4,
+  note: 5,
+  accept: 6,
+  policy: 7,
+  hold: 8,
+  recall: 9,
+} as const
 
 /** The plaintext of the sealed part. */
 export function encodeLogBody({ time, by, action, heads, unknown }: LogBody): Uint8Array {
@@ -145,8 +149,9 @@ function writeAction(w: CborWriter, action: LogAction): void {
   switch (action.kind) {
     case 'forget':
     case 'recall':
-      writePlaces(w.key(0), action.snapshots)
-      return writeText(w, 1, action.reason)
+    case 'policy':
+    case 'hold':
+      return writeRetentionAction(w, action)
     case 'revoke':
       assert(action.wid.length === ID_SIZE && action.fromSeq >= 1, 'a writer is revoked from one of its snapshots on')
       w.key(0).bytes(action.wid)
@@ -180,9 +185,13 @@ function writeAction(w: CborWriter, action: LogAction): void {
 function readAction(r: CborReader, number: number): LogAction {
   switch (number) {
     case NUMBERS.forget:
-      return readSnapshots(r, 'forget')
+      return readSnapshotsAction(r, 'forget')
+    case NUMBERS.policy:
+      return readPolicyAction(r)
+    case NUMBERS.hold:
+      return readHoldAction(r)
     case NUMBERS.recall:
-      return readSnapshots(r, 'recall')
+      return readSnapshotsAction(r, 'recall')
     case NUMBERS.revoke:
       return readRevoke(r)
     case NUMBERS.attest:
@@ -195,23 +204,6 @@ function readAction(r: CborReader, number: number): LogAction {
       return readAccept(r)
     default:
       return { kind: 'unknown', number, ...withUnknown(r.fields(() => false)) }
-  }
-}
-
-function readSnapshots(r: CborReader, kind: 'forget' | 'recall'): LogAction {
-  let snapshots: ChainPlace[] | undefined
-  let reason: string | undefined
-  const unknown = r.fields((key) => {
-    if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
-    else if (key === 1) reason = r.text(LOG_TEXT_MAX)
-    else return false
-    return true
-  })
-  return {
-    kind,
-    snapshots: need(r, snapshots, 'list of snapshots'),
-    ...withReason(reason),
-    ...withUnknown(unknown),
   }
 }
 
@@ -318,15 +310,6 @@ function readAccept(r: CborReader): LogAction {
   }
 }
 
-function writePlaces(w: CborWriter, places: readonly ChainPlace[]): void {
-  limitCount(places, LOG_PLACES_MAX, 'snapshots in one record')
-  writeList(w, places, ({ wid, seq, hash }) => w.array(3).bytes(wid).uint(seq).bytes(hash))
-}
-
-function readPlace(r: CborReader): ChainPlace {
-  return readTuple(r, 3, () => ({ wid: r.fixed(ID_SIZE), seq: r.uint(SEQ_MAX), hash: r.fixed(HASH_SIZE) }))
-}
-
 function writeHashes(w: CborWriter, hashes: readonly Uint8Array[]): void {
   limitCount(hashes, KEPT_SNAPSHOTS_MAX, 'snapshots in one record')
   const sorted = hashes.toSorted(compareBytes)
@@ -356,12 +339,4 @@ function readAttested(r: CborReader): AttestedPack[] {
   )
   if (!ascend(packs.map((one) => one.hash))) throw r.corrupt('has packs out of order')
   return packs
-}
-
-function writeText(w: CborWriter, key: number, text: string | undefined): void {
-  if (text !== undefined) w.key(key).text(limitedText(text, LOG_TEXT_MAX, 'text of a log record'))
-}
-
-function withReason(reason: string | undefined): { readonly reason?: string } {
-  return reason === undefined ? {} : { reason }
 }

@@ -72,6 +72,11 @@ export interface SnapshotBody {
   readonly parent?: Uint8Array
   readonly domainId: Uint8Array
   readonly description?: string
+  /** Not to be forgotten before, and to be forgotten in time for it to be gone by. */
+  readonly keepUntil?: Timespec
+  readonly destroyBy?: Timespec
+  /** Hash of the snapshot that this one is made of, without some of its paths. */
+  readonly rewrittenFrom?: Uint8Array
   readonly unknown?: readonly RawField[]
 }
 
@@ -129,6 +134,9 @@ export function encodeSnapshotBody(b: SnapshotBody): Uint8Array {
   if (b.parent !== undefined) w.key(13).bytes(b.parent)
   w.key(14).bytes(b.domainId)
   if (b.description !== undefined) w.key(15).text(limitedText(b.description, DESCRIPTION_MAX, 'description'))
+  if (b.keepUntil !== undefined) w.key(16).timespec(b.keepUntil)
+  if (b.destroyBy !== undefined) w.key(17).timespec(b.destroyBy)
+  if (b.rewrittenFrom !== undefined) w.key(18).bytes(b.rewrittenFrom)
   return w.rawFields(b.unknown).closeMap().finish()
 }
 
@@ -153,6 +161,9 @@ export function decodeSnapshotBody(bytes: Uint8Array, subject: string): Snapshot
     else if (key === 13) b.parent = r.fixed(HASH_SIZE)
     else if (key === 14) b.domainId = r.fixed(DOMAIN_ID_SIZE)
     else if (key === 15) b.description = r.text(DESCRIPTION_MAX)
+    else if (key === 16) b.keepUntil = r.timespec()
+    else if (key === 17) b.destroyBy = r.timespec()
+    else if (key === 18) b.rewrittenFrom = r.fixed(HASH_SIZE)
     else return false
     return true
   })
@@ -177,6 +188,9 @@ export function decodeSnapshotBody(bytes: Uint8Array, subject: string): Snapshot
     ...(b.parent !== undefined && { parent: b.parent }),
     domainId: need(r, b.domainId, 'domain'),
     ...(b.description !== undefined && { description: b.description }),
+    ...(b.keepUntil !== undefined && { keepUntil: b.keepUntil }),
+    ...(b.destroyBy !== undefined && { destroyBy: b.destroyBy }),
+    ...(b.rewrittenFrom !== undefined && { rewrittenFrom: b.rewrittenFrom }),
     ...withUnknown(unknown),
   }
 }

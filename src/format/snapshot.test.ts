@@ -57,7 +57,10 @@ const bodies = fc
     }),
     optional(ref, 'parent'),
     optional(text, 'description'),
-    optional(fc.constant([{ key: 16, value: new Uint8Array([0x81, 0x00]) }]), 'unknown'),
+    optional(time, 'keepUntil'),
+    optional(time, 'destroyBy'),
+    optional(ref, 'rewrittenFrom'),
+    optional(fc.constant([{ key: 19, value: new Uint8Array([0x81, 0x00]) }]), 'unknown'),
   )
   .map((parts) => Object.assign({}, ...parts) as ReturnType<typeof sampleSnapshotBody>)
 
@@ -179,7 +182,7 @@ test('a body without one of its required fields, or with an empty list, is refus
   }
   for (const { key } of fields) {
     const read = () => decodeSnapshotBody(without(key), 'snap/x')
-    if ([7, 10, 11, 13, 15].includes(key)) read()
+    if ([7, 10, 11, 13, 15, 16, 17, 18].includes(key)) read()
     else assert.throws(read, corruptAbout('snap/x'), `field ${key}`)
   }
   for (const key of [7, 10, 11]) {

@@ -60,6 +60,8 @@ const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   prune: new Set<Role>(['admin', 'maintain']),
   note: new Set<Role>(['admin', 'maintain', 'read', 'write']),
   accept: new Set<Role>(['admin', 'maintain']),
+  policy: new Set<Role>(['admin', 'maintain']),
+  hold: new Set<Role>(['admin', 'maintain']),
   recall: new Set<Role>(['admin', 'maintain']),
   unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
 }
@@ -276,7 +278,7 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
 }
 
 /** Kinds of records that tell others why something is gone, or counts no longer. */
-const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept', 'recall'])
+const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept', 'policy', 'hold', 'recall'])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
 async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {

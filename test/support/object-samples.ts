@@ -89,6 +89,9 @@ export function sampleSnapshotBody(): SnapshotBody {
     parent: fixedBytes('parent'),
     domainId: fixedBytes('shared id', 8),
     description: 'before the move',
+    keepUntil: { sec: fixedTime.sec + 86_400, nsec: 0 },
+    destroyBy: { sec: fixedTime.sec + 8_640_000, nsec: 0 },
+    rewrittenFrom: fixedBytes('rewritten'),
   }
 }
 
@@ -118,6 +121,28 @@ export const sampleLogActions: readonly LogAction[] = [
   { kind: 'prune', pid: fixedBytes('plan', 16), dataPacks: 7, metaPacks: 1, bytes: 200_000_000 },
   { kind: 'note', text: 'moved to the new disk' },
   { kind: 'accept', snapshots: [place('lost', 9)], records: [place('lost record', 2)], reason: 'restored from a copy' },
+  {
+    kind: 'policy',
+    policy: {
+      last: 3,
+      calendar: [
+        { period: 'daily', count: 14, every: 2 },
+        { period: 'yearly', count: 'all', every: 1 },
+      ],
+      within: [
+        { span: { years: 0, months: 1, days: 2, hours: 3 } },
+        { period: 'hourly', span: { years: 0, months: 0, days: 2, hours: 0 } },
+      ],
+      tags: [['release'], ['audit', 'signed']],
+      groupBy: ['sources', 'tags'],
+      trashDays: 14,
+    },
+    reason: 'two weeks are enough',
+  },
+  { kind: 'hold', hold: 'keep', snapshots: [place('held', 3)], reason: 'a lawsuit' },
+  { kind: 'hold', hold: 'keep-until', time: fixedTime, snapshots: [place('held', 4)] },
+  { kind: 'hold', hold: 'destroy-by', time: fixedTime, snapshots: [place('held', 5)] },
+  { kind: 'hold', hold: 'release', snapshots: [place('held', 3)] },
   { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
   { kind: 'unknown', number: 77, unknown: [{ key: 4, value: new Uint8Array([0x81, 0x00]) }] },
 ]

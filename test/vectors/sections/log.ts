@@ -15,7 +15,7 @@ const record = (action: LogAction) => encodeLogRecord(head(), sampleLogBody(acti
 
 function successes(): OkCase[] {
   return sampleLogActions.map((action) => ({
-    name: `a record: ${action.kind}`,
+    name: `a record: ${titleOf(action)}`,
     kind: 'log record',
     bytes: record(action),
     value: {
@@ -136,4 +136,8 @@ export const logSection: Section = {
     const { head, body } = decodeLogRecord(bytes, subject, keys)
     return { name: logNameOf(bytes), head, body }
   },
+}
+
+function titleOf(action: LogAction): string {
+  return action.kind === 'hold' ? `hold, ${action.hold}` : action.kind
 }

@@ -1,0 +1,95 @@
+// Actions in log records by which snapshots are kept, forgotten and brought back (docs/format.md, 9.2).
+import type { CborReader, CborWriter, RawField } from '../base/cbor.ts'
+import type { Timespec } from '../base/time.ts'
+import { need, readFilledList, withUnknown } from './fields.ts'
+import { LOG_PLACES_MAX, LOG_TEXT_MAX, readPlace, withReason, writePlaces, writeText } from './log-parts.ts'
+import type { ChainPlace } from './log-parts.ts'
+import { readPolicy, writePolicy } from './retention-policy.ts'
+import type { RetentionPolicy } from './retention-policy.ts'
+
+export type RetentionAction =
+  /** Snapshots are no longer part of the history. */
+  | { readonly kind: 'forget'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+  /** By what snapshots are forgotten from now on. */
+  | { readonly kind: 'policy'; readonly policy: RetentionPolicy; readonly reason?: string }
+  /** What is to become of snapshots whatever the policy says. */
+  | ({ readonly kind: 'hold'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string } & Hold)
+  /** What had been forgotten is part of the history again: undoes the forgets that its writer has seen. */
+  | { readonly kind: 'recall'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+
+/** Kept until released, or until a time; to be forgotten in time for a time; or none of these any more. */
+export type Hold =
+  | { readonly hold: 'keep' | 'release' }
+  | { readonly hold: 'keep-until' | 'destroy-by'; readonly time: Timespec }
+
+type Read<A> = A & { readonly unknown?: readonly RawField[] }
+
+export function writeRetentionAction(w: CborWriter, action: RetentionAction): void {
+  if (action.kind === 'hold') return writeHold(w, action)
+  if (action.kind === 'policy') writePolicy(w.key(0), action.policy)
+  else writePlaces(w.key(0), action.snapshots)
+  writeText(w, 1, action.reason)
+}
+
+export function readSnapshotsAction(r: CborReader, kind: 'forget' | 'recall'): Read<RetentionAction> {
+  let snapshots: ChainPlace[] | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
+    else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  return {
+    kind,
+    snapshots: need(r, snapshots, 'list of snapshots'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
+}
+
+export function readPolicyAction(r: CborReader): Read<RetentionAction> {
+  let policy: RetentionPolicy | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) policy = readPolicy(r)
+    else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  return { kind: 'policy', policy: need(r, policy, 'policy'), ...withReason(reason), ...withUnknown(unknown) }
+}
+
+const HOLDS = ['release', 'keep', 'keep-until', 'destroy-by'] as const
+
+function writeHold(w: CborWriter, action: Extract<RetentionAction, { kind: 'hold' }>): void {
+  writePlaces(w.key(0), action.snapshots)
+  writeText(w, 1, action.reason)
+  w.key(2).uint(HOLDS.indexOf(action.hold))
+  if ('time' in action) w.key(3).timespec(action.time)
+}
+
+export function readHoldAction(r: CborReader): Read<RetentionAction> {
+  let snapshots: ChainPlace[] | undefined
+  let reason: string | undefined
+  let what: number | undefined
+  let time: Timespec | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
+    else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else if (key === 2) what = r.uint(HOLDS.length - 1)
+    else if (key === 3) time = r.timespec()
+    else return false
+    return true
+  })
+  const hold = HOLDS[need(r, what, 'word on what is held')]!
+  const common = {
+    kind: 'hold' as const,
+    snapshots: need(r, snapshots, 'list of snapshots'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
+  if (hold === 'keep-until' || hold === 'destroy-by') return { ...common, hold, time: need(r, time, 'time') }
+  if (time !== undefined) throw r.corrupt('has a time that means nothing,')
+  return { ...common, hold }
+}
