@@ -5,16 +5,7 @@ import type { BlobIndex } from './blob-index.ts'
 import { BLOB_TYPES } from './blob-keys.ts'
 import type { BlobKeys, BlobType } from './blob-keys.ts'
 
-/** Plaintext at which a bundle is closed. Larger bundles compress better, smaller ones make single files cheaper to read. */
-const BUNDLE_TARGET = 2 * 1024 * 1024
-/** A pack holds some bundles at least, however small it is. */
-const BUNDLES_PER_PACK = 8
 const REF_SIZE = 32
-
-/** Plaintext at which a bundle is closed, in bytes, in a repository with packs of `packSize`. */
-export function bundleTargetFor(packSize: number): number {
-  return Math.min(BUNDLE_TARGET, packSize / BUNDLES_PER_PACK)
-}
 
 /** A full bundle: the blobs one after the other, and what they are. */
 export interface MetaBundle {

@@ -11,7 +11,8 @@ import type { Timespec } from '../../base/time.ts'
 import type { SnapshotBody, SnapshotStats } from '../../format/snapshot.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { LocalState } from '../../repo/local-state.ts'
-import { bundleTargetFor, MetaSink } from '../../repo/meta-sink.ts'
+import { bundleTargetFor } from '../../repo/bundle-target.ts'
+import { MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { TreeCache } from '../../repo/tree-cache.ts'
 import type { KnownSnapshot } from '../../repo/tree-cache.ts'
@@ -225,7 +226,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent, cache
   const meta = new MetaSink({
     keys: repo.blobKeys,
     index: session.index.blobs,
-    bundleTarget: bundleTargetFor(repo.description.packSize),
+    bundleTarget: bundleTargetFor('meta', repo.description.packSize),
     submit: (bundle) => pipeline.start({ kind: 'bundle', ...bundle }, () => releaseMemory(bundle.plain)),
     passed: cache === undefined ? undefined : (ref, bytes) => cache.keep(ref, bytes),
   })

@@ -1,7 +1,7 @@
 // What the workers of a backup are given.
 import { availableParallelism } from 'node:os'
 import { AUTO, type Method } from '../../compress/method.ts'
-import { bundleTargetFor } from '../../repo/meta-sink.ts'
+import { bundleTargetFor } from '../../repo/bundle-target.ts'
 import type { SessionSecrets } from '../../repo/write-session.ts'
 import type { BackupOptions } from './backup.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
@@ -19,7 +19,7 @@ export function workerSetup(opts: BackupOptions, secrets: SessionSecrets): Worke
     dataSecret: secrets.data,
     metaSecret: secrets.meta,
     chunker: description.chunker,
-    bundleTarget: bundleTargetFor(description.packSize),
+    bundleTarget: bundleTargetFor('data', description.packSize),
     methods: methodsOf(opts),
     index: [],
   }
