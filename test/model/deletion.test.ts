@@ -1,0 +1,160 @@
+// The protocol of deletion, in every order in which its steps can happen: nothing is lost in any of the settings, and each
+// mistake loses something in one.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { LARGE, ONLY_LARGE, report, STATES_MAX } from './bounds.ts'
+import { deletionModel } from './deletion-model.ts'
+import { A, B, BOTH, C, KEPT, OLD } from './deletion-state.ts'
+import type { Setting } from './deletion-state.ts'
+import { explore } from './explore.ts'
+import type { Mistake } from './mistakes.ts'
+
+/** A snapshot that is forgotten, one that is kept, and two packs for them. */
+const USED = { packs: A | B, snapshots: OLD | KEPT, forgotten: OLD }
+/** Nothing yet: what a writer makes another finds, or a pruner takes for rubbish. */
+const EMPTY = { packs: 0, snapshots: 0, forgotten: 0 }
+/** A pack that no snapshot needs any more, until a writer does. */
+const UNNEEDED = { packs: B, snapshots: 0, forgotten: 0 }
+const SECOND = 2
+
+const SETTINGS = {
+  'a writer and a pruner': { writers: [BOTH], pruners: 1, ...USED },
+  'a writer and a pruner that copies, with a pack of a dead session': {
+    writers: [BOTH],
+    pruners: 1,
+    ...USED,
+    packs: A | B | C,
+    copying: true,
+  },
+  'two writers and a pruner that copies, with a pack of a dead session': {
+    writers: [BOTH, SECOND],
+    pruners: 1,
+    ...USED,
+    packs: A | B | C,
+    copying: true,
+  },
+  'two writers of the same and a pruner': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY },
+  'two pruners that copy': { writers: [], pruners: 2, ...USED, copying: true, doomedMax: 2 },
+  'a writer and two pruners, one of which may find the plan of the other': {
+    writers: [BOTH],
+    pruners: 2,
+    ...USED,
+    doomedMax: 2,
+  },
+  'key objects that are deleted too': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY, keys: true },
+  'a writer, a pruner and somebody who repairs the index': {
+    writers: [SECOND],
+    pruners: 1,
+    repairer: true,
+    packs: B | C,
+    snapshots: KEPT,
+    forgotten: 0,
+  },
+  'two writers, and deletions that come again later': {
+    writers: [SECOND, SECOND],
+    pruners: 1,
+    ...EMPTY,
+    packs: C,
+    late: true,
+  },
+  'a store whose lists lag': { writers: [BOTH], pruners: 1, ...USED, lag: true },
+} satisfies Record<string, Setting>
+
+const LARGE_SETTINGS = {
+  'two writers and two pruners': { writers: [1, 1], pruners: 2, ...UNNEEDED, doomedMax: 1 },
+  'two writers, a pruner, somebody who repairs, and deletions that come again later': {
+    writers: [SECOND, SECOND],
+    pruners: 1,
+    repairer: true,
+    ...EMPTY,
+    late: true,
+  },
+  'two writers, a pruner, and somebody who repairs': {
+    writers: [SECOND, SECOND],
+    pruners: 1,
+    repairer: true,
+    packs: B | C,
+    snapshots: KEPT,
+    forgotten: 0,
+  },
+  'key objects and two pruners that copy': {
+    writers: [SECOND],
+    pruners: 2,
+    packs: A,
+    snapshots: KEPT,
+    forgotten: 0,
+    keys: true,
+    copying: true,
+    doomedMax: 1,
+  },
+  'a writer and two pruners on a store whose lists lag': {
+    writers: [1],
+    pruners: 2,
+    ...UNNEEDED,
+    doomedMax: 1,
+    lag: true,
+  },
+  'two writers and a pruner on a store whose lists lag': { writers: [BOTH, SECOND], pruners: 1, ...USED, lag: true },
+} satisfies Record<string, Setting>
+
+for (const [who, setting] of Object.entries(SETTINGS)) proves(who, setting, false)
+for (const [who, setting] of Object.entries(LARGE_SETTINGS)) proves(who, setting, ONLY_LARGE)
+
+function proves(who: string, setting: Setting, skip: string | false): void {
+  test(`nothing is lost with ${who}`, { skip }, (context) => {
+    const found = explore(deletionModel(setting), STATES_MAX)
+    report(context, found)
+    assert.deepEqual(found.violation, undefined)
+  })
+}
+
+type Where = keyof typeof SETTINGS | keyof typeof LARGE_SETTINGS
+
+/** Mistakes, some of which lose only where another protection is missing too, and where they lose. */
+const MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
+  ['a writer and a pruner', 'the intent after the plans'],
+  ['a writer and a pruner', 'no look at plans'],
+  ['a writer and a pruner', 'the index before the plans', 'the index at its word'],
+  ['two writers of the same and a pruner', 'the packs before the plans'],
+  ['two writers of the same and a pruner', 'the index at its word'],
+  ['a writer and a pruner', 'no look for the intent'],
+  ['key objects that are deleted too', 'no look at condemned keys'],
+  ['two writers, and deletions that come again later', 'adopts packs by their names'],
+  ['two writers of the same and a pruner', 'no plan for what no index names'],
+  ['a writer and a pruner', 'the sessions before the plan'],
+  ['a writer and a pruner', 'no wait for sessions'],
+  ['a writer and a pruner', 'no second look'],
+  ['two pruners that copy', 'the first index again', 'the index at its word in pruning'],
+  ['two pruners that copy', 'no look at other plans'],
+  ['two pruners that copy', 'other plans last'],
+  ['two pruners that copy', 'packs looked for before other plans'],
+  ['two pruners that copy', 'the index at its word in pruning'],
+  ['key objects that are deleted too', 'no second look at keys'],
+  ['a writer and a pruner', 'the plan before the packs'],
+  ['a writer and two pruners, one of which may find the plan of the other', 'clears plans of others'],
+  ['a store whose lists lag', 'no wait after the intent'],
+  ['a store whose lists lag', 'no wait after the snapshot'],
+  ['a store whose lists lag', 'no wait after the plan'],
+  ['a store whose lists lag', 'no wait after a fence'],
+  ['a store whose lists lag', 'no wait after deletions'],
+]
+
+const LARGE_MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
+  ['two writers and two pruners', 'takes plans over'],
+  [
+    'two writers, a pruner, somebody who repairs, and deletions that come again later',
+    'puts packs back by their names',
+  ],
+]
+
+for (const [where, ...mistakes] of LARGE ? [...MISTAKES, ...LARGE_MISTAKES] : MISTAKES) {
+  test(`something is lost with ${where}: ${mistakes.join(', ')}`, (context) => {
+    const setting: Setting = { ...SETTINGS, ...LARGE_SETTINGS }[where]
+    const found = explore(deletionModel(setting, ...mistakes), STATES_MAX)
+    report(context, found)
+    assert.ok(found.violation !== undefined, 'the model does not notice')
+    context.diagnostic(`lost: ${found.violation.lost}`)
+    for (const step of found.violation.trace) context.diagnostic(step)
+    assert.ok(!found.violation.trace.includes(''), 'every step of the trace has its words')
+  })
+}

@@ -1,0 +1,323 @@
+// A prune, step by step (docs/format.md, section 10), and what it might do wrong. Another one that finds its plan when it
+// has died or sleeps makes a plan of its own for the same packs.
+import { each, subsets } from './bits.ts'
+import type { DeletionState, Pruner } from './deletion-state.ts'
+import { KEPT, NEEDS, OLD, packOfPruner, snapshotOfWriter } from './deletion-state.ts'
+import type { Take } from './explore.ts'
+import type { Mistakes } from './mistakes.ts'
+
+/** What a pruner does, in this order. Looks are made in the order that `looksOf` gives. */
+const STEPS = [
+  'look 1',
+  'look 2',
+  'look 3',
+  'look 4',
+  'choose',
+  'put copies',
+  'index copies',
+  'put plan',
+  'settle plan',
+  'list sessions',
+  'wait',
+  'settle fence',
+  'look again 1',
+  'look again 2',
+  'look again 3',
+  'look again 4',
+  'spare',
+  'delete index',
+  'delete packs',
+  'delete keys',
+  'settle deletions',
+  'delete plan',
+  'clear plans',
+  'over',
+] as const
+type Step = (typeof STEPS)[number]
+
+type Look = 'snapshots' | 'plans' | 'index' | 'packs'
+
+function looksOf(mistakes: Mistakes): readonly Look[] {
+  if (mistakes.has('other plans last')) return ['snapshots', 'index', 'packs', 'plans']
+  if (mistakes.has('packs looked for before other plans')) return ['snapshots', 'packs', 'plans', 'index']
+  return ['snapshots', 'plans', 'index', 'packs']
+}
+
+export function prunerSteps(state: DeletionState, j: number, mistakes: Mistakes, take: Take<DeletionState>): void {
+  new PrunerTurn(state, j, mistakes, take).offer()
+}
+
+/** The steps that one pruner may take in one state. */
+class PrunerTurn {
+  readonly #state: DeletionState
+  readonly #j: number
+  readonly #mistakes: Mistakes
+  readonly #take: Take<DeletionState>
+  readonly #own: Pruner
+
+  constructor(state: DeletionState, j: number, mistakes: Mistakes, take: Take<DeletionState>) {
+    this.#state = state
+    this.#j = j
+    this.#mistakes = mistakes
+    this.#take = take
+    this.#own = state.pruners[j]!
+  }
+
+  offer(): void {
+    const state = this.#state
+    const own = this.#own
+    const step = STEPS[own.at]!
+    if (step === 'look 1' && this.#mistakes.has('takes plans over') && this.#j > 0) return this.#takeOver()
+    if (step.startsWith('look ')) {
+      const look = looksOf(this.#mistakes)[Number(step.at(-1)) - 1]!
+      if (!step.startsWith('look again')) return this.#look(look)
+      const skipped =
+        this.#mistakes.has('no second look') || (look === 'index' && this.#mistakes.has('the first index again'))
+      return skipped ? this.#do('does not look again', () => {}) : this.#look(look)
+    }
+    if (step === 'choose') return this.#choose()
+    if (step === 'put copies') return this.#putCopies()
+    if (step === 'index copies') {
+      return this.#do('puts an index of its copies', (next) => next.change('index', next.index | packOfPruner(this.#j)))
+    }
+    if (step === 'put plan') return this.#putPlan()
+    if (step.startsWith('settle ')) {
+      return this.#do('waits until that shows', (next, pruner) => next.endOfWait(pruner))
+    }
+    if (step === 'list sessions') {
+      for (const intents of state.seen('intents')) {
+        const then = this.#mistakes.has('the sessions before the plan') ? 'put plan' : 'wait'
+        this.#go(then, 'lists the sessions', (_next, pruner) => (pruner.waiting = intents))
+      }
+      return
+    }
+    if (step === 'wait') return this.#wait()
+    if (step === 'spare') return this.#spare()
+    if (step === 'delete index') {
+      return this.#do('puts an index without them', (next) => next.change('index', next.index & ~own.doomed))
+    }
+    if (step === 'delete packs') return this.#deletePacks()
+    if (step === 'delete keys') {
+      return this.#do('deletes key objects', (next) => (next.keys &= ~own.doomedKeys))
+    }
+    if (step === 'delete plan') return this.#deletePlan(own.plan, 'deletes its plan')
+    if (step === 'clear plans') return this.#clearPlans()
+  }
+
+  /** A look at the store; who makes it again uses what is there now. */
+  #look(look: Look): void {
+    const state = this.#state
+    if (look === 'snapshots') {
+      for (const snapshots of state.seen('snapshots')) {
+        this.#do('lists the snapshots', (_next, pruner) => (pruner.live = chunksNeeded(state, snapshots)))
+      }
+    } else if (look === 'plans') {
+      for (const plans of state.seen('plans')) {
+        const others = state.condemnedBut(this.#own.plan, this.#mistakes.has('no look at other plans') ? 0 : plans)
+        this.#do('reads the plans of others', (_next, pruner) => {
+          pruner.others = others.packs
+          pruner.otherKeys = others.keys
+        })
+      }
+    } else if (look === 'index') {
+      for (const index of state.seen('index')) {
+        this.#do('reads the index', (_next, pruner) => (pruner.indexed = index))
+      }
+    } else {
+      for (const packs of state.seen('packs')) {
+        this.#do('lists the packs', (_next, pruner) => (pruner.present = packs))
+      }
+    }
+  }
+
+  /** Packs that hold what is relied on, if those of `doomed` are not counted. */
+  #copies(doomed: number, doomedKeys: number): number {
+    const { indexed, present, others, otherKeys } = this.#own
+    const there = this.#mistakes.has('the index at its word in pruning') ? indexed : indexed & present
+    return this.#state.openable(there & ~others & ~doomed, this.#state.keys & ~otherKeys & ~doomedKeys)
+  }
+
+  /** Any packs, so long as each chunk that is needed is still in another or is copied. */
+  #choose(): void {
+    const state = this.#state
+    const own = this.#own
+    const { copying, keys, doomedMax = 7 } = state.setting
+    const first: Step = this.#mistakes.has('the sessions before the plan') ? 'list sessions' : 'put plan'
+    const coverable = own.live & state.chunksIn(this.#copies(0, 0))
+    for (const doomed of subsets(own.present)) {
+      if (countBits(doomed) > doomedMax) continue
+      const unused = state.keys & ~state.keysFor(own.present & ~doomed)
+      for (const doomedKeys of keys === true ? subsets(unused) : [0]) {
+        if (doomed === 0 && doomedKeys === 0) continue
+        const uncovered = coverable & ~state.chunksIn(this.#copies(doomed, doomedKeys))
+        const noPlan = this.#mistakes.has('no plan for what no index names') && (doomed & own.indexed) === 0
+        if (uncovered === 0) {
+          this.#go(noPlan ? 'delete packs' : first, 'chooses what to delete', (_next, pruner) => {
+            pruner.doomed = doomed
+            pruner.doomedKeys = doomedKeys
+          })
+        } else if (copying === true) {
+          this.#go('put copies', 'chooses what to copy and delete', (next, pruner) => {
+            pruner.doomed = doomed
+            pruner.doomedKeys = doomedKeys & ~state.keysFor(doomed)
+            next.made[2 + this.#j] = uncovered
+          })
+        }
+      }
+    }
+  }
+
+  /** Whole blocks from packs that are there; who does not find one any more gives up. */
+  #putCopies(): void {
+    const state = this.#state
+    let left = state.made[2 + this.#j]!
+    let keys = 0
+    for (const pack of each(state.openable(state.packs & this.#own.doomed))) {
+      if ((left & state.contentOf(pack)) === 0) continue
+      left &= ~state.contentOf(pack)
+      keys |= state.keysFor(pack)
+    }
+    if (left !== 0) return this.#go('over', 'does not find what it wanted to copy', () => {})
+    this.#do('puts a pack of copies', (next) => {
+      next.change('packs', next.packs | packOfPruner(this.#j))
+      next.madeKeys[this.#j] = keys
+    })
+  }
+
+  #putPlan(): void {
+    const { doomed, doomedKeys } = this.#own
+    const change = (next: DeletionState) => {
+      next.change('plans', next.plans | (1 << this.#j))
+      next.planned[this.#j] = doomed
+      next.plannedKeys[this.#j] = doomedKeys
+    }
+    if (this.#mistakes.has('the sessions before the plan')) return this.#go('wait', 'puts its plan', change)
+    this.#go(this.#mistakes.has('no wait after the plan') ? 'list sessions' : 'settle plan', 'puts its plan', change)
+  }
+
+  /** For sessions that may not have read the plan; one that shows no sign of life is fenced. */
+  #wait(): void {
+    const { waiting } = this.#own
+    const then: Step = this.#mistakes.has('no wait after a fence') ? 'look again 1' : 'settle fence'
+    if (waiting === 0 || this.#mistakes.has('no wait for sessions')) {
+      return this.#go(then, 'waits for nobody', (_next, pruner) => (pruner.waiting = 0))
+    }
+    for (const session of each(waiting)) {
+      for (const intents of this.#state.seen('intents')) {
+        const left = waiting & ~session
+        const gone = (intents & session) === 0
+        this.#go(
+          left === 0 ? then : 'wait',
+          gone ? 'sees that a session is over' : 'fences a session',
+          (next, pruner) => {
+            if (!gone) next.change('intents', next.intents & ~session)
+            pruner.waiting = left
+          },
+        )
+      }
+    }
+  }
+
+  /** What is needed after all stays. */
+  #spare(): void {
+    const state = this.#state
+    const { doomed, doomedKeys, live, present } = this.#own
+    const uncovered = live & ~state.chunksIn(this.#copies(doomed, doomedKeys))
+    let spared = 0
+    for (const pack of each(doomed)) if ((state.contentOf(pack) & uncovered) !== 0) spared |= pack
+    if (this.#mistakes.has('no second look')) spared = 0
+    const left = doomed & ~spared
+    const keysLeft = this.#mistakes.has('no second look at keys')
+      ? doomedKeys
+      : doomedKeys & ~state.keysFor(present & ~left)
+    const first: Step = this.#mistakes.has('the plan before the packs') ? 'delete plan' : 'delete index'
+    this.#go(first, 'spares what is needed', (_next, pruner) => {
+      pruner.doomed = left
+      pruner.doomedKeys = keysLeft
+    })
+  }
+
+  #deletePacks(): void {
+    const { doomed } = this.#own
+    const then: Step = this.#state.setting.keys === true ? 'delete keys' : this.#afterDeletions()
+    this.#go(then, 'deletes packs', (next) => {
+      next.change('packs', next.packs & ~doomed)
+      if (next.setting.late === true) next.late |= doomed
+    })
+  }
+
+  #afterDeletions(): Step {
+    if (this.#mistakes.has('the plan before the packs')) return 'over'
+    return this.#mistakes.has('no wait after deletions') ? 'delete plan' : 'settle deletions'
+  }
+
+  #deletePlan(plan: number, what: string): void {
+    const then: Step = this.#mistakes.has('the plan before the packs') ? 'delete index' : 'clear plans'
+    this.#go(then, what, (next) => next.change('plans', next.plans & ~(1 << plan)))
+  }
+
+  /** A plan of somebody else is deleted when nothing of what it condemns is left, which never comes back. */
+  #clearPlans(): void {
+    const state = this.#state
+    this.#go('over', 'leaves other plans alone', () => {})
+    for (const k of state.pruners.keys()) {
+      if (k === this.#j || (state.plans & (1 << k)) === 0) continue
+      for (const packs of state.seen('packs')) {
+        const left = (state.planned[k]! & packs) !== 0 || (state.plannedKeys[k]! & state.keys) !== 0
+        if (left && !this.#mistakes.has('clears plans of others')) continue
+        this.#go('over', `deletes the plan of pruner ${k + 1}`, (next) => next.change('plans', next.plans & ~(1 << k)))
+      }
+    }
+  }
+
+  /** The mistake of carrying out the very plan of another. */
+  #takeOver(): void {
+    const state = this.#state
+    for (const k of state.pruners.keys()) {
+      if (k === this.#j || (state.plans & (1 << k)) === 0) continue
+      this.#go('list sessions', `takes over the plan of pruner ${k + 1}`, (_next, pruner) => {
+        pruner.plan = k
+        pruner.doomed = state.planned[k]!
+        pruner.doomedKeys = state.plannedKeys[k]!
+      })
+    }
+  }
+
+  #do(what: string, change: (next: DeletionState, pruner: Pruner) => void): void {
+    this.#go(STEPS[this.#own.at + 1]!, what, change)
+  }
+
+  #go(to: Step, what: string, change: (next: DeletionState, pruner: Pruner) => void): void {
+    this.#take(`pruner ${this.#j + 1}`, what, (next) => {
+      const pruner = next.pruners[this.#j]!
+      change(next, pruner)
+      if (to.startsWith('settle ') && to !== STEPS[this.#own.at]) next.beginToWait(pruner)
+      const settled = to.startsWith('settle ') && next.setting.lag !== true
+      pruner.at = STEPS.indexOf(to) + (settled ? 1 : 0)
+      const { indexed } = pruner
+      forgetWhatIsNotNeeded(pruner, STEPS[pruner.at]!)
+      if (this.#mistakes.has('the first index again') && to !== 'over') pruner.indexed = indexed
+    })
+  }
+}
+
+/** States that differ in nothing that matters any more are one. */
+function forgetWhatIsNotNeeded(pruner: Pruner, at: Step): void {
+  const looking = at.startsWith('look') || at === 'choose' || at === 'spare'
+  if (!at.startsWith('settle ')) pruner.settling = 0
+  if (!looking) pruner.live = pruner.others = pruner.otherKeys = pruner.present = pruner.indexed = 0
+  if (at === 'over') pruner.doomed = pruner.doomedKeys = pruner.plan = 0
+}
+
+function chunksNeeded(state: DeletionState, snapshots: number): number {
+  let chunks = 0
+  if ((snapshots & OLD) !== 0) chunks |= NEEDS[OLD]!
+  if ((snapshots & KEPT) !== 0) chunks |= NEEDS[KEPT]!
+  for (const [i, wanted] of state.setting.writers.entries())
+    if ((snapshots & snapshotOfWriter(i)) !== 0) chunks |= wanted
+  return chunks
+}
+
+function countBits(set: number): number {
+  return [...each(set)].length
+}
