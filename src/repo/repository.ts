@@ -176,9 +176,10 @@ export class Repository {
    * referenced.
    */
   async readIndexToWrite(closedPacks = new ClosedPacks(this)): Promise<LoadedIndex> {
+    const excluded = await this.condemnedPacks()
+    // Only now: what a plan took away is gone by the time that the plan is, and then this list does not show it.
     const listing = listPacks(this.store)
     listing.catch(() => {})
-    const excluded = await this.condemnedPacks()
     const missing: PackRecord[] = []
     const closed: PackRecord[] = []
     for (;;) {

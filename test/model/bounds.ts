@@ -9,9 +9,6 @@ export const LARGE = process.env['HOLDFAST_MODEL'] === 'large'
 /** States of one exploration at most: 40 bytes each. */
 export const STATES_MAX = LARGE ? 40_000_000 : 2_000_000
 
-/** For `skip` of a test that only the large run has. */
-export const ONLY_LARGE = LARGE ? false : 'takes longer: HOLDFAST_MODEL=large'
-
 export function report(context: TestContext, { states, depth }: Exploration): void {
   context.diagnostic(`${states} states, up to ${depth} steps`)
 }

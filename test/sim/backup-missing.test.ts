@@ -6,7 +6,7 @@ import { chance, randomBelow } from '../../src/store/faults.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { ObjectInfo, Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
-import { Passing } from './passing-store.ts'
+import { Accompanied, Passing } from './passing-store.ts'
 import { forEachSeed } from './seeds.ts'
 import { SMALL_TREE } from './source-changes.ts'
 
@@ -27,6 +27,26 @@ test('two backups at the same time after a loss heal it, whatever each sees of t
     for (const { outcome } of await world.backupAll(world.clients.map((client) => ({ client })))) {
       assert.equal(outcome.kind, 'success')
     }
+    await world.verify()
+    await world.checkOrder()
+  }))
+
+test('a pack that a plan has taken away just before the plans were read is not taken for stored', () =>
+  forEachSeed(FILE, 4, async (seed) => {
+    const world = await BackupWorld.create(seed)
+    const client = world.addClient('ant', SMALL_TREE)
+    await world.backupWell(client)
+    await world.forgetAll()
+    // A pruner is done, and somebody whom it fenced wakes and puts a segment that names what is gone.
+    const wrap = (store: Store) =>
+      new Accompanied(store, async (kind, name) => {
+        if (kind !== 'list' || name !== PREFIXES.plans) return
+        await world.sleep(1000)
+        for (const prefix of [PREFIXES.data, PREFIXES.meta]) {
+          for await (const pack of listAll(world.objects, prefix)) await world.objects.delete(pack.name)
+        }
+      })
+    await world.backupWell(client, { wrap })
     await world.verify()
     await world.checkOrder()
   }))

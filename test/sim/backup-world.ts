@@ -256,6 +256,15 @@ export class BackupWorld extends SimWorld {
     }
   }
 
+  /** Takes every snapshot out of the history, as an operator may. */
+  async forgetAll(): Promise<void> {
+    const { catalog } = await this.openForReading()
+    for (const { id, objectName } of await catalog.list()) {
+      this.forgotten.add(id)
+      await this.objects.delete(objectName)
+    }
+  }
+
   runOf(snapshot: SnapshotInfo): Run {
     const run = this.runs.find(({ number }) => snapshot.body.description === `run ${number}`)
     assert(run !== undefined, `${snapshot.objectName} is a snapshot of some run`)
