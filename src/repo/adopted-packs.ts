@@ -8,32 +8,36 @@ import type { UnindexedPack } from './unindexed-packs.ts'
 /** Sessions of a segment: far below what it can list, so that those of one more pack fit. */
 const SESSIONS_MAX = 16_384
 
+/** A pack with its own table. */
+export type TabledPack = IndexedPack & Pick<UnindexedPack, 'sessions'>
+
 /** The packs in segments; blocks refer to the sessions of the segment. */
-export function* segmentsOf(packs: Iterable<UnindexedPack>): Generator<IndexSegment> {
-  let segment = new Segment()
+export function* segmentsOf(packs: Iterable<TabledPack>): Generator<IndexSegment> {
+  let segment = new GrowingSegment()
   for (const pack of packs) {
     if (!segment.hasRoomFor(pack)) {
       yield segment
-      segment = new Segment()
+      segment = new GrowingSegment()
     }
     segment.add(pack)
   }
   if (segment.packs.length > 0) yield segment
 }
 
-class Segment implements IndexSegment {
+/** A segment that is being filled. */
+export class GrowingSegment implements IndexSegment {
   readonly sessions: Uint8Array[] = []
   readonly packs: IndexedPack[] = []
   readonly #ordinals = new Map<string, number>()
   #blobs = 0
 
-  hasRoomFor({ blocks }: UnindexedPack): boolean {
+  hasRoomFor({ blocks }: TabledPack): boolean {
     if (this.packs.length === 0) return true
     const room = this.#blobs + countBlobs(blocks) <= SEGMENT_BLOBS_MAX
     return room && this.packs.length < SEGMENT_PACKS_MAX && this.sessions.length < SESSIONS_MAX
   }
 
-  add({ hash, kind, size, blocks, sessions }: UnindexedPack): void {
+  add({ hash, kind, size, blocks, sessions }: TabledPack): void {
     this.#blobs += countBlobs(blocks)
     this.packs.push({
       hash,

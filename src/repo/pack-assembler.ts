@@ -2,15 +2,23 @@
 // nearly full waits for a block that still fits while the next one is begun, which keeps the random fill at the end to a
 // few tenths of a percent. Memory: one and a quarter packs, or little where the store takes a pack in pieces.
 import { assert } from '../base/assert.ts'
+import { equalBytes } from '../base/bytes.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { IncrementalHash } from '../crypto/hash.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SEAL_OVERHEAD } from '../crypto/seal.ts'
 import { BLOBS_MAX, BLOCKS_MAX, tablesSize } from '../format/block-table.ts'
-import { directorySize, PACK_SIZE_MAX, sealDirectory, sealTrailer, TRAILER_STORED_SIZE } from '../format/directory.ts'
+import {
+  directorySize,
+  PACK_SESSIONS_MAX,
+  PACK_SIZE_MAX,
+  sealDirectory,
+  sealTrailer,
+  TRAILER_STORED_SIZE,
+} from '../format/directory.ts'
 import type { DirectoryBlock } from '../format/directory.ts'
 import { encodeHeader, HEADER_SIZE, OBJECT_TYPES } from '../format/object-header.ts'
-import { packName } from '../format/names.ts'
+import { ID_SIZE, packName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
 import { padme } from '../format/padme.ts'
 import type { StagedObject } from '../store/store.ts'
@@ -23,6 +31,8 @@ export interface PackableBlock {
   /** Locators of its blobs, 24 bytes each. */
   readonly locs: Uint8Array
   readonly lengths: Uint32Array
+  /** Session that sealed it, 16 bytes; the assembler's own unless given. */
+  readonly sid?: Uint8Array
 }
 
 /** A pack ready to be put. */
@@ -36,6 +46,8 @@ export interface FinishedPack {
   readonly staged?: StagedObject | undefined
   readonly size: number
   readonly blocks: readonly DirectoryBlock[]
+  /** What the blocks refer to. */
+  readonly sessions: readonly Uint8Array[]
 }
 
 /** Bytes of a pack that is still being filled. */
@@ -51,7 +63,8 @@ export interface AssemblerOptions {
   /** Seals directory and trailer: K_idx. */
   readonly sealer: Sealer
   readonly suite: Suite
-  readonly sid: Uint8Array
+  /** Of blocks that do not say another one. */
+  readonly sid?: Uint8Array
   readonly random: SecureRandom
   /** Begins an object in the store, where it takes one in pieces. */
   readonly stage?: (() => StagedObject) | undefined
@@ -69,6 +82,7 @@ interface OpenPack {
   readonly staged: StagedObject | undefined
   readonly hasher: IncrementalHash
   readonly blocks: DirectoryBlock[]
+  readonly sessions: Uint8Array[]
   /** What has not been spilled. */
   parts: Uint8Array[]
   held: number
@@ -99,7 +113,7 @@ export class PackAssembler {
   add(block: PackableBlock): FinishedPack[] {
     if (!this.#fits(block, EMPTY)) {
       const own = this.#begin(false)
-      put(block, own)
+      this.#put(block, own)
       return [this.#close(own)]
     }
     const finished: FinishedPack[] = []
@@ -110,7 +124,7 @@ export class PackAssembler {
       target = this.#begin(true)
       this.#open.push(target)
     }
-    put(block, target)
+    this.#put(block, target)
     const { packSize } = this.#opts
     if (this.#room(target) < packSize * ROOM_SHARE) finished.push(this.#close(target))
     else if (this.#open.length === 2 && this.#emptiest().stored >= packSize * WAIT_SHARE) {
@@ -158,6 +172,7 @@ export class PackAssembler {
       staged: staged ? stage?.() : undefined,
       hasher: new IncrementalHash().update(header),
       blocks: [],
+      sessions: [],
       parts: [header],
       held: 0,
       blobs: 0,
@@ -167,12 +182,32 @@ export class PackAssembler {
 
   #fits(block: PackableBlock, pack: Filling): boolean {
     if (pack.blocks.length === BLOCKS_MAX || pack.blobs + block.lengths.length > BLOBS_MAX) return false
-    return this.#room(pack) >= cost(block)
+    const isNewSession = ordinalOf(pack.sessions, this.#sidOf(block)) < 0
+    if (isNewSession && pack.sessions.length === PACK_SESSIONS_MAX) return false
+    return this.#room(pack) >= cost(block) + (isNewSession ? ID_SIZE : 0)
   }
 
   #room(pack: Filling): number {
-    const directory = directorySize(1, pack.blocks.length, pack.blobs) + SEAL_OVERHEAD
+    const directory = directorySize(pack.sessions.length, pack.blocks.length, pack.blobs) + SEAL_OVERHEAD
     return this.#opts.packSize - HEADER_SIZE - pack.stored - directory - TRAILER_STORED_SIZE
+  }
+
+  #sidOf({ sid = this.#opts.sid }: PackableBlock): Uint8Array {
+    assert(sid !== undefined, 'a block says whose secret seals it')
+    return sid
+  }
+
+  #put(block: PackableBlock, pack: OpenPack): void {
+    const { sealed, plainLength, codec, locs, lengths } = block
+    const sid = this.#sidOf(block)
+    let session = ordinalOf(pack.sessions, sid)
+    if (session < 0) session = pack.sessions.push(sid) - 1
+    pack.blocks.push({ storedLength: sealed.byteLength, plainLength, codec, session, locs, lengths })
+    pack.hasher.update(sealed)
+    pack.parts.push(sealed)
+    pack.held += sealed.byteLength
+    pack.blobs += lengths.length
+    pack.stored += sealed.byteLength
   }
 
   #fullest(): OpenPack {
@@ -185,9 +220,9 @@ export class PackAssembler {
 
   #close(pack: OpenPack, last = false): FinishedPack {
     this.#open = this.#open.filter((other) => other !== pack)
-    const { kind, packSize, sealer, sid, random } = this.#opts
-    const { staged, hasher, blocks } = pack
-    const directory = sealDirectory({ sessions: [sid], blocks }, sealer)
+    const { kind, packSize, sealer, random } = this.#opts
+    const { staged, hasher, blocks, sessions } = pack
+    const directory = sealDirectory({ sessions, blocks }, sealer)
     const used = HEADER_SIZE + pack.stored + directory.byteLength + TRAILER_STORED_SIZE
     // Only a block that is larger than a pack makes one that is larger.
     const sizeMax = used > packSize ? PACK_SIZE_MAX : packSize
@@ -198,27 +233,24 @@ export class PackAssembler {
     const end = [random(size - used), directory, trailer]
     for (const part of end) hasher.update(part)
     const hash = hasher.digest()
-    return { kind, hash, objectName: packName(kind, hash), parts: [...pack.parts, ...end], staged, size, blocks }
+    return { kind, hash, objectName: packName(kind, hash), parts: [...pack.parts, ...end], staged, size, blocks, sessions }
   }
 }
 
 /** How far a pack is filled. */
 interface Filling {
   readonly blocks: { readonly length: number }
+  readonly sessions: readonly Uint8Array[]
   readonly blobs: number
   readonly stored: number
 }
 
-const EMPTY: Filling = { blocks: [], blobs: 0, stored: 0 }
+const EMPTY: Filling = { blocks: [], sessions: [], blobs: 0, stored: 0 }
 
-function put(block: PackableBlock, pack: OpenPack): void {
-  const { sealed, plainLength, codec, locs, lengths } = block
-  pack.blocks.push({ storedLength: sealed.byteLength, plainLength, codec, session: 0, locs, lengths })
-  pack.hasher.update(sealed)
-  pack.parts.push(sealed)
-  pack.held += sealed.byteLength
-  pack.blobs += lengths.length
-  pack.stored += sealed.byteLength
+/** -1 when it is not among them. Blocks of one session follow one another, so the last is looked at first. */
+function ordinalOf(sessions: readonly Uint8Array[], sid: Uint8Array): number {
+  for (let i = sessions.length - 1; i >= 0; i--) if (equalBytes(sessions[i]!, sid)) return i
+  return -1
 }
 
 /** Bytes that a block takes of a pack, its part of the directory included. */

@@ -34,9 +34,9 @@ import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
-import type { Store } from '../store/store.ts'
 import type { Repository } from './repository.ts'
 import { putOwn } from './put-own.ts'
+import { storePack } from './store-pack.ts'
 import { readDirectories, readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 import type { WriterIdentity } from './writer-identity.ts'
@@ -143,7 +143,7 @@ export class WriteSession {
 
   /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
   async putPack(pack: FinishedPack): Promise<void> {
-    await doing('storing a pack', pack.objectName, () => store(this.#repo.store, pack))
+    await doing('storing a pack', pack.objectName, () => storePack(this.#repo.store, pack))
     this.storedBytes += pack.size
     this.index.addPack(pack, [this.#opts.secrets.sid])
     const blobs = countBlobs(pack.blocks)
@@ -302,18 +302,10 @@ export class WriteSession {
   }
 }
 
-async function store(into: Store, { objectName, parts, staged }: FinishedPack): Promise<void> {
-  if (staged === undefined) await into.put(objectName, parts)
-  else {
-    await staged.append(parts)
-    await staged.commit(objectName)
-  }
-}
-
 /** Packs wait for the index this long at most: what a run has stored until it is killed is found by the next. */
 const INDEX_INTERVAL_MS = 60_000
 const HEARTBEAT_INTERVAL_MS = 3_600_000
 /** Stands for the snapshot before the first. */
 const NO_SNAPSHOT = new Uint8Array(32)
 /** Size of a full meta pack: tree packs are read in part and kept near, so they are smaller. */
-const META_PACK_SIZE = 8 * 1024 * 1024
+export const META_PACK_SIZE = 8 * 1024 * 1024

@@ -1,0 +1,183 @@
+// Copies live blocks, sealed as they are, out of packs into new ones: no key of their content is needed. A pack is read whole
+// and compared with its name first, so that damage is never given a new name.
+import { BackupError, doing } from '../../base/errors.ts'
+import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import type { PackKind } from '../../format/names.ts'
+import { PackAssembler } from '../../repo/pack-assembler.ts'
+import type { FinishedPack } from '../../repo/pack-assembler.ts'
+import { META_PACK_SIZE } from '../../repo/write-session.ts'
+import { storePack } from '../../repo/store-pack.ts'
+import { readUnindexed } from '../../repo/unindexed-packs.ts'
+import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
+import type { PruneContext } from './context.ts'
+import type { IndexView } from './index-view.ts'
+import type { IndexWriter } from './index-writer.ts'
+import type { PackInfo } from './pack-table.ts'
+
+/** New packs that wait for the index: what is copied until somebody ends the run is used by the next one. */
+const UNNAMED_MAX = 64
+
+export interface CopyResult {
+  /** Packs of which everything live is in new packs, which the index names. */
+  readonly copied: readonly PackInfo[]
+  /** Packs that are damaged, or gone, or not what the index says. */
+  readonly unreadable: readonly PackInfo[]
+}
+
+interface WholePack {
+  readonly info: PackInfo
+  readonly read: { readonly pack: UnindexedPack; readonly bytes: Uint8Array } | undefined
+}
+
+export class BlockCopier {
+  readonly #ctx: PruneContext
+  readonly #view: IndexView
+  readonly #index: IndexWriter
+  #unnamed: FinishedPack[] = []
+  readBytes = 0
+  /** Bytes of new packs. */
+  writtenBytes = 0
+  newPacks = 0
+
+  constructor(ctx: PruneContext, view: IndexView, index: IndexWriter) {
+    this.#ctx = ctx
+    this.#view = view
+    this.#index = index
+  }
+
+  /** Throws what the store throws; what was copied until then is named by the index as far as that is possible. */
+  async copy(packs: readonly PackInfo[], onPack: (pack: PackInfo) => void = () => {}): Promise<CopyResult> {
+    const copied: PackInfo[] = []
+    const unreadable: PackInfo[] = []
+    for (const kind of ['meta', 'data'] as const) {
+      const assembler = this.#assembler(kind)
+      try {
+        for await (const whole of this.#readAhead(packs.filter((pack) => pack.kind === kind))) {
+          this.#ctx.check()
+          if (await this.#copyPack(whole, assembler)) copied.push(whole.info)
+          else unreadable.push(whole.info)
+          onPack(whole.info)
+        }
+        for (const pack of assembler.finish()) await this.#put(pack)
+      } catch (error) {
+        await assembler.discard()
+        await this.#name().catch(() => {}) // the first error is the one to tell
+        throw error
+      }
+    }
+    await this.#name()
+    return { copied, unreadable }
+  }
+
+  /**
+   * Names packs again that the index has lost. Each is read whole, compared with its name and put again as it is: that it shows
+   * does not mean that it survives a power cut. Gives their number.
+   */
+  async adopt(packs: readonly PackInfo[]): Promise<number> {
+    const { store } = this.#ctx.repo
+    const adopted: UnindexedPack[] = []
+    for await (const { info, read } of this.#readAhead(packs)) {
+      this.#ctx.check()
+      if (read === undefined || !this.#isAsIndexed(info, read.pack)) continue
+      await doing('keeping a pack', info.name, () => store.put(info.name, [read.bytes]))
+      adopted.push(read.pack)
+    }
+    await this.#index.name(adopted)
+    return adopted.length
+  }
+
+  #assembler(kind: PackKind): PackAssembler {
+    const { repo, random } = this.#ctx
+    const { packSize, suite } = repo.description
+    return new PackAssembler({
+      kind,
+      packSize: kind === 'data' ? packSize : Math.min(META_PACK_SIZE, packSize),
+      sealer: repo.indexSealer,
+      suite,
+      random,
+      stage: repo.store.stage?.bind(repo.store),
+    })
+  }
+
+  /** One pack is read while the one before it is copied. */
+  async *#readAhead(packs: readonly PackInfo[]): AsyncGenerator<WholePack> {
+    let next: Promise<WholePack> | undefined
+    for (const [i, info] of packs.entries()) {
+      const current = next ?? this.#read(info)
+      const following = packs[i + 1]
+      next = following && this.#read(following)
+      next?.catch(() => {})
+      yield await current
+    }
+  }
+
+  async #read(info: PackInfo): Promise<WholePack> {
+    const { repo } = this.#ctx
+    const read = await readUnindexed(repo.store, repo.indexSealer, info.name)
+    this.readBytes += read?.bytes.length ?? 0
+    return { info, read }
+  }
+
+  /** False when the pack is not what the index says. */
+  async #copyPack({ info, read }: WholePack, assembler: PackAssembler): Promise<boolean> {
+    if (read === undefined || !this.#isAsIndexed(info, read.pack)) return false
+    const { packs } = this.#view
+    for (const [i, block] of read.pack.blocks.entries()) {
+      if (!packs.isLive(info.firstBlock + i)) continue
+      const { offset, storedLength, plainLength, codec, session, locs, lengths } = block
+      const full = assembler.add({
+        // A copy: a view would keep the whole pack in memory until the new one is full.
+        sealed: read.bytes.slice(offset, offset + storedLength),
+        plainLength,
+        codec,
+        locs: locs.slice(),
+        lengths: lengths.slice(),
+        sid: read.pack.sessions[session]!.slice(),
+      })
+      for (const pack of full) await this.#put(pack)
+      for (const { staged, parts } of assembler.spill()) await staged.append(parts)
+    }
+    return true
+  }
+
+  #isAsIndexed(info: PackInfo, { blocks }: UnindexedPack): boolean {
+    const { packs } = this.#view
+    if (blocks.length !== info.endBlock - info.firstBlock) return false
+    return blocks.every(({ storedLength, locs, lengths }, i) => {
+      const block = info.firstBlock + i
+      const [first, end] = [packs.firstPlace(block), packs.endPlace(block)]
+      if (packs.storedLength(block) !== storedLength || end - first !== lengths.length) return false
+      const known = packs.blobs.locsOf(first, end)
+      const width = known.length / lengths.length
+      for (let blob = 0; blob < lengths.length; blob++) {
+        for (let at = 0; at < width; at++) {
+          if (known[blob * width + at] !== locs[blob * LOCATOR_SIZE + at]) return false
+        }
+      }
+      return true
+    })
+  }
+
+  /** Stores a pack and reads it back before anything relies on it. */
+  async #put(pack: FinishedPack): Promise<void> {
+    const { repo } = this.#ctx
+    await doing('storing a pack', pack.objectName, async () => {
+      await storePack(repo.store, pack)
+      const there = await readUnindexed(repo.store, repo.indexSealer, pack.objectName)
+      if (there?.pack.size === pack.size) return
+      throw new BackupError('corrupt', 'what is there is not what was stored', pack.objectName, {
+        hint: 'nothing was deleted; the store or the way to it is not to be trusted',
+      })
+    })
+    this.newPacks++
+    this.writtenBytes += pack.size
+    this.#unnamed.push({ ...pack, parts: [], staged: undefined })
+    if (this.#unnamed.length >= UNNAMED_MAX) await this.#name()
+  }
+
+  async #name(): Promise<void> {
+    const unnamed = this.#unnamed
+    this.#unnamed = []
+    await this.#index.name(unnamed)
+  }
+}

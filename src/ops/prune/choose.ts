@@ -1,0 +1,179 @@
+// Decides what a prune does with each pack, from what is needed alone: reads and writes nothing.
+import type { IndexView } from './index-view.ts'
+import type { PackInfo, PackTable } from './pack-table.ts'
+import { STANDING } from './pack-table.ts'
+
+export interface Limits {
+  /** Bytes of dead blocks that may stay, as a share of everything that is needed. */
+  readonly maxUnused: number
+  /** Bytes that are copied at most. */
+  readonly maxRepack: number
+  /** Whether packs that are far from full are merged. */
+  readonly repackSmall: boolean
+}
+
+/** What is in a pack, in bytes of blocks. */
+export interface PackUse {
+  readonly pack: PackInfo
+  readonly live: number
+  readonly dead: number
+}
+
+export interface Choice {
+  /** Packs without anything that is needed. */
+  readonly dead: readonly PackUse[]
+  /** Packs of which the live blocks are copied before they go. */
+  readonly repack: readonly PackUse[]
+  /** Packs that stay although no segment names them: the index has lost them. */
+  readonly adopt: readonly PackUse[]
+  /** All other packs that stay. */
+  readonly keep: readonly PackUse[]
+}
+
+export interface ChooseOptions {
+  readonly limits: Limits
+  /** Bytes of a full pack of each kind. */
+  readonly full: Readonly<Record<PackInfo['kind'], number>>
+  /** Packs that stay whatever is in them: of backups that are under way. */
+  readonly isUntouchable: (pack: PackInfo) => boolean
+  /** Packs that are copied whatever is needed of them: what sealed them is to be replaced. */
+  readonly isToBeSealedAnew?: (pack: PackInfo) => boolean
+}
+
+/** A pack with less than this share of a full one is small. */
+const SMALL_SHARE = 1 / 4
+/** Small packs are merged when they come to this share of a full one: what comes out is not small, so it happens once. */
+const MERGED_SHARE = 1 / 2
+
+/** `view` tells which packs there are; those that a plan condemns already are none of its business. */
+export function choose(view: IndexView, { limits, full, isUntouchable, ...opts }: ChooseOptions): Choice {
+  settleCopies(view.packs)
+  const dead: PackUse[] = []
+  const partly: PackUse[] = []
+  const whole: PackUse[] = []
+  const kept: PackUse[] = []
+  for (const pack of view.present()) {
+    if (isCondemned(pack)) continue
+    const use = usesOf(view.packs, pack)
+    if (isUntouchable(pack)) kept.push(use)
+    else if (use.live === 0) dead.push(use)
+    // What cannot be read cannot be copied.
+    else if (pack.standing >= STANDING.closed) kept.push(use)
+    else if (use.dead > 0 || opts.isToBeSealedAnew?.(pack) === true) partly.push(use)
+    else whole.push(use)
+  }
+  const isWanted = (use: PackUse) => opts.isToBeSealedAnew?.(use.pack) === true
+  const budget = new Budget(limits.maxRepack)
+  const repack = new Set(partly.filter((use) => isWanted(use) && budget.take(use.live)))
+  const needed = [...partly, ...whole, ...kept].reduce((sum, { live }) => sum + live, 0)
+  let unused = [...partly, ...kept].reduce((sum, { dead: bytes }) => sum + bytes, 0)
+  for (const use of repack) unused -= use.dead
+  // The worst first: copying little frees much.
+  for (const use of partly.toSorted((a, b) => deadShare(b) - deadShare(a))) {
+    if (unused <= limits.maxUnused * needed) break
+    if (repack.has(use) || !budget.take(use.live)) continue
+    repack.add(use)
+    unused -= use.dead
+  }
+  if (limits.repackSmall) {
+    for (const kind of ['data', 'meta'] as const) {
+      for (const use of smallPacks([...whole, ...partly], kind, full[kind], repack)) {
+        if (budget.take(use.live)) repack.add(use)
+      }
+    }
+  }
+  const staying = [...whole, ...partly].filter((use) => !repack.has(use))
+  const isUnnamed = ({ pack }: PackUse) => !view.isNamed(pack)
+  return {
+    dead,
+    repack: [...repack],
+    adopt: staying.filter(isUnnamed),
+    keep: [...staying.filter((use) => !isUnnamed(use)), ...kept],
+  }
+}
+
+export function isCondemned({ standing }: PackInfo): boolean {
+  return isOurs(standing) || standing === STANDING.condemnedByOthers || standing === STANDING.distrustedCondemnedByOthers
+}
+
+/** Whether this prune is about to delete it. */
+export function isOurs(standing: PackInfo['standing']): boolean {
+  return standing === STANDING.condemned || standing === STANDING.distrustedCondemned
+}
+
+export function usesOf(packs: PackTable, pack: PackInfo): PackUse {
+  let live = 0
+  let dead = 0
+  for (let block = pack.firstBlock; block < pack.endBlock; block++) {
+    if (packs.isLive(block)) live += packs.storedLength(block)
+    else dead += packs.storedLength(block)
+  }
+  return { pack, live, dead }
+}
+
+/**
+ * Of a blob in several packs the copy is kept that lies in the best pack: sound before anything else, then the one of which
+ * most is needed, then the one that has most that lies nowhere else. So the others become dead.
+ */
+function settleCopies(packs: PackTable): void {
+  const worth = new Map(packs.packs.map((pack) => [pack, worthOf(packs, pack)]))
+  packs.blobs.prefer((a, b) => {
+    const [one, other] = [packs.packOf(a), packs.packOf(b)]
+    if (one.standing !== other.standing) return one.standing < other.standing
+    const [mine, yours] = [worth.get(one)!, worth.get(other)!]
+    if (mine.needed !== yours.needed) return mine.needed > yours.needed
+    if (mine.only !== yours.only) return mine.only > yours.only
+    return one.name < other.name
+  })
+}
+
+/** Shares of a pack's blocks in which something is needed, and in which something is that lies nowhere else. */
+function worthOf(packs: PackTable, { firstBlock, endBlock }: PackInfo): { needed: number; only: number } {
+  const { blobs } = packs
+  let [all, needed, only] = [0, 0, 0]
+  for (let block = firstBlock; block < endBlock; block++) {
+    const length = packs.storedLength(block)
+    const end = packs.endPlace(block)
+    let [isNeeded, isOnly] = [false, false]
+    for (let place = packs.firstPlace(block); place < end && !isOnly; place++) {
+      const isShared = blobs.isShared(place)
+      if (!blobs.isNeeded(isShared ? blobs.countingPlace(place) : place)) continue
+      isNeeded = true
+      isOnly = !isShared
+    }
+    all += length
+    if (isNeeded) needed += length
+    if (isOnly) only += length
+  }
+  return { needed: all === 0 ? 0 : needed / all, only: all === 0 ? 0 : only / all }
+}
+
+function smallPacks(
+  uses: readonly PackUse[],
+  kind: PackInfo['kind'],
+  full: number,
+  chosen: ReadonlySet<PackUse>,
+): readonly PackUse[] {
+  const small = uses.filter((use) => use.pack.kind === kind && use.pack.size < full * SMALL_SHARE && !chosen.has(use))
+  const sum = small.reduce((bytes, { live }) => bytes + live, 0)
+  return small.length > 1 && sum >= full * MERGED_SHARE ? small : []
+}
+
+function deadShare({ live, dead }: PackUse): number {
+  return dead / (live + dead)
+}
+
+/** Bytes that may be copied. */
+class Budget {
+  #left: number
+
+  constructor(bytes: number) {
+    this.#left = bytes
+  }
+
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false
+    this.#left -= bytes
+    return true
+  }
+}

@@ -1,0 +1,202 @@
+// One prune of one domain, step by step (prune.ts).
+import { assert } from '../../base/assert.ts'
+import { META_PACK_SIZE } from '../../repo/write-session.ts'
+import type { WriterIdentity } from '../../repo/writer-identity.ts'
+import { BlockCopier } from './block-copier.ts'
+import { applyPlans, carryOut } from './carry-out.ts'
+import { choose, isCondemned, usesOf } from './choose.ts'
+import type { Choice, PackUse } from './choose.ts'
+import type { PruneContext } from './context.ts'
+import { IndexView } from './index-view.ts'
+import { IndexWriter } from './index-writer.ts'
+import { clearLeftovers } from './leftovers.ts'
+import { checkChoice, checkNothingIsMissing } from './limits.ts'
+import { Mark } from './mark.ts'
+import { MAX_UNUSED } from './options.ts'
+import type { PruneOptions } from './options.ts'
+import type { PackInfo } from './pack-table.ts'
+import { plansToCarryOut, putPlan } from './plans.ts'
+import { DomainResult } from './report.ts'
+import { Roots } from './roots.ts'
+import { listSessionNames } from './sessions.ts'
+import { SessionWatch, SILENCE_MS } from './waiting.ts'
+import { readPlans } from '../../repo/condemned-packs.ts'
+
+/** Time between two looks at those for whom a plan waits, for who stays. */
+const LOOK_MS = 60_000
+
+export class DomainPrune {
+  readonly #ctx: PruneContext
+  readonly #opts: PruneOptions
+  readonly #view: IndexView
+  readonly #roots: Roots
+  readonly #mark: Mark
+  readonly #index: IndexWriter
+  readonly #copier: BlockCopier
+  /** Snapshots whose trees were walked, by hash. */
+  readonly #walked = new Set<string>()
+  readonly result = new DomainResult()
+
+  constructor(ctx: Omit<PruneContext, 'writer'> & { readonly writer: WriterIdentity | undefined }, opts: PruneOptions) {
+    // A dry run signs nothing.
+    this.#ctx = ctx as PruneContext
+    this.#opts = opts
+    const { repo, check, onEvent } = this.#ctx
+    this.#view = new IndexView(repo)
+    this.#roots = new Roots(repo)
+    this.#index = new IndexWriter(this.#ctx, this.#view)
+    this.#copier = new BlockCopier(this.#ctx, this.#view, this.#index)
+    this.#mark = new Mark({
+      repo,
+      packs: () => this.#view.packs,
+      threads: opts.threads,
+      check,
+      onNodes: (nodes) =>
+        onEvent({ type: 'progress', phase: 'reading trees', filesDone: nodes, bytesDone: 0, unit: 'folders' }),
+      onGone: () => this.#view.refresh(check),
+    })
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#run()
+    } finally {
+      await this.#mark.close()
+      const { result } = this
+      result.nodes = this.#mark.nodes
+      result.note(this.#index, this.#copier)
+      result.packsUnopened = this.#view.unopened.size
+    }
+  }
+
+  async #run(): Promise<void> {
+    const busy = await this.#look()
+    const choice = this.#choose(busy)
+    checkChoice(choice, this.#opts, this.#ctx.repo.store.location)
+    this.result.foresee(choice, this.#view, this.#opts.dryRun === true)
+    if (this.#opts.dryRun === true) return
+    await this.#copyAndPlan(choice)
+    await this.#carryOutPlans()
+    await this.#view.refresh(this.#ctx.check)
+    await this.#index.replace(() => false)
+    const cleared = await clearLeftovers(this.#ctx, {
+      view: this.#view,
+      roots: this.#roots,
+      keepKeys: this.#mark.missing > 0,
+    })
+    this.result.sessionsCleared = cleared.sessions
+    this.result.keysCleared = cleared.keys
+  }
+
+  /** Afterwards everything is marked that snapshots need. Gives the sessions that are under way, hex. */
+  async #look(): Promise<ReadonlySet<string>> {
+    const { repo, check } = this.#ctx
+    const before = await listSessionNames(repo)
+    await this.#view.refresh(check)
+    const after = await listSessionNames(repo)
+    const mark = await this.#lookAgain()
+    await mark()
+    checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
+    const plans = await readPlans(repo)
+    applyPlans(this.#view, plans, plans)
+    const busy = [...before, ...after].flatMap(([sid, { hasIntent, hasEnd }]) => (hasIntent && !hasEnd ? [sid] : []))
+    return new Set(busy)
+  }
+
+  /** Lists the snapshots; what it gives walks the trees of those that are new. */
+  async #lookAgain(): Promise<() => Promise<void>> {
+    const roots = await this.#roots.list(this.#ctx.check)
+    this.result.snapshots = roots.length
+    this.result.inTrash = roots.filter(({ inTrash }) => inTrash).length
+    return async () => {
+      const own = roots.filter((root) => this.#ctx.repo.of(root) === this.#ctx.repo && !this.#walked.has(root.id))
+      for (const tolerant of [false, true]) {
+        const some = own.filter(({ confirmed }) => confirmed !== tolerant)
+        await this.#mark.trees(
+          some.map(({ body }) => body.root),
+          { tolerant },
+        )
+        for (const { id } of some) this.#walked.add(id)
+      }
+    }
+  }
+
+  #choose(busy: ReadonlySet<string>): Choice {
+    const { maxUnused = MAX_UNUSED, maxRepack = Infinity, repackSmall = false } = this.#opts
+    const { packSize } = this.#ctx.repo.description
+    return choose(this.#view, {
+      limits: { maxUnused, maxRepack, repackSmall },
+      full: { data: packSize, meta: Math.min(META_PACK_SIZE, packSize) },
+      // A backup has not named them yet.
+      isUntouchable: (pack) => !this.#view.isNamed(pack) && pack.sessions.some((sid) => busy.has(sid)),
+    })
+  }
+
+  async #copyAndPlan({ dead, repack, adopt }: Choice): Promise<void> {
+    const { check, onEvent } = this.#ctx
+    const total = repack.reduce((sum, { pack }) => sum + pack.size, 0)
+    let read = 0
+    const copied = await this.#copier.copy(packsOf(repack), (pack) => {
+      read += pack.size
+      onEvent({
+        type: 'progress',
+        phase: 'copying what is needed',
+        filesDone: this.#copier.newPacks,
+        bytesDone: read,
+        bytesTotal: total,
+        unit: 'packs',
+      })
+    })
+    for (const { name } of copied.unreadable) {
+      this.result.unreadable.push(name)
+      onEvent({
+        type: 'warning',
+        code: 'corrupt',
+        path: Buffer.from(name),
+        message: 'this pack is damaged or gone, and was left alone; run `holdfast check --read-data`',
+      })
+    }
+    this.result.adopted = await this.#copier.adopt(packsOf(adopt))
+    await this.#view.refresh(check)
+    const plans = await readPlans(this.#ctx.repo)
+    applyPlans(this.#view, plans, plans)
+    // What was copied is needed in its new pack from now on.
+    const doomed = [...packsOf(dead), ...copied.copied].filter(
+      (pack) => !isCondemned(pack) && usesOf(this.#view.packs, pack).live === 0,
+    )
+    if (doomed.length > 0) await putPlan(this.#ctx, doomed)
+  }
+
+  async #carryOutPlans(): Promise<void> {
+    const { wait = false, sleep, silenceMs = SILENCE_MS } = this.#opts
+    const watch = new SessionWatch(this.#ctx, this.#roots, silenceMs)
+    for (;;) {
+      this.#ctx.check()
+      const plans = await plansToCarryOut(this.#ctx)
+      const states = await watch.look(plans)
+      const ready = states.flatMap(({ plan, waitingFor }) => (waitingFor.length === 0 ? [plan] : []))
+      if (ready.length > 0) {
+        const { removal } = this.result
+        const lookAgain = () => this.#lookAgain()
+        await carryOut(
+          { ctx: this.#ctx, view: this.#view, index: this.#index, copier: this.#copier, lookAgain },
+          ready,
+          removal,
+        )
+        checkNothingIsMissing(this.#mark, this.#opts, this.#ctx.repo.store.location)
+      }
+      const waiting = states.filter(({ waitingFor }) => waitingFor.length > 0)
+      this.result.fenced = watch.fenced
+      this.result.waiting = waiting.map(({ plan: { pid, packs }, waitingFor }) => {
+        return { pid, packs: packs.size, waitingFor }
+      })
+      if (waiting.length === 0 || !wait) return
+      assert(sleep !== undefined, 'who waits can sleep')
+      await sleep(LOOK_MS)
+    }
+  }
+}
+
+function packsOf(uses: readonly PackUse[]): PackInfo[] {
+  return uses.map(({ pack }) => pack)
+}

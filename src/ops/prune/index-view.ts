@@ -1,0 +1,205 @@
+// The index as it is now, and what no segment names: read once, then kept up to date. Segments never change, so a second look
+// reads only those that are new.
+import { fromHex } from '../../base/bytes.ts'
+import { BackupError, codeOf } from '../../base/errors.ts'
+import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
+import type { DecodedIndexedPack } from '../../format/index-segment.ts'
+import { ClosedPacks } from '../../repo/closed-packs.ts'
+import { foreignOf } from '../../repo/membership.ts'
+import { listPacks } from '../../repo/missing-packs.ts'
+import type { Repository } from '../../repo/repository.ts'
+import { isNotPermitted } from '../../repo/roles.ts'
+import { readDirectories } from '../../repo/unindexed-packs.ts'
+import { listAll } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+import { PackTable, STANDING } from './pack-table.ts'
+import type { PackInfo, Standing } from './pack-table.ts'
+
+export interface SegmentInfo {
+  readonly name: string
+  readonly size: number
+  readonly blobs: number
+  readonly packs: readonly string[]
+  /** Names of data packs that it says are not to be relied on. */
+  readonly distrusted: readonly string[]
+}
+
+/** A blob takes so many bytes of a segment at least. */
+const BYTES_PER_BLOB = 28
+const READS_AT_ONCE = 4
+/** How often the index is listed when segments go away under the reader. */
+const ATTEMPTS = 5
+
+export class IndexView {
+  readonly #repo: Repository
+  readonly #closed: ClosedPacks
+  #packs: PackTable | undefined
+  /** Segments that are there, by name. */
+  segments: ReadonlyMap<string, SegmentInfo> = new Map()
+  /** Of all segments that were ever read. */
+  readonly #read = new Map<string, SegmentInfo>()
+  readonly #foreign = new Set<string>()
+  /** Packs that are there, with their sizes. */
+  listed: ReadonlyMap<string, number> = new Map()
+  /** Packs that are there and could not be opened, so that nobody knows what is in them: of other domains, or damaged. */
+  readonly unopened = new Set<string>()
+
+  constructor(repo: Repository) {
+    this.#repo = repo
+    this.#closed = new ClosedPacks(repo)
+  }
+
+  get packs(): PackTable {
+    return (this.#packs ??= new PackTable(0))
+  }
+
+  /**
+   * Lists and reads the index, then lists the packs, then reads the directories of those that it does not name: whatever is
+   * put before it is named is seen here in one of the two ways. Throws when a segment is damaged: what it named would look
+   * like garbage.
+   */
+  async refresh(check: () => void): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#readSegments(check)
+        break
+      } catch (error) {
+        // Another pruner puts other segments in the place of some while we read: those that are listed now say the same.
+        if (codeOf(error) !== 'not-found' || attempt === ATTEMPTS) throw error
+      }
+    }
+    this.listed = await listPacks(this.#repo.store)
+    await this.#readUnindexed(check)
+    await this.#judge()
+  }
+
+  /** Names of packs that a segment names. */
+  named(): Set<string> {
+    const named = new Set<string>()
+    for (const { packs } of this.segments.values()) for (const name of packs) named.add(name)
+    return named
+  }
+
+  /** The packs of this domain that there are, or that the index says there are. */
+  *present(): Generator<PackInfo> {
+    for (const pack of this.packs.packs) {
+      if (this.listed.has(pack.name) || this.#named.has(pack.name)) yield pack
+    }
+  }
+
+  isNamed({ name }: PackInfo): boolean {
+    return this.#named.has(name)
+  }
+
+  #named: ReadonlySet<string> = new Set()
+
+  async #readSegments(check: () => void): Promise<void> {
+    const listed = await sizesOf(this.#repo.store, PREFIXES.index)
+    const unread = [...listed].filter(([name]) => !this.#read.has(name) && !this.#foreign.has(name))
+    const bytes = unread.reduce((sum, [, size]) => sum + size, 0)
+    this.#packs ??= new PackTable(bytes / BYTES_PER_BLOB)
+    for (let at = 0; at < unread.length; at += READS_AT_ONCE) {
+      check()
+      const some = unread.slice(at, at + READS_AT_ONCE)
+      const read = await Promise.all(
+        some.map(([name]) =>
+          this.#repo.readSegment(name).catch((error: unknown) => {
+            // What a writer signs whose role does not permit it counts for nothing, here as everywhere.
+            if (foreignOf(error) === undefined && !isNotPermitted(error)) throw damagedIndex(error)
+            this.#foreign.add(name)
+            return undefined
+          }),
+        ),
+      )
+      for (const [i, segment] of read.entries()) {
+        const [name, size] = some[i]!
+        if (segment === undefined) continue
+        const { packs, sessions, distrusted = [] } = segment
+        for (const pack of packs) this.#packs.add(pack, sessions, STANDING.sound)
+        this.#read.set(name, {
+          name,
+          size,
+          blobs: packs.reduce((sum, pack) => sum + blobsOf(pack), 0),
+          packs: packs.map(({ kind, hash }) => packName(kind, hash)),
+          distrusted: distrusted.map((hash) => packName('data', hash)),
+        })
+      }
+    }
+    this.segments = new Map(
+      [...listed.keys()].flatMap((name) => (this.#read.has(name) ? [[name, this.#read.get(name)!]] : [])),
+    )
+    this.#named = this.named()
+  }
+
+  async #readUnindexed(check: () => void): Promise<void> {
+    const unknown = [...this.listed].filter(([name]) => this.packs.find(name) === undefined && !this.unopened.has(name))
+    for (const [name] of unknown) this.unopened.add(name)
+    for await (const pack of readDirectories(this.#repo.store, this.#repo.indexSealer, unknown)) {
+      check()
+      this.unopened.delete(pack.objectName)
+      this.packs.add(pack, pack.sessions, STANDING.unindexed)
+    }
+    for (const name of this.unopened) if (!this.listed.has(name)) this.unopened.delete(name)
+  }
+
+  /** How far each pack can be relied on now. */
+  async #judge(): Promise<void> {
+    const distrusted = new Set([...this.segments.values()].flatMap((segment) => segment.distrusted))
+    const gone = new Set(this.packs.packs.filter(({ name, size }) => this.listed.get(name) !== size))
+    // A list may be older than the store: what the index names is asked for by its name.
+    const doubtful = [...gone].filter((pack) => this.isNamed(pack))
+    for (let at = 0; at < doubtful.length; at += STATS_AT_ONCE) {
+      const some = doubtful.slice(at, at + STATS_AT_ONCE)
+      const found = await Promise.all(some.map(({ name }) => this.#repo.store.stat(name)))
+      for (const [i, info] of found.entries()) if (info?.size === some[i]!.size) gone.delete(some[i]!)
+    }
+    const records = this.packs.packs.map((pack) => ({ pack, kind: pack.kind, sessions: pack.sessions.map(sidOf) }))
+    const closed = new Set([...(await this.#closed.among(records))].map(({ pack }) => pack))
+    for (const pack of this.packs.packs) pack.standing = this.#standing(pack, { gone, closed, distrusted })
+    this.packs.blobs.prefer((a, b) => this.packs.packOf(a).standing < this.packs.packOf(b).standing)
+  }
+
+  #standing(
+    pack: PackInfo,
+    {
+      gone,
+      closed,
+      distrusted,
+    }: {
+      readonly gone: ReadonlySet<PackInfo>
+      readonly closed: ReadonlySet<PackInfo>
+      readonly distrusted: ReadonlySet<string>
+    },
+  ): Standing {
+    if (gone.has(pack)) return STANDING.missing
+    if (closed.has(pack)) return STANDING.closed
+    if (distrusted.has(pack.name)) return STANDING.distrusted
+    return this.#named.has(pack.name) ? STANDING.sound : STANDING.unindexed
+  }
+}
+
+const STATS_AT_ONCE = 16
+
+async function sizesOf(store: Store, prefix: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>()
+  for await (const { name, size } of listAll(store, prefix)) {
+    if (parseObjectName(name)?.kind === 'index') sizes.set(name, size)
+  }
+  return sizes
+}
+
+function blobsOf({ blocks }: DecodedIndexedPack): number {
+  return blocks.reduce((sum, { lengths }) => sum + lengths.length, 0)
+}
+
+function sidOf(hex: string): Uint8Array {
+  return fromHex(hex)!
+}
+
+function damagedIndex(error: unknown): unknown {
+  if (!(error instanceof BackupError) || (error.code !== 'corrupt' && error.code !== 'limit')) return error
+  return new BackupError(error.code, 'a part of the index is damaged, so nothing is deleted', error.subject, {
+    cause: error,
+    hint: 'run `holdfast check`; what is damaged has to be repaired before anything can be pruned',
+  })
+}

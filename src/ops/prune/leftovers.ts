@@ -1,0 +1,97 @@
+// Clears away what sessions leave that nobody needs any more, so that every snapshot that was reported as done stays confirmed:
+// a snapshot keeps the end of its session, or the intent of one that has none.
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
+import { doing } from '../../base/errors.ts'
+import { heartbeatName, parseObjectName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../format/names.ts'
+import { readSessionKeys } from '../../format/session-keys.ts'
+import { unlessGone } from '../../repo/gone-object.ts'
+import { putOwn } from '../../repo/put-own.ts'
+import { listAll } from '../../store/store.ts'
+import type { PruneContext } from './context.ts'
+import type { IndexView } from './index-view.ts'
+import type { Roots } from './roots.ts'
+import { listSessionNames, SessionReader } from './sessions.ts'
+import type { SessionNames } from './sessions.ts'
+
+export interface Cleared {
+  /** Sessions of which something was deleted. */
+  sessions: number
+  /** Key objects deleted. */
+  keys: number
+}
+
+/**
+ * The lists are read in this order: keys, sessions, index, packs, snapshots. Whatever a session puts after its keys it puts
+ * after its intent, and its snapshot after its packs; so what is missing from the later lists did not come between.
+ * `keepKeys` when something that is needed is lost: it may come back, and is worth nothing without its keys.
+ */
+export async function clearLeftovers(
+  ctx: PruneContext,
+  { view, roots, keepKeys }: { readonly view: IndexView; readonly roots: Roots; readonly keepKeys: boolean },
+): Promise<Cleared> {
+  const { repo, check } = ctx
+  const keys = keepKeys ? [] : await listKeys(ctx)
+  const names = await listSessionNames(repo)
+  await view.refresh(check)
+  const snapshots = await roots.list(check)
+  const withSnapshot = new Set(snapshots.map(({ sid }) => toHex(sid)))
+  const cleared: Cleared = { sessions: 0, keys: 0 }
+  const ended = new Set<string>()
+  for (const { sid, state } of await new SessionReader(repo).sessions(names, snapshots)) {
+    if (state !== 'ended') continue
+    check()
+    ended.add(sid)
+    await clearEnded(ctx, sid, names.get(sid)!, withSnapshot.has(sid))
+    cleared.sessions++
+  }
+  const used = new Set([...view.present()].flatMap(({ sessions }) => sessions))
+  for (const sid of keys) {
+    const session = names.get(sid)
+    const isOpen = session?.hasIntent === true && !ended.has(sid)
+    if (used.has(sid) || withSnapshot.has(sid) || isOpen || !(await isOfDomain(ctx, sid))) continue
+    check()
+    for (const number of session?.beats ?? []) await remove(ctx, heartbeatName(sid, number))
+    if (session?.hasEnd === true) await remove(ctx, sessionEndName(sid))
+    await remove(ctx, sessionKeysName(sid))
+    cleared.keys++
+  }
+  return cleared
+}
+
+async function clearEnded(ctx: PruneContext, sid: string, { beats }: SessionNames, hasSnapshot: boolean): Promise<void> {
+  const { store } = ctx.repo
+  const end = sessionEndName(sid)
+  // The end confirms the snapshot from now on, so it has to survive a power cut.
+  const bytes = await unlessGone(store, end, () => store.get(end))
+  if (bytes === undefined) return
+  await putOwn(store, end, bytes)
+  await remove(ctx, sessionName(sid))
+  for (const number of beats) await remove(ctx, heartbeatName(sid, number))
+  if (!hasSnapshot) await remove(ctx, end)
+}
+
+async function listKeys({ repo }: PruneContext): Promise<string[]> {
+  const sids: string[] = []
+  for await (const { name } of listAll(repo.store, PREFIXES.sessionKeys)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind === 'session-keys') sids.push(parsed.sid)
+  }
+  return sids
+}
+
+/** What does not say plainly that it is of this domain is left alone. */
+async function isOfDomain({ repo }: PruneContext, sid: string): Promise<boolean> {
+  const name = sessionKeysName(sid)
+  const bytes = await unlessGone(repo.store, name, () => repo.store.get(name))
+  if (bytes === undefined) return false
+  try {
+    const keys = readSessionKeys(bytes, name)
+    return equalBytes(keys.domainId, repo.domain.id) && equalBytes(keys.sid, fromHex(sid)!)
+  } catch {
+    return false
+  }
+}
+
+async function remove({ repo }: PruneContext, name: string): Promise<void> {
+  await doing('clearing away what a session left', name, () => repo.store.delete(name))
+}

@@ -1,0 +1,246 @@
+// Walks the trees of all snapshots and notes in the BlobTable what they need. Each node is read once, whatever number of
+// snapshots have it; what waits is kept by block, so that a block is opened for many of its nodes at once.
+import { toHex } from '../../base/bytes.ts'
+import { BackupError, codeOf, wrap } from '../../base/errors.ts'
+import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import type { BlobRef } from '../../format/extent.ts'
+import type { Repository } from '../../repo/repository.ts'
+import { RunningSteps } from '../running-steps.ts'
+import { ThreadPool } from '../thread-pool.ts'
+import { NODE, NodeScanner } from './node-scan.ts'
+import type { NodeKind, ScanJob, ScanResult, ScanSetup, WantedNode } from './node-scan.ts'
+import { STANDING } from './pack-table.ts'
+import type { MetaBlock, PackTable } from './pack-table.ts'
+
+export interface MarkOptions {
+  readonly repo: Repository
+  /** Packs may be added to it between two walks. */
+  readonly packs: () => PackTable
+  /** Worker threads; 0 does everything in the calling thread. */
+  readonly threads: number
+  /** Called often; throws when the prune is to stop. */
+  readonly check: () => void
+  readonly onNodes: (nodes: number) => void
+  /** A pack went away while it was read, because another pruner is at work: reads the index again. */
+  readonly onGone: () => Promise<void>
+}
+
+/** Blocks that are read while others are scanned. */
+const READS_AHEAD = 4
+const YOUNG_GENERATION_MB = 32
+const SHORT_LOC = 16
+/** Missing blobs that are named. */
+const NAMED_MAX = 5
+
+export class Mark {
+  readonly #opts: MarkOptions
+  readonly #scan: (job: ScanJob) => Promise<ScanResult>
+  readonly #close: () => Promise<void>
+  readonly #width: number
+  /** Nodes that wait, by block, and the blocks in the order in which their first one came. */
+  #waiting = new Map<number, WantedNode[]>()
+  readonly #blocks: number[] = []
+  /** Places of nodes that could not be read and that no confirmed snapshot has as far as is known. */
+  readonly #failed = new Set<number>()
+  #tolerant = false
+  nodes = 0
+  /** Blobs that confirmed snapshots need and that are in no pack that is there and can be opened. */
+  missing = 0
+  readonly #missingNames: string[] = []
+
+  constructor(opts: MarkOptions) {
+    this.#opts = opts
+    const setup = setupOf(opts.repo)
+    this.#width = opts.threads * 2 + READS_AHEAD
+    if (opts.threads === 0) {
+      const scanner = new NodeScanner(setup)
+      this.#scan = async (job) => scanner.scan(job)
+      this.#close = async () => {}
+    } else {
+      const script = new URL('scan-thread.ts', import.meta.url)
+      const pool = new ThreadPool({ script, setup, threads: opts.threads, youngGenerationMb: YOUNG_GENERATION_MB })
+      this.#scan = (job) => pool.run<ScanJob, ScanResult>(job, [job.sealed.buffer as ArrayBuffer])
+      this.#close = () => pool.close()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#close()
+  }
+
+  /** The beginnings of the references of some missing blobs. */
+  get missingNames(): readonly string[] {
+    return this.#missingNames
+  }
+
+  /**
+   * Notes everything that trees need. `tolerant` is for snapshots that nobody was told are safe: of those, what is left counts.
+   * Otherwise throws `corrupt` when a node is missing or cannot be read.
+   */
+  async trees(roots: Iterable<BlobRef>, { tolerant }: { readonly tolerant: boolean }): Promise<void> {
+    this.#tolerant = tolerant
+    const running = new RunningSteps(this.#width)
+    try {
+      for (const ref of roots) {
+        this.#visit(ref, NODE.root)
+        await this.#run(running)
+      }
+    } finally {
+      await running.settled()
+    }
+  }
+
+  async #run(running: RunningSteps): Promise<void> {
+    for (;;) {
+      this.#opts.check()
+      const block = this.#blocks.pop()
+      if (block === undefined) {
+        await running.idle()
+        if (this.#blocks.length === 0) return
+        continue
+      }
+      const wanted = this.#waiting.get(block)
+      if (wanted === undefined) continue
+      this.#waiting.delete(block)
+      await running.start(() => this.#block(block, wanted))
+    }
+  }
+
+  #visit(ref: BlobRef, kind: NodeKind): void {
+    const { blobs } = this.#packs
+    const place = blobs.find(this.#opts.repo.blobKeys.locOf(ref))
+    if (place < 0) {
+      if (this.#tolerant) return
+      throw stopped(new BackupError('corrupt', 'it is in no pack', `tree blob ${toHex(ref.subarray(0, 8))}`))
+    }
+    const isNew = blobs.need(place)
+    if (!isNew && (this.#tolerant || !this.#failed.delete(place))) return
+    this.#queue(place, ref, kind)
+  }
+
+  #queue(place: number, ref: BlobRef, kind: NodeKind): void {
+    const number = this.#packs.blockOf(place)
+    const block = this.#packs.metaBlock(number)
+    if (block === undefined) {
+      if (this.#tolerant) return
+      const what = 'it is among the content of files, where no node is'
+      throw stopped(new BackupError('corrupt', what, `tree blob ${toHex(ref.subarray(0, 8))}`))
+    }
+    const node = { index: place - block.firstPlace, ref, kind }
+    const waiting = this.#waiting.get(number)
+    if (waiting !== undefined) {
+      waiting.push(node)
+      return
+    }
+    this.#waiting.set(number, [node])
+    this.#blocks.push(number)
+  }
+
+  async #block(number: number, wanted: readonly WantedNode[]): Promise<void> {
+    const block = this.#packs.metaBlock(number)!
+    const { blobs } = this.#packs
+    let result: ScanResult
+    try {
+      result = await this.#scan(await this.#job(block, wanted))
+    } catch (error) {
+      if (codeOf(error) === 'not-found' && (await this.#foundElsewhere(number, wanted))) return
+      if (!this.#tolerant || !isDamage(error)) throw stopped(wrap(READING, block.pack.name, error))
+      for (const { index } of wanted) this.#failed.add(block.firstPlace + index)
+      return
+    }
+    for (const index of result.read) this.#needPlace(block.firstPlace + index)
+    this.nodes += result.read.length
+    for (const { index, message } of result.failed) {
+      if (!this.#tolerant) throw stopped(new BackupError('corrupt', message, block.pack.name))
+      this.#failed.add(block.firstPlace + index)
+    }
+    for (let at = 0; at < result.data.length; at += LOCATOR_SIZE) {
+      const place = blobs.find(result.data, at)
+      const isNew = place < 0 || blobs.need(place)
+      if (!isNew || this.#tolerant) continue
+      if (place >= 0 && this.#packs.packOf(place).standing < STANDING.closed) continue
+      this.#miss(result.data.subarray(at, at + LOCATOR_SIZE))
+    }
+    for (const { ref, kind } of result.nodes) this.#visit(ref, kind)
+    this.#opts.onNodes(this.nodes)
+  }
+
+  /** Another pruner has copied what is needed of a pack before it deleted it. */
+  async #foundElsewhere(number: number, wanted: readonly WantedNode[]): Promise<boolean> {
+    await this.#opts.onGone()
+    const places = wanted.map(({ ref }) => this.#packs.blobs.find(this.#opts.repo.blobKeys.locOf(ref)))
+    if (places.some((place) => place < 0 || this.#packs.blockOf(place) === number)) return false
+    for (const [i, { ref, kind }] of wanted.entries()) this.#queue(places[i]!, ref, kind)
+    return true
+  }
+
+  async #job(block: MetaBlock, wanted: readonly WantedNode[]): Promise<ScanJob> {
+    const { pack, offset, storedLength, codec, plainLength, sid, lengths, firstPlace } = block
+    const { repo } = this.#opts
+    const secret = await repo.sessionKeys.secret(sid, 'meta')
+    const sealed = await repo.store.get(pack.name, { offset, length: storedLength })
+    const { blobs } = this.#packs
+    const end = firstPlace + lengths.length
+    const done = new Uint8Array(lengths.length)
+    for (let i = 0; i < lengths.length; i++) done[i] = this.#isDone(firstPlace + i) ? 1 : 0
+    for (const { index } of wanted) done[index] = 1
+    return {
+      objectName: pack.name,
+      sid: toHex(sid),
+      secret: new Uint8Array(secret),
+      sealed: sealed.byteLength === sealed.buffer.byteLength ? sealed : new Uint8Array(sealed),
+      codec,
+      plainLength,
+      lengths,
+      locs: blobs.locsOf(firstPlace, end),
+      done,
+      wanted,
+    }
+  }
+
+  #isDone(place: number): boolean {
+    const counting = this.#packs.blobs.countingPlace(place)
+    return this.#packs.blobs.isNeeded(counting) && !this.#failed.has(counting)
+  }
+
+  /** A node may have been read from a copy that is not the one to be kept. */
+  #needPlace(place: number): void {
+    this.#packs.blobs.need(this.#packs.blobs.countingPlace(place))
+  }
+
+  #miss(loc: Uint8Array): void {
+    this.missing++
+    if (this.#missingNames.length < NAMED_MAX) this.#missingNames.push(toHex(loc.subarray(0, SHORT_LOC / 2)))
+  }
+
+  get #packs(): PackTable {
+    return this.#opts.packs()
+  }
+}
+
+const READING = 'reading trees'
+
+function setupOf({ id, description, domain, blobKeys }: Repository): ScanSetup {
+  return {
+    repoId: new Uint8Array(id),
+    suite: description.suite,
+    locKey: new Uint8Array(domain.keyLoc),
+    treeKey: new Uint8Array(blobKeys.refKey('tree')),
+    listKey: new Uint8Array(blobKeys.refKey('list')),
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof BackupError && DAMAGE.has(error.code)
+}
+
+const DAMAGE: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'not-found', 'limit', 'unsupported', 'wrong-key'])
+
+/** Damage is not garbage: what a tree that cannot be read needs is not known. */
+function stopped(cause: BackupError): BackupError {
+  if (!isDamage(cause)) return cause
+  return new BackupError(cause.code, 'a snapshot cannot be read as a whole, so nothing is deleted', cause.subject, {
+    cause,
+    hint: 'run `holdfast check`: it names the snapshots; repair or forget them, then prune again',
+  })
+}

@@ -1,0 +1,41 @@
+// Deletion plans: put, read, and made durable by whoever carries one out.
+import { fromHex } from '../../base/bytes.ts'
+import { timespecFromMs } from '../../base/time.ts'
+import { doing } from '../../base/errors.ts'
+import { encodeDeletionPlan, PLAN_PACKS_MAX } from '../../format/deletion-plan.ts'
+import { parseObjectName, planName } from '../../format/names.ts'
+import { readPlans } from '../../repo/condemned-packs.ts'
+import type { ListedPlan } from '../../repo/condemned-packs.ts'
+import { putOwn } from '../../repo/put-own.ts'
+import type { PruneContext } from './context.ts'
+import type { PackInfo } from './pack-table.ts'
+
+/** Puts a plan and reads it back: from here on no session that begins relies on these packs. */
+export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[]): Promise<void> {
+  const { repo, writer, clock, random } = ctx
+  const pid = random(16)
+  const hashesOf = (kind: PackInfo['kind']) =>
+    packs.flatMap((pack) => (pack.kind === kind ? [pack.hash] : [])).slice(0, PLAN_PACKS_MAX)
+  const bytes = encodeDeletionPlan(
+    { pid, dataPacks: hashesOf('data'), metaPacks: hashesOf('meta'), created: timespecFromMs(clock.now()) },
+    { sealer: repo.indexSealer, signer: writer.signer },
+  )
+  await doing('storing a deletion plan', planName(pid), () => putOwn(repo.store, planName(pid), bytes))
+}
+
+/**
+ * The plans that count, each acknowledged to this process: what only shows may go away with the power, and then sessions would
+ * begin that know nothing of it.
+ */
+export async function plansToCarryOut({ repo }: PruneContext): Promise<ListedPlan[]> {
+  const plans = await readPlans(repo)
+  for (const { name, bytes } of plans) {
+    await doing('keeping a deletion plan', name, () => putOwn(repo.store, name, bytes))
+  }
+  return plans
+}
+
+export function hashOfPack(name: string): Uint8Array {
+  const parsed = parseObjectName(name)
+  return fromHex(parsed?.kind === 'pack' ? parsed.hash : '')!
+}

@@ -1,0 +1,44 @@
+// Deletes what no snapshot needs, beside any number of backups and other prunes: intent, plan, fence (docs/format.md, 10, and
+// docs/decisions/0019). Everything that is put is read back before anything relies on it, and every step can be the last one of
+// a run: the next one goes on.
+//
+//   look      index and packs, snapshots in place and in the trash; what the trees need
+//   copy      what is needed of packs that are otherwise garbage
+//   plan      say which packs go
+//   wait      for the sessions that began before that could be seen
+//   carry out look again, save what is needed after all, delete index, packs, plan
+//   clear     what sessions have left
+import { initHashing } from '../../crypto/hash.ts'
+import { checkWritable } from '../../repo/descriptions.ts'
+import type { Repository } from '../../repo/repository.ts'
+import { checkRole } from '../../repo/roles.ts'
+import { writerIdentity } from '../../repo/writer-identity.ts'
+import { ignoreEvents } from '../events.ts'
+import { stopper } from './context.ts'
+import { DomainPrune } from './domain-prune.ts'
+import type { PruneOptions, PruneReport } from './options.ts'
+import { reportOf } from './report.ts'
+
+export type { PruneCounts, PruneOptions, PruneReport, WaitingPlan } from './options.ts'
+
+/**
+ * Prunes every domain of the credential, whose role has to be admin or maintain. Throws `corrupt` when a snapshot or a part of
+ * the index cannot be read, `limit` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
+ * throws; whenever it throws, everything that snapshots need is there.
+ */
+export async function prune(repo: Repository, opts: PruneOptions): Promise<PruneReport> {
+  await initHashing()
+  const { location } = repo.store
+  checkRole(repo.bundle.role, 'plan', location)
+  if (opts.dryRun !== true) checkWritable(repo, location)
+  const { state, clock, random, host, by, onEvent = ignoreEvents } = opts
+  const check = stopper(opts.signal, location)
+  const writer = opts.dryRun === true ? undefined : await writerIdentity(repo, { state, clock, random, host })
+  const domains: DomainPrune[] = []
+  for (const domain of repo.inDomains) {
+    const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
+    domains.push(pruning)
+    await pruning.run()
+  }
+  return reportOf(domains.map((each) => each.result))
+}

@@ -1,0 +1,108 @@
+// Counts what a prune found and did, in one domain and in all.
+import type { BlockCopier } from './block-copier.ts'
+import type { Removal } from './carry-out.ts'
+import type { Choice, PackUse } from './choose.ts'
+import type { IndexView } from './index-view.ts'
+import type { IndexWriter } from './index-writer.ts'
+import type { PruneCounts, PruneReport, WaitingPlan } from './options.ts'
+
+export class DomainResult {
+  snapshots = 0
+  inTrash = 0
+  nodes = 0
+  adopted = 0
+  fenced = 0
+  sessionsCleared = 0
+  keysCleared = 0
+  packsUnopened = 0
+  dryRun = false
+  waiting: readonly WaitingPlan[] = []
+  readonly unreadable: string[] = []
+  readonly removal: Removal = { packs: 0, bytes: 0 }
+  choice: Choice = { dead: [], repack: [], adopt: [], keep: [] }
+  segments = 0
+  readBytes = 0
+  writtenBytes = 0
+  newPacks = 0
+  segmentsWritten = 0
+  segmentsDeleted = 0
+  missing = 0
+
+  /** What a dry run says would be done. */
+  foresee(choice: Choice, view: IndexView, dryRun: boolean): void {
+    this.choice = choice
+    this.dryRun = dryRun
+    const going = new Set([...choice.dead, ...choice.repack].map(({ pack }) => pack.name))
+    this.segments = [...view.segments.values()].filter(({ packs }) => packs.some((name) => going.has(name))).length
+  }
+
+  note(index: IndexWriter, copier: BlockCopier): void {
+    this.readBytes = copier.readBytes
+    this.writtenBytes = copier.writtenBytes + index.writtenBytes
+    this.newPacks = copier.newPacks
+    this.segmentsWritten = index.written
+    this.segmentsDeleted = index.deleted
+  }
+
+  get counts(): PruneCounts {
+    const { dead, repack, adopt, keep } = this.choice
+    const all = [...dead, ...repack, ...adopt, ...keep]
+    return {
+      snapshots: this.snapshots,
+      inTrash: this.inTrash,
+      nodes: this.nodes,
+      packs: all.length,
+      packBytes: sumOf(all, ({ pack }) => pack.size),
+      neededBytes: sumOf(all, ({ live }) => live),
+      packsDead: dead.length,
+      deadBytes: sumOf(dead, ({ pack }) => pack.size),
+      packsRepacked: repack.length,
+      copiedBytes: sumOf(repack, ({ live }) => live),
+      repackDeadBytes: sumOf(repack, (use) => use.dead),
+      packsAdopted: adopt.length,
+      unusedBytes: sumOf([...adopt, ...keep], (use) => use.dead),
+      missing: this.missing,
+    }
+  }
+}
+
+export function reportOf(results: readonly DomainResult[]): PruneReport {
+  const sum = (value: (result: DomainResult) => number) => sumOf(results, value)
+  const counts = results.map((result) => result.counts)
+  const total = Object.fromEntries(
+    Object.keys(counts[0]!).map((key) => [key, sumOf(counts, (each) => each[key as keyof PruneCounts])]),
+  ) as unknown as PruneCounts
+  // Snapshots are listed once, whatever the domains.
+  total.snapshots = counts[0]!.snapshots
+  total.inTrash = counts[0]!.inTrash
+  const dryRun = results[0]!.dryRun
+  const going = total.packsDead + total.packsRepacked
+  const segments = sum((result) => result.segments)
+  return {
+    dryRun,
+    counts: total,
+    packsDeleted: sum(({ removal }) => removal.packs),
+    bytesDeleted: sum(({ removal }) => removal.bytes),
+    newPacks: sum(({ newPacks }) => newPacks),
+    readBytes: dryRun ? sumOf(results, ({ choice }) => bytesOf(choice.repack)) : sum(({ readBytes }) => readBytes),
+    writtenBytes: dryRun ? total.copiedBytes : sum(({ writtenBytes }) => writtenBytes),
+    puts: sum(({ newPacks }) => newPacks) + segments + (going > 0 ? 2 : 0),
+    deletes: going + segments + (going > 0 ? 1 : 0),
+    packsUnopened: sum(({ packsUnopened }) => packsUnopened),
+    packsUnreadable: results.flatMap(({ unreadable }) => unreadable),
+    segmentsWritten: sum(({ segmentsWritten }) => segmentsWritten),
+    segmentsDeleted: sum(({ segmentsDeleted }) => segmentsDeleted),
+    sessionsFenced: sum(({ fenced }) => fenced),
+    sessionsCleared: sum(({ sessionsCleared }) => sessionsCleared),
+    keysCleared: sum(({ keysCleared }) => keysCleared),
+    waiting: results.flatMap(({ waiting }) => waiting),
+  }
+}
+
+function bytesOf(uses: readonly PackUse[]): number {
+  return sumOf(uses, ({ pack }) => pack.size)
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0)
+}

@@ -1,0 +1,111 @@
+// What must stay restorable: every snapshot among `snap/` and in the trash. What is forgotten or brought back while this looks
+// is in one of three lists (docs/format.md, 10, rule T3).
+import { toHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import { parseObjectName, PREFIXES } from '../../format/names.ts'
+import { foreignOf } from '../../repo/membership.ts'
+import type { Repository } from '../../repo/repository.ts'
+import { isNotPermitted } from '../../repo/roles.ts'
+import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
+import { listTrash } from '../../repo/trash.ts'
+import { listAll } from '../../store/store.ts'
+
+export interface Root extends OpenedSnapshot {
+  /** False when its session neither ended nor is open: nobody was told that it is safe, and it may lack something. */
+  readonly confirmed: boolean
+  readonly inTrash: boolean
+}
+
+/** Snapshots opened at once. */
+const READS = 8
+/** How often the lists are read again because a snapshot went away while it was opened. */
+const ATTEMPTS = 10
+
+export class Roots {
+  readonly #repo: Repository
+  /** By hash, hex: what was a root once stays one for this run. */
+  readonly #opened = new Map<string, OpenedSnapshot>()
+  /** Names of snapshots that are there and are no roots of ours. */
+  readonly #others = new Set<string>()
+
+  constructor(repo: Repository) {
+    this.#repo = repo
+  }
+
+  /**
+   * Every snapshot of the credential's domains. Throws at the first that cannot be read: what it needs is not known, and
+   * damage is not garbage.
+   */
+  async list(check: () => void): Promise<Root[]> {
+    const present = await this.#listOpened(check)
+    // After the snapshots: of each that is listed the session was declared before, unless it was fenced.
+    const alive = await this.#sessionsAlive()
+    return [...present.values()].map(({ snapshot, inTrash }) => {
+      return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
+    })
+  }
+
+  async #listOpened(check: () => void): Promise<Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>> {
+    for (let attempt = 1; ; attempt++) {
+      const { catalog } = this.#repo
+      const before = await catalog.list()
+      const trash = await listTrash(this.#repo)
+      const after = await catalog.list()
+      const inPlace = new Set([...before, ...after].map(({ id }) => id))
+      const all = new Map([...trash, ...before, ...after].map((each) => [each.objectName, each]))
+      if (await this.#openAll([...all.values()], check)) {
+        const present = new Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>()
+        for (const { id } of all.values()) {
+          const snapshot = this.#opened.get(id)
+          if (snapshot !== undefined) present.set(id, { snapshot, inTrash: !inPlace.has(id) })
+        }
+        return present
+      }
+      if (attempt < ATTEMPTS) continue
+      throw new BackupError('io', 'snapshots come and go faster than they can be read', this.#repo.store.location, {
+        hint: 'try again later',
+      })
+    }
+  }
+
+  /** False when one went away meanwhile: it may be in a list that was read too early. */
+  async #openAll(listed: readonly ListedSnapshot[], check: () => void): Promise<boolean> {
+    const unread = listed.filter(({ id, objectName }) => !this.#opened.has(id) && !this.#others.has(objectName))
+    let complete = true
+    for (let at = 0; at < unread.length; at += READS) {
+      check()
+      const some = unread.slice(at, at + READS)
+      const opened = await Promise.all(some.map((each) => this.#open(each)))
+      for (const snapshot of opened) {
+        if (snapshot === undefined) complete = false
+        else if (snapshot !== 'other') this.#opened.set(snapshot.id, snapshot)
+      }
+    }
+    return complete
+  }
+
+  async #open(listed: ListedSnapshot): Promise<OpenedSnapshot | 'other' | undefined> {
+    try {
+      return await this.#repo.catalog.open(listed)
+    } catch (error) {
+      if (foreignOf(error) !== undefined || isNotPermitted(error)) {
+        this.#others.add(listed.objectName)
+        return 'other'
+      }
+      if (!(error instanceof BackupError)) throw error
+      throw new BackupError(error.code, 'a snapshot cannot be read, so nothing is deleted', listed.objectName, {
+        cause: error,
+        hint: 'run `holdfast check`; forget the snapshot if it is lost, and prune again',
+      })
+    }
+  }
+
+  async #sessionsAlive(): Promise<Set<string>> {
+    const alive = new Set<string>()
+    for await (const { name } of listAll(this.#repo.store, PREFIXES.sessions)) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind === 'session' || parsed?.kind === 'session-end') alive.add(parsed.sid)
+    }
+    return alive
+  }
+}
