@@ -78,8 +78,10 @@ async function rescueWhatIsNeeded(
   }
 }
 
+type Condemning = Pick<ListedPlan, 'packs'>
+
 /** Notes which packs go by the plans that are carried out, and which by those of others. */
-export function applyPlans(view: IndexView, ours: readonly ListedPlan[], all: readonly ListedPlan[]): void {
+export function applyPlans(view: IndexView, ours: readonly Condemning[], all: readonly Condemning[]): void {
   const mine = new Set(ours.flatMap(({ packs }) => [...packs]))
   const others = new Set(all.flatMap(({ packs }) => [...packs]))
   for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, mine, others)

@@ -112,40 +112,50 @@ export function usesOf(packs: PackTable, pack: PackInfo): PackUse {
 }
 
 /**
- * Of a blob in several packs the copy is kept that lies in the best pack: sound before anything else, then the one of which
- * most is needed, then the one that has most that lies nowhere else. So the others become dead.
+ * Of a blob in several packs the copy is kept that lies in the best one: sound before anything else, then in a block that stays
+ * anyway, then in the pack of which most stays anyway, then in that of which most is needed. So the others become dead.
  */
 function settleCopies(packs: PackTable): void {
-  const worth = new Map(packs.packs.map((pack) => [pack, worthOf(packs, pack)]))
+  const staying = new Uint8Array(packs.blockCount)
+  const worth = new Map(packs.packs.map((pack) => [pack, worthOf(packs, pack, staying)]))
   packs.blobs.prefer((a, b) => {
     const [one, other] = [packs.packOf(a), packs.packOf(b)]
     if (one.standing !== other.standing) return one.standing < other.standing
+    const difference = staying[packs.blockOf(a)]! - staying[packs.blockOf(b)]!
+    if (difference !== 0) return difference > 0
     const [mine, yours] = [worth.get(one)!, worth.get(other)!]
-    if (mine.needed !== yours.needed) return mine.needed > yours.needed
     if (mine.only !== yours.only) return mine.only > yours.only
+    if (mine.needed !== yours.needed) return mine.needed > yours.needed
     return one.name < other.name
   })
 }
 
-/** Shares of a pack's blocks in which something is needed, and in which something is that lies nowhere else. */
-function worthOf(packs: PackTable, { firstBlock, endBlock }: PackInfo): { needed: number; only: number } {
+/**
+ * Shares of a pack's blocks in which something is that lies nowhere else, and in which something is needed. Notes the former in
+ * `staying`.
+ */
+function worthOf(
+  packs: PackTable,
+  { firstBlock, endBlock }: PackInfo,
+  staying: Uint8Array,
+): { readonly only: number; readonly needed: number } {
   const { blobs } = packs
-  let [all, needed, only] = [0, 0, 0]
+  let [all, only, needed] = [0, 0, 0]
   for (let block = firstBlock; block < endBlock; block++) {
     const length = packs.storedLength(block)
     const end = packs.endPlace(block)
-    let [isNeeded, isOnly] = [false, false]
-    for (let place = packs.firstPlace(block); place < end && !isOnly; place++) {
+    let isNeeded = false
+    for (let place = packs.firstPlace(block); place < end && staying[block] === 0; place++) {
       const isShared = blobs.isShared(place)
       if (!blobs.isNeeded(isShared ? blobs.countingPlace(place) : place)) continue
       isNeeded = true
-      isOnly = !isShared
+      if (!isShared) staying[block] = 1
     }
     all += length
     if (isNeeded) needed += length
-    if (isOnly) only += length
+    if (staying[block] === 1) only += length
   }
-  return { needed: all === 0 ? 0 : needed / all, only: all === 0 ? 0 : only / all }
+  return { only: all === 0 ? 0 : only / all, needed: all === 0 ? 0 : needed / all }
 }
 
 function smallPacks(

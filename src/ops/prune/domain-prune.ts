@@ -4,7 +4,7 @@ import { META_PACK_SIZE } from '../../repo/write-session.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import { BlockCopier } from './block-copier.ts'
 import { applyPlans, carryOut } from './carry-out.ts'
-import { choose, isCondemned, usesOf } from './choose.ts'
+import { choose, usesOf } from './choose.ts'
 import type { Choice, PackUse } from './choose.ts'
 import type { PruneContext } from './context.ts'
 import { IndexView } from './index-view.ts'
@@ -158,11 +158,13 @@ export class DomainPrune {
     }
     this.result.adopted = await this.#copier.adopt(packsOf(adopt))
     await this.#view.refresh(check)
+    const leaving = [...packsOf(dead), ...copied.copied]
     const plans = await readPlans(this.#ctx.repo)
-    applyPlans(this.#view, plans, plans)
+    const condemned = new Set(plans.flatMap(({ packs }) => [...packs]))
     // What was copied is needed in its new pack from now on.
-    const doomed = [...packsOf(dead), ...copied.copied].filter(
-      (pack) => !isCondemned(pack) && usesOf(this.#view.packs, pack).live === 0,
+    applyPlans(this.#view, [{ packs: new Set(leaving.map(({ name }) => name)) }], plans)
+    const doomed = leaving.filter(
+      (pack) => !condemned.has(pack.name) && usesOf(this.#view.packs, pack).live === 0,
     )
     if (doomed.length > 0) await putPlan(this.#ctx, doomed)
   }

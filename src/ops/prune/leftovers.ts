@@ -13,6 +13,9 @@ import type { Roots } from './roots.ts'
 import { listSessionNames, SessionReader } from './sessions.ts'
 import type { SessionNames } from './sessions.ts'
 
+/** By the clock of the store. Nothing that is confirmed depends on it. */
+const GHOST_MS = 90 * 24 * 3_600_000
+
 export interface Cleared {
   /** Sessions of which something was deleted. */
   sessions: number
@@ -45,10 +48,13 @@ export async function clearLeftovers(
     cleared.sessions++
   }
   const used = new Set([...view.present()].flatMap(({ sessions }) => sessions))
-  for (const sid of keys) {
+  const newestMs = Math.max(...keys.map(({ receivedMs }) => receivedMs))
+  for (const { sid, receivedMs } of keys) {
     const session = names.get(sid)
     const isOpen = session?.hasIntent === true && !ended.has(sid)
-    if (used.has(sid) || withSnapshot.has(sid) || isOpen || !(await isOfDomain(ctx, sid))) continue
+    // Who was fenced may come back and put a snapshot; it counts for nothing, and should be readable as such.
+    const mayComeBack = !ended.has(sid) && session?.hasEnd !== true && newestMs - receivedMs < GHOST_MS
+    if (used.has(sid) || withSnapshot.has(sid) || isOpen || mayComeBack || !(await isOfDomain(ctx, sid))) continue
     check()
     for (const number of session?.beats ?? []) await remove(ctx, heartbeatName(sid, number))
     if (session?.hasEnd === true) await remove(ctx, sessionEndName(sid))
@@ -70,13 +76,13 @@ async function clearEnded(ctx: PruneContext, sid: string, { beats }: SessionName
   if (!hasSnapshot) await remove(ctx, end)
 }
 
-async function listKeys({ repo }: PruneContext): Promise<string[]> {
-  const sids: string[] = []
-  for await (const { name } of listAll(repo.store, PREFIXES.sessionKeys)) {
+async function listKeys({ repo }: PruneContext): Promise<{ readonly sid: string; readonly receivedMs: number }[]> {
+  const keys: { readonly sid: string; readonly receivedMs: number }[] = []
+  for await (const { name, receivedMs } of listAll(repo.store, PREFIXES.sessionKeys)) {
     const parsed = parseObjectName(name)
-    if (parsed?.kind === 'session-keys') sids.push(parsed.sid)
+    if (parsed?.kind === 'session-keys') keys.push({ sid: parsed.sid, receivedMs })
   }
-  return sids
+  return keys
 }
 
 /** What does not say plainly that it is of this domain is left alone. */

@@ -185,7 +185,7 @@ class BlockScan {
   }
 
   #locOf(ref: Uint8Array): Uint8Array {
-    return keyedHash(this.#setup.locKey, ref)
+    return keyedHash(this.#setup.locKey, ref).subarray(0, LOCATOR_SIZE)
   }
 }
 

@@ -3,7 +3,9 @@
 import { toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
+import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import { foreignOf } from '../../repo/membership.ts'
+import { getNamedByHash } from '../../repo/named-object.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
 import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
@@ -27,6 +29,8 @@ export class Roots {
   readonly #opened = new Map<string, OpenedSnapshot>()
   /** Names of snapshots that are there and are no roots of ours. */
   readonly #others = new Set<string>()
+  /** By name: what is the matter with them, and their sessions, hex, where these can be told. */
+  readonly #unreadable = new Map<string, { readonly error: BackupError; readonly sid: string | undefined }>()
 
   constructor(repo: Repository) {
     this.#repo = repo
@@ -34,12 +38,17 @@ export class Roots {
 
   /**
    * Every snapshot of the credential's domains. Throws at the first that cannot be read: what it needs is not known, and
-   * damage is not garbage.
+   * damage is not garbage. One that nobody was told is safe is passed over then.
    */
   async list(check: () => void): Promise<Root[]> {
     const present = await this.#listOpened(check)
     // After the snapshots: of each that is listed the session was declared before, unless it was fenced.
     const alive = await this.#sessionsAlive()
+    for (const [name, { error, sid }] of this.#unreadable) {
+      if (sid !== undefined && !alive.has(sid)) this.#others.add(name)
+      else throw error
+    }
+    this.#unreadable.clear()
     return [...present.values()].map(({ snapshot, inTrash }) => {
       return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
     })
@@ -77,7 +86,7 @@ export class Roots {
       const some = unread.slice(at, at + READS)
       const opened = await Promise.all(some.map((each) => this.#open(each)))
       for (const snapshot of opened) {
-        if (snapshot === undefined) complete = false
+        if (snapshot === undefined) complete = false // gone
         else if (snapshot !== 'other') this.#opened.set(snapshot.id, snapshot)
       }
     }
@@ -93,10 +102,29 @@ export class Roots {
         return 'other'
       }
       if (!(error instanceof BackupError)) throw error
-      throw new BackupError(error.code, 'a snapshot cannot be read, so nothing is deleted', listed.objectName, {
-        cause: error,
-        hint: 'run `holdfast check`; forget the snapshot if it is lost, and prune again',
+      // Somebody may have purged it since, and cleared away the keys of its session.
+      if ((await this.#repo.store.stat(listed.objectName)) === null) return undefined
+      const what = 'a snapshot cannot be read, so nothing is deleted'
+      const hint = 'run `holdfast check`; forget the snapshot if it is lost, and prune again'
+      this.#unreadable.set(listed.objectName, {
+        error: new BackupError(error.code, what, listed.objectName, { cause: error, hint }),
+        sid: await this.#sessionOf(listed.objectName),
       })
+      return 'other'
+    }
+  }
+
+  /** Where the snapshot as such is sound: its writer vouches for it. */
+  async #sessionOf(name: string): Promise<string | undefined> {
+    try {
+      const { id: repoId, writers, store } = this.#repo
+      const bytes = await getNamedByHash(store, name)
+      const { wid } = readSnapshotHead(bytes, name, repoId)
+      const publicKey = await writers.publicKey(wid, 'snapshot', name)
+      return toHex(verifySnapshot(bytes, name, { publicKey, repoId }).sid)
+    } catch (error) {
+      if (error instanceof BackupError && error.code !== 'unreachable' && error.code !== 'io') return undefined
+      throw error
     }
   }
 

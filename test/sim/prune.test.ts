@@ -1,0 +1,140 @@
+// Prunes in the simulated world: by themselves, beside backups, beside one another, and cut off at every step.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { codeOf } from '../../src/base/errors.ts'
+import { chance, randomBelow } from '../../src/store/faults.ts'
+import { listAll } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { BackupWorld } from './backup-world.ts'
+import type { Client } from './backup-world.ts'
+import { Accompanied } from './passing-store.ts'
+import { forEachSeed } from './seeds.ts'
+import { changeTree, SMALL_TREE } from './source-changes.ts'
+import { rethrowUnlessCrash } from './world.ts'
+import { WorldPruner } from './world-pruner.ts'
+
+const FILE = 'sim/prune'
+
+test('what no snapshot needs goes, and what one needs stays', () =>
+  forEachSeed(FILE, 10, async (seed) => {
+    const world = await worldWithHistory(seed)
+    const before = await packsOf(world)
+    const pruner = await WorldPruner.open(world)
+    await world.finish(pruner.forget(0.5))
+    const report = await world.finish(pruner.run({ maxUnused: 0 }))
+    assert.deepEqual(report.waiting, [])
+    await world.verify()
+    if (world.forgotten.size === 0) return
+    const again = await world.finish(pruner.run({ maxUnused: 0 }))
+    assert.equal(again.packsDeleted, 0, 'the next prune finds nothing left to do')
+    assert.equal(again.segmentsWritten, 0)
+    assert.ok((await packsOf(world)).length > 0 && before.length > 0)
+    for (const client of world.clients) await world.backupWell(client)
+    await world.verify()
+  }))
+
+test('when all snapshots are forgotten nothing is left but what tells of them', async () => {
+  const world = await worldWithHistory(3)
+  const pruner = await WorldPruner.open(world)
+  await world.finish(pruner.forget(1))
+  await world.finish(pruner.run())
+  const left = new Set<string>()
+  for await (const { name } of listAll(world.objects, '')) left.add(name.split('/')[0]!)
+  assert.deepEqual([...left].sort(), ['format', 'keys', 'log', 'writers'])
+})
+
+test('a prune that is cut off at any step loses nothing, and the next one comes to the same end', () =>
+  forEachSeed(FILE, 2, async (seed) => {
+    const world = await worldWithHistory(seed, 2)
+    await world.finish((await WorldPruner.open(world)).forget(0.5))
+    // Every fifth step, others with each seed.
+    for (let step = seed % 5, finished = false; !finished; step += 5) {
+      const branch = await world.fork(step)
+      const pruner = await WorldPruner.open(branch)
+      // Half of the times only what changes something counts: more of the steps between are met.
+      if (step % 2 === 0) pruner.store.crashAfter(step)
+      else pruner.store.crashAfterWrites(step)
+      finished = await branch.finish(pruner.run({ maxUnused: 0 })).then(() => step % 2 === 0, rethrowUnlessCrash)
+      await pruner.store.settle()
+      await branch.verify()
+      const next = await WorldPruner.open(branch, { name: 'next pruner' })
+      await branch.finish(next.run({ maxUnused: 0 }))
+      await branch.verify()
+      assert.deepEqual(await namesUnder(branch, 'gc/'), [], 'no plan is left')
+      for (const client of branch.clients) await branch.backupWell(client)
+      await branch.verify()
+    }
+  }))
+
+test('prunes beside backups and one another take nothing that a snapshot refers to', async () => {
+  let [successes, deleted, rescued] = [0, 0, 0]
+  await forEachSeed(FILE, 15, async (seed) => {
+    const world = await BackupWorld.create(seed)
+    const { rng, clock } = world
+    for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
+    if (chance(rng, 0.5)) world.cloneTrees()
+    for (const client of world.clients) await world.backupWell(client)
+    const backUp = async (client: Client) => {
+      for (let round = 0; round < 3; round++) {
+        if (chance(rng, 0.7)) changeTree(client.tree, rng)
+        await clock.sleep(rng() * 1000)
+        const run = world.newRun(client)
+        let untilNap = chance(rng, 0.7) ? randomBelow(rng, chance(rng, 0.5) ? 10 : 40) : -1
+        const wrap = (store: Store) =>
+          new Accompanied(store, async () => {
+            if (untilNap-- === 0) await clock.sleep(rng() * 5000)
+          })
+        await world.start(client, run, { wrap, workers: 1 })
+        if (run.outcome.kind === 'success') successes++
+      }
+    }
+    const pruneOften = async (name: string) => {
+      const pruner = await WorldPruner.open(world, { name })
+      const silenceMs = chance(rng, 0.5) ? 0 : 2000
+      for (let round = 0; round < 3; round++) {
+        await clock.sleep(rng() * 1000)
+        await pruner.forget(0.4)
+        const report = await pruner.run({ maxUnused: 0, silenceMs }).catch(unlessInTheWay)
+        deleted += report?.packsDeleted ?? 0
+        rescued += report?.newPacks ?? 0
+      }
+    }
+    await world.finish(Promise.all([...world.clients.map(backUp), pruneOften('one'), pruneOften('other')]))
+    await world.verify({ pruned: true })
+    await world.checkOrder()
+    const last = await WorldPruner.open(world, { name: 'last' })
+    await world.finish(last.run({ maxUnused: 0, silenceMs: 0 }))
+    await world.verify({ pruned: true })
+    for (const client of world.clients) await world.backupWell(client)
+    await world.verify({ pruned: true })
+  })
+  assert.ok(successes > 0 && deleted > 0 && rescued > 0)
+})
+
+/** Another prune deleted what this one was about to read: it stops, and the next one goes on. */
+function unlessInTheWay(error: unknown): undefined {
+  if (codeOf(error) !== 'not-found') throw error
+}
+
+async function worldWithHistory(seed: number, rounds = 4): Promise<BackupWorld> {
+  const world = await BackupWorld.create(seed)
+  for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
+  for (let round = 0; round < rounds; round++) {
+    for (const client of world.clients) {
+      await world.backupWell(client)
+      changeTree(client.tree, world.rng)
+      await world.clock.sleep(1000)
+    }
+  }
+  return world
+}
+
+async function packsOf(world: BackupWorld): Promise<string[]> {
+  return [...(await namesUnder(world, 'data/')), ...(await namesUnder(world, 'meta/'))]
+}
+
+async function namesUnder(world: BackupWorld, prefix: string): Promise<string[]> {
+  const names: string[] = []
+  for await (const { name } of listAll(world.objects, prefix)) names.push(name)
+  return names
+}

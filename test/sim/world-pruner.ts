@@ -1,0 +1,75 @@
+// The real prune in a simulated world, by an administrator who forgets snapshots now and then.
+import { ignoreEvents } from '../../src/ops/events.ts'
+import { prune } from '../../src/ops/prune/prune.ts'
+import type { PruneOptions, PruneReport } from '../../src/ops/prune/prune.ts'
+import type { LocalState } from '../../src/repo/local-state.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { moveToTrash, purgeTrash } from '../../src/repo/trash.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import type { FaultyStore } from '../../src/store/faulty-store.ts'
+import { chance } from '../../src/store/faults.ts'
+import type { Faults } from '../../src/store/faults.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { BackupWorld } from './backup-world.ts'
+import { simState } from './local-state.ts'
+
+export interface WorldPrunerOptions {
+  /** Its name in the log; each is a machine of its own. */
+  readonly name?: string
+  readonly faults?: Partial<Faults>
+  /** Stands between the prune and its store. */
+  readonly wrap?: (store: Store) => Store
+  /** What it keeps on its own disk. */
+  readonly state?: LocalState
+}
+
+export class WorldPruner {
+  readonly name: string
+  readonly store: FaultyStore
+  readonly #world: BackupWorld
+  readonly #repo: Repository
+  readonly #state: LocalState
+
+  private constructor(world: BackupWorld, name: string, parts: { store: FaultyStore; repo: Repository; state: LocalState }) {
+    this.#world = world
+    this.name = name
+    this.store = parts.store
+    this.#repo = parts.repo
+    this.#state = parts.state
+  }
+
+  static async open(world: BackupWorld, opts: WorldPrunerOptions = {}): Promise<WorldPruner> {
+    const { name = 'pruner', wrap = (store: Store) => store } = opts
+    const { store, recorded } = world.process(name, opts.faults)
+    const repo = await world.openForReading(wrap(recorded))
+    return new WorldPruner(world, name, { store, repo, state: opts.state ?? simState() })
+  }
+
+  /** Forgets each snapshot with a probability, and empties the trash at once. */
+  async forget(probability: number): Promise<void> {
+    const { rng, clock, secureRandom: random } = this.#world
+    const chosen = (await this.#repo.catalog.list()).filter(() => chance(rng, probability))
+    if (chosen.length === 0) return
+    for (const { id } of chosen) this.#world.forgotten.add(id)
+    const writer = await writerIdentity(this.#repo, { state: this.#state, clock, random, host: this.name })
+    await moveToTrash(this.#repo, chosen, { writer, clock, by: this.name })
+    await clock.sleep(10)
+    await purgeTrash(this.#repo, { writer, clock, by: this.name, days: 0 })
+  }
+
+  run(opts: Partial<PruneOptions> = {}): Promise<PruneReport> {
+    const { clock, secureRandom: random } = this.#world
+    return prune(this.#repo, {
+      state: this.#state,
+      clock,
+      random,
+      host: this.name,
+      by: this.name,
+      onEvent: ignoreEvents,
+      threads: 0,
+      sleep: (ms) => clock.sleep(ms),
+      maxRemoved: 1,
+      ...opts,
+    })
+  }
+}
