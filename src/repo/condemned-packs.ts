@@ -50,7 +50,10 @@ export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
   return plans
 }
 
-function readPlan(repo: Repository, name: string): Promise<{ readonly bytes: Uint8Array; readonly plan: DeletionPlan }> {
+function readPlan(
+  repo: Repository,
+  name: string,
+): Promise<{ readonly bytes: Uint8Array; readonly plan: DeletionPlan }> {
   return doing('reading a deletion plan', name, async () => {
     const bytes = await repo.store.get(name)
     const writer = await repo.writers.writer(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)

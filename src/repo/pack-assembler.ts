@@ -233,7 +233,16 @@ export class PackAssembler {
     const end = [random(size - used), directory, trailer]
     for (const part of end) hasher.update(part)
     const hash = hasher.digest()
-    return { kind, hash, objectName: packName(kind, hash), parts: [...pack.parts, ...end], staged, size, blocks, sessions }
+    return {
+      kind,
+      hash,
+      objectName: packName(kind, hash),
+      parts: [...pack.parts, ...end],
+      staged,
+      size,
+      blocks,
+      sessions,
+    }
   }
 }
 

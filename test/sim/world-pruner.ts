@@ -30,7 +30,11 @@ export class WorldPruner {
   readonly #repo: Repository
   readonly #state: LocalState
 
-  private constructor(world: BackupWorld, name: string, parts: { store: FaultyStore; repo: Repository; state: LocalState }) {
+  private constructor(
+    world: BackupWorld,
+    name: string,
+    parts: { store: FaultyStore; repo: Repository; state: LocalState },
+  ) {
     this.#world = world
     this.name = name
     this.store = parts.store

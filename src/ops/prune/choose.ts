@@ -93,7 +93,9 @@ export function choose(view: IndexView, { limits, full, isUntouchable, ...opts }
 }
 
 export function isCondemned({ standing }: PackInfo): boolean {
-  return isOurs(standing) || standing === STANDING.condemnedByOthers || standing === STANDING.distrustedCondemnedByOthers
+  return (
+    isOurs(standing) || standing === STANDING.condemnedByOthers || standing === STANDING.distrustedCondemnedByOthers
+  )
 }
 
 /** Whether this prune is about to delete it. */

@@ -163,9 +163,7 @@ export class DomainPrune {
     const condemned = new Set(plans.flatMap(({ packs }) => [...packs]))
     // What was copied is needed in its new pack from now on.
     applyPlans(this.#view, [{ packs: new Set(leaving.map(({ name }) => name)) }], plans)
-    const doomed = leaving.filter(
-      (pack) => !condemned.has(pack.name) && usesOf(this.#view.packs, pack).live === 0,
-    )
+    const doomed = leaving.filter((pack) => !condemned.has(pack.name) && usesOf(this.#view.packs, pack).live === 0)
     if (doomed.length > 0) await putPlan(this.#ctx, doomed)
   }
 

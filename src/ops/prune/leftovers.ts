@@ -2,7 +2,14 @@
 // a snapshot keeps the end of its session, or the intent of one that has none.
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
 import { doing } from '../../base/errors.ts'
-import { heartbeatName, parseObjectName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../format/names.ts'
+import {
+  heartbeatName,
+  parseObjectName,
+  PREFIXES,
+  sessionEndName,
+  sessionKeysName,
+  sessionName,
+} from '../../format/names.ts'
 import { readSessionKeys } from '../../format/session-keys.ts'
 import { unlessGone } from '../../repo/gone-object.ts'
 import { putOwn } from '../../repo/put-own.ts'
@@ -64,7 +71,12 @@ export async function clearLeftovers(
   return cleared
 }
 
-async function clearEnded(ctx: PruneContext, sid: string, { beats }: SessionNames, hasSnapshot: boolean): Promise<void> {
+async function clearEnded(
+  ctx: PruneContext,
+  sid: string,
+  { beats }: SessionNames,
+  hasSnapshot: boolean,
+): Promise<void> {
   const { store } = ctx.repo
   const end = sessionEndName(sid)
   // The end confirms the snapshot from now on, so it has to survive a power cut.

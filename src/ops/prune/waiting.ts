@@ -60,7 +60,8 @@ export class SessionWatch {
     for (const session of sessions) {
       if (session.state === 'ended' || session.state === 'committed') continue
       const watched = this.#watched(session, remembered.sessions.get(session.sid))
-      if (session.state === 'open' && watched.silentMs < this.#silenceMs) open.set(session.sid, { ...session, ...watched })
+      if (session.state === 'open' && watched.silentMs < this.#silenceMs)
+        open.set(session.sid, { ...session, ...watched })
       else await this.#fence(session.sid)
     }
     const states = await Promise.all(
