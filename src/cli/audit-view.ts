@@ -139,11 +139,11 @@ const GAP_TEXTS: Readonly<Record<Gap['reason'], string>> = {
   missing: 'MISSING',
 }
 
-function whoAndWhen({ body }: OpenedRecord): string {
+function whoAndWhen({ body }: Pick<OpenedRecord, 'body'>): string {
   return `${escapeText(body.by)} on ${formatLocalTime(body.time)}`
 }
 
-function reasonText({ body: { action } }: OpenedRecord): string {
+function reasonText({ body: { action } }: Pick<OpenedRecord, 'body'>): string {
   return 'reason' in action && action.reason !== undefined ? ` (${escapeText(action.reason)})` : ''
 }
 
@@ -175,7 +175,9 @@ function chainJson(chain: AuditedChain | undefined): JsonValue {
   }
 }
 
-function recordJson({ objectName, body }: OpenedRecord): { readonly [key: string]: JsonValue } {
+function recordJson({ objectName, body }: Pick<OpenedRecord, 'objectName' | 'body'>): {
+  readonly [key: string]: JsonValue
+} {
   const reason = 'reason' in body.action ? body.action.reason : undefined
   return { record: objectName, by: body.by, time: formatUtcTime(body.time), note: reason }
 }

@@ -12,6 +12,7 @@ import { keyOfPlace, LogFacts } from '../repo/log.ts'
 import type { OpenedRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { DAY_MS, listTrash, TRASH_DAYS } from '../repo/trash.ts'
+import type { Revocation } from '../repo/revocations.ts'
 import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
@@ -49,7 +50,7 @@ export interface AuditedWriter {
   readonly snapshots: AuditedChain | undefined
   readonly records: AuditedChain | undefined
   /** From this number on its snapshots do not count, by that record. */
-  readonly revoked: { readonly fromSeq: number; readonly record: OpenedRecord } | undefined
+  readonly revoked: Revocation | undefined
 }
 
 export interface AuditResult {

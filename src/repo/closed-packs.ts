@@ -25,6 +25,7 @@ export class ClosedPacks {
   readonly #source: KeyObjectSource
   /** What can be opened of each session that was looked at, by its id in hex. */
   readonly #opens = new Map<string, readonly PackKind[]>()
+  readonly #writers = new Map<string, string>()
 
   constructor(source: KeyObjectSource) {
     this.#source = source
@@ -45,6 +46,11 @@ export class ClosedPacks {
     )
   }
 
+  /** Who signed the keys of a session that was looked at, hex; undefined where nobody did whose signature is right. */
+  writerOf(sid: Uint8Array): string | undefined {
+    return this.#writers.get(toHex(sid))
+  }
+
   async #look(hex: string): Promise<readonly PackKind[]> {
     const { store, writers, domain } = this.#source
     const sid = fromHex(hex)!
@@ -53,6 +59,7 @@ export class ClosedPacks {
       const bytes = await store.get(name)
       const writer = await writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
       const keys = decodeSessionKeys(bytes, name, writer)
+      this.#writers.set(hex, toHex(writer.wid))
       if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
       checkMember(writer, domain.id, name)
       const publicKeys = { data: domain.dataPublic, meta: domain.metaPublic }

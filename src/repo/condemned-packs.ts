@@ -50,13 +50,16 @@ export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
   return plans
 }
 
+/** Undefined for the plan of a revoked writer. */
 function readPlan(
   repo: Repository,
   name: string,
-): Promise<{ readonly bytes: Uint8Array; readonly plan: DeletionPlan }> {
+): Promise<{ readonly bytes: Uint8Array; readonly plan: DeletionPlan } | undefined> {
   return doing('reading a deletion plan', name, async () => {
     const bytes = await repo.store.get(name)
-    const writer = await repo.writers.writer(readSignerId(OBJECT_TYPES.deletionPlan, bytes, name), 'plan', name)
+    const wid = readSignerId(OBJECT_TYPES.deletionPlan, bytes, name)
+    if ((await repo.trust.revoked()).has(toHex(wid))) return undefined
+    const writer = await repo.writers.writer(wid, 'plan', name)
     const plan = openInDomain(repo, writer, name, (keys) => decodeDeletionPlan(bytes, name, keys))
     if (planName(plan.pid) === name) return { bytes, plan }
     throw new BackupError('corrupt', 'this is another deletion plan than its name says', name)

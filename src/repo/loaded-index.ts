@@ -58,7 +58,9 @@ export class LoadedIndex {
   missing: readonly PackRecord[] = []
   /** Packs that are there, and that nobody can open: the keys of a session that sealed them are gone or damaged. */
   closed: readonly PackRecord[] = []
-  /** Names of packs that a writing session must not rely on: condemned, missing or closed ones. */
+  /** Names of packs that are not to be relied on because of whose they are (usable-packs.ts). */
+  readonly passedOver = new Set<string>()
+  /** Names of packs that a writing session must not rely on: condemned, missing, closed ones or those passed over. */
   excluded: ReadonlySet<string> = new Set()
   /** Names of packs in which a backup has found something else than the index says: other copies are taken first. */
   readonly distrusted = new Set<string>()

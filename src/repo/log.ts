@@ -19,6 +19,8 @@ import { checkWritable } from './descriptions.ts'
 import { foreignOf, openInDomains } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
+import { checkNotRevoked, countingRecords, revocationsOf } from './revocations.ts'
+import type { Revocations } from './revocations.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** What the name of a record and the store tell. */
@@ -50,7 +52,7 @@ export interface ReadLog {
 /** Records opened at once. */
 const READS = 8
 /** Records of one writer that are read, the newest: one an hour for twenty years. More are the work of who wants to keep others busy. */
-const CHAIN_RECORDS_MAX = 200_000
+export const CHAIN_RECORDS_MAX = 200_000
 
 /** Who may do what; a record of somebody else has no effect (docs/format.md, 9.2). */
 const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
@@ -153,17 +155,32 @@ export class LogFacts {
   readonly lastForgottenMs = new Map<string, number>()
   /** Records that are known to be lost, by `placeKey`. */
   readonly lostRecords = new Map<string, OpenedRecord>()
-  /** Writers, hex, whose snapshots do not count from a number on. */
-  readonly revoked = new Map<string, { readonly fromSeq: number; readonly record: OpenedRecord }>()
+  readonly revoked: Revocations
+  /** Records of revoked writers that have no effect any more. */
+  readonly annulled: readonly OpenedRecord[]
   /** Records of what their writer may not do; they have no effect. */
-  readonly powerless: OpenedRecord[] = []
+  readonly powerless: readonly OpenedRecord[]
   readonly #recalls: Recalls
 
   constructor(records: readonly OpenedRecord[]) {
-    const mighty = records.filter(({ role, body }) => mayLog(role, body.action.kind))
-    this.#recalls = new Recalls(mighty)
-    for (const record of records) if (!mayLog(record.role, record.body.action.kind)) this.powerless.push(record)
-    for (const record of mighty) this.#note(record, record.body.action)
+    const permitted = records.filter(({ role, body }) => mayLog(role, body.action.kind))
+    this.powerless = records.filter(({ role, body }) => !mayLog(role, body.action.kind))
+    this.revoked = revocationsOf(permitted)
+    const effective = new Set(this.#effective(records, permitted))
+    this.annulled = permitted.filter((record) => !effective.has(record))
+    this.#recalls = new Recalls([...effective])
+    for (const record of effective) this.#note(record, record.body.action)
+  }
+
+  /** Without what revoked writers have signed since; two who revoke each other are both revoked. */
+  #effective(records: readonly OpenedRecord[], permitted: readonly OpenedRecord[]): OpenedRecord[] {
+    if (this.revoked.size === 0) return [...permitted]
+    const counting = new Set<OpenedRecord>()
+    for (const [wid, chain] of Map.groupBy(records, (each) => each.wid)) {
+      const revocation = this.revoked.get(wid)
+      for (const each of revocation === undefined ? chain : countingRecords(chain, revocation)) counting.add(each)
+    }
+    return permitted.filter((record) => counting.has(record) || record.body.action.kind === 'revoke')
   }
 
   #note(record: OpenedRecord, action: LogAction): void {
@@ -177,13 +194,6 @@ export class LogFacts {
     }
     if (action.kind === 'accept') {
       for (const place of action.records) keepFirst(this.lostRecords, placeKey(place), record)
-    }
-    if (action.kind === 'revoke') {
-      const wid = toHex(action.wid)
-      const known = this.revoked.get(wid)
-      if (known === undefined || action.fromSeq < known.fromSeq) {
-        this.revoked.set(wid, { fromSeq: action.fromSeq, record })
-      }
     }
   }
 }
@@ -244,6 +254,7 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
   const { writer, clock, by } = opts
   const wid = toHex(writer.wid)
   await checkMayLog(repo, writer, action.kind)
+  await checkNotRevoked(repo, writer.wid)
   const { domainIds } = await repo.writers.certificate(writer.wid)
   const others = EXPLAINING.has(action.kind)
     ? repo.inDomains.filter((each) => each !== repo && domainIds.some((id) => equalBytes(id, each.domain.id)))
@@ -314,7 +325,7 @@ export function verifyRecord(repo: Repository, { objectName, wid, seq }: ListedR
 }
 
 /** What is the matter with one object; what says nothing about it is thrown. */
-function problemOf(error: unknown): BackupError {
+export function problemOf(error: unknown): BackupError {
   if (error instanceof BackupError && OF_ONE_OBJECT.has(error.code)) return error
   throw error
 }

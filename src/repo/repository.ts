@@ -9,6 +9,7 @@ import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
 import { packName, parseObjectName, PREFIXES, SEQ_MAX, snapshotPrefix, trashPrefix } from '../format/names.ts'
+import type { DecodedIndexSegment } from '../format/index-segment.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
@@ -34,6 +35,8 @@ import { SnapshotCatalog } from './snapshot-catalog.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
 import { domainOf } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
+import { TrustLog } from './trust-log.ts'
+import type { SegmentOrigin, UsablePacks } from './usable-packs.ts'
 import { WriterDirectory } from './writer-directory.ts'
 
 export interface OpenedRepository {
@@ -78,6 +81,8 @@ export class Repository {
   readonly indexSealer: Sealer
   readonly writers: WriterDirectory
   readonly sessionKeys: SessionKeyRing
+  /** Who is revoked, and which packs are attested. */
+  readonly trust: TrustLog
   /** Of the writer that this machine was enrolled as, where it opened this by the key it was enrolled with. */
   machineSeed: Uint8Array | undefined
   readonly catalog: SnapshotCatalog
@@ -107,11 +112,13 @@ export class Repository {
     if (within !== undefined) {
       this.inDomains = within.first.inDomains
       this.writers = within.first.writers
+      this.trust = within.first.trust
       this.sessionKeys = within.first.sessionKeys.inDomain(this)
       this.catalog = within.first.catalog
       return
     }
     this.writers = new WriterDirectory(store, bundle.rootPublic)
+    this.trust = new TrustLog(this)
     this.sessionKeys = new SessionKeyRing(this)
     this.catalog = new SnapshotCatalog(this)
     const all: Repository[] = [this]
@@ -172,23 +179,27 @@ export class Repository {
 
   /**
    * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
-   * the index says (LoadedIndex.missing), cannot be opened (closed) or are distrusted, which hold nothing that may be
-   * referenced.
+   * the index says (LoadedIndex.missing), cannot be opened (closed), are distrusted or, where `usable` is given, are not to
+   * be relied on (passedOver): they hold nothing that may be referenced.
    */
-  async readIndexToWrite(closedPacks = new ClosedPacks(this)): Promise<LoadedIndex> {
+  async readIndexToWrite(closedPacks = new ClosedPacks(this), usable?: UsablePacks): Promise<LoadedIndex> {
     const excluded = await this.condemnedPacks()
     // Only now: what a plan took away is gone by the time that the plan is, and then this list does not show it.
     const listing = listPacks(this.store)
     listing.catch(() => {})
     const missing: PackRecord[] = []
     const closed: PackRecord[] = []
+    const passedOver = new Set<string>()
     for (;;) {
-      const index = await this.readIndex(excluded)
+      const index = await this.readIndex(excluded, NONE, usable)
       const gone = await missingPacks(this.store, index.packs, await listing)
       const unopened = [...(await closedPacks.among(index.packs))].filter((pack) => !gone.includes(pack))
       const distrusted = index.packs.filter(({ objectName }) => index.distrusted.has(objectName))
-      if (gone.length + unopened.length + distrusted.length === 0) {
-        for (const name of index.distrusted) excluded.add(name)
+      const others = usable?.ofOthers(index.packs, closedPacks) ?? []
+      for (const { objectName } of others) passedOver.add(objectName)
+      if (gone.length + unopened.length + distrusted.length + others.length === 0) {
+        for (const name of [...index.distrusted, ...index.passedOver]) excluded.add(name)
+        for (const name of passedOver) index.passedOver.add(name)
         index.excluded = excluded
         index.missing = inOrder(missing)
         index.closed = inOrder(closed)
@@ -196,7 +207,7 @@ export class Repository {
       }
       missing.push(...gone)
       closed.push(...unopened)
-      for (const { objectName } of [...gone, ...unopened, ...distrusted]) excluded.add(objectName)
+      for (const { objectName } of [...gone, ...unopened, ...distrusted, ...others]) excluded.add(objectName)
     }
   }
 
@@ -235,10 +246,14 @@ export class Repository {
    * damaged segment named counts as not stored (LoadedIndex.damaged): one bad object must not stand in the way of
    * everything else.
    */
-  async readIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string> = NONE): Promise<LoadedIndex> {
+  async readIndex(
+    condemned: ReadonlySet<string>,
+    last: ReadonlySet<string> = NONE,
+    usable?: UsablePacks,
+  ): Promise<LoadedIndex> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#readListedIndex(condemned, last)
+        return await this.#readListedIndex(condemned, last, usable)
       } catch (error) {
         // A pruner puts other segments in the place of some while we read: those that are listed now say the same.
         if (codeOf(error) !== 'not-found' || attempt === INDEX_ATTEMPTS) throw error
@@ -246,7 +261,12 @@ export class Repository {
     }
   }
 
-  async #readListedIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string>): Promise<LoadedIndex> {
+  async #readListedIndex(
+    condemned: ReadonlySet<string>,
+    last: ReadonlySet<string>,
+    usable: UsablePacks | undefined,
+  ): Promise<LoadedIndex> {
+    const revoked = await this.trust.revoked()
     const later: (() => void)[] = []
     const names: string[] = []
     let bytes = 0
@@ -266,16 +286,23 @@ export class Repository {
           index.damaged.push(segment)
           continue
         }
-        for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
+        const isRevoked = revoked.has(segment.wid)
+        if (!isRevoked) for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
         for (const pack of segment.packs) {
           const name = packName(pack.kind, pack.hash)
           if (condemned.has(name)) continue
-          if (last.has(name)) later.push(() => index.addPack(pack, segment.sessions))
+          if (usable?.takes(segment, pack) === false) {
+            index.passedOver.add(name)
+            continue
+          }
+          // What somebody else says of a pack comes before what a revoked writer does.
+          if (last.has(name) || isRevoked) later.push(() => index.addPack(pack, segment.sessions))
           else index.addPack(pack, segment.sessions)
         }
       }
     }
     for (const add of later) add()
+    for (const name of index.passedOver) if (index.hasPack(name)) index.passedOver.delete(name)
     return index
   }
 
@@ -365,11 +392,13 @@ export class Repository {
   }
 
   /** One segment of the index; throws `corrupt` when it is not sound, `ForeignObject` when it is of another domain. */
-  async readSegment(name: string): Promise<ReturnType<typeof decodeIndexSegment>> {
+  async readSegment(name: string): Promise<DecodedIndexSegment & SegmentOrigin> {
     return doing('reading the index', name, async () => {
       const bytes = await getNamedByHash(this.store, name)
-      const writer = await this.writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
-      return openInDomain(this, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
+      const wid = readSignerId(OBJECT_TYPES.indexSegment, bytes, name)
+      const writer = await this.writers.writer(wid, 'store', name)
+      const segment = openInDomain(this, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
+      return { ...segment, wid: toHex(wid) }
     })
   }
 

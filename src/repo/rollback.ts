@@ -38,6 +38,7 @@ export async function lookAtHistory(repo: Repository, state: LocalState): Promis
     new ChainLook(snapshotChains(repo), before?.snapshots ?? new Map()).look(listedSnapshots),
     new ChainLook(recordChains(repo), before?.records ?? new Map()).look(listedRecords),
   ])
+  repo.trust.remember(state, listedRecords)
   const heads = { snapshot: snapshots.heads, record: records.heads }
   return {
     before,

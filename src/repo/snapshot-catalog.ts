@@ -13,6 +13,8 @@ import { unlessGone } from './gone-object.ts'
 import { checkMember, ForeignObject, foreignOf } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
 import type { Repository } from './repository.ts'
+import { revocationOf } from './revocations.ts'
+import type { Revocation } from './revocations.ts'
 import { isNotPermitted } from './roles.ts'
 
 export interface SnapshotInfo {
@@ -31,10 +33,12 @@ export interface SnapshotInfo {
   readonly receivedMs: number
   /** False when its session neither ended nor is open: it may have been cut off before it was confirmed. */
   readonly confirmed: boolean
+  /** By which it does not count any more. */
+  readonly revoked?: Revocation
 }
 
-/** A snapshot by itself, whatever became of its session. */
-export type OpenedSnapshot = Omit<SnapshotInfo, 'confirmed'>
+/** A snapshot by itself, whatever became of its session and its writer. */
+export type OpenedSnapshot = Omit<SnapshotInfo, 'confirmed' | 'revoked'>
 
 /** What the name of a snapshot and the store tell. */
 export interface ListedSnapshot {
@@ -46,12 +50,21 @@ export interface ListedSnapshot {
   readonly receivedMs: number
 }
 
+export interface ReadableSnapshots {
+  readonly snapshots: SnapshotInfo[]
+  readonly problems: readonly BackupError[]
+  /** How many were left out because their writers are revoked. */
+  readonly hidden: number
+}
+
 /** Snapshots opened at once. */
 const READS = 8
 /** Digits of an id that a person has to type at least. */
 const PREFIX_MIN = 4
 
 export class SnapshotCatalog {
+  /** Whether snapshots that do not count are listed and found all the same: for who looks into them. */
+  showsRevoked = false
   readonly #repo: Repository
   readonly #opened = new Map<string, Promise<OpenedSnapshot>>()
 
@@ -72,18 +85,19 @@ export class SnapshotCatalog {
   }
 
   /**
-   * All snapshots of the credential's domains, oldest first by the time they began. Throws at the first that is damaged; see
-   * `check`. One whose writer may not make any is none, here and in `find`.
+   * All snapshots of the credential's domains, oldest first by the time they began, those of revoked writers among them.
+   * Throws at the first that is damaged; see `check`. One whose writer may not make any is none, here and in `find`.
    */
   async all(): Promise<SnapshotInfo[]> {
     return inOrder(await this.#openAll(await this.list()))
   }
 
-  /** The snapshots that can be read, oldest first, and what is the matter with each of the others. */
-  async readable(): Promise<{ readonly snapshots: SnapshotInfo[]; readonly problems: readonly BackupError[] }> {
+  /** The snapshots that count and can be read, oldest first, and what is the matter with each of the others. */
+  async readable(): Promise<ReadableSnapshots> {
     const problems: BackupError[] = []
     const opened = await this.#openAll(await this.list(), (problem) => problems.push(problem))
-    return { snapshots: inOrder(opened), problems }
+    const shown = this.showsRevoked ? opened : opened.filter(({ revoked }) => revoked === undefined)
+    return { snapshots: inOrder(shown), problems, hidden: opened.length - shown.length }
   }
 
   /** `latest`, a whole id, or the first digits of one. `not-found` or, where several fit, `usage`. */
@@ -96,7 +110,7 @@ export class SnapshotCatalog {
         const hint = 'name one by its id: `holdfast snapshots` lists those that can be read'
         throw new BackupError(problem.code, what, problem.subject, { cause: problem, hint })
       }
-      const newest = snapshots.at(-1)
+      const newest = snapshots.findLast(({ revoked }) => revoked === undefined)
       if (newest !== undefined) return newest
       throw new BackupError('not-found', 'the repository has no snapshots yet', this.#repo.store.location, {
         hint: 'make one with `holdfast backup DIR`',
@@ -110,6 +124,7 @@ export class SnapshotCatalog {
     const [single] = fitting
     if (single !== undefined && fitting.length === 1) {
       const [found] = await this.#openAll([single])
+      if (found?.revoked !== undefined && !this.showsRevoked) throw revokedError(found.revoked, single.objectName)
       if (found !== undefined) return found
       const foreign = await this.open(single).then(() => undefined, foreignOf)
       if (foreign !== undefined) throw foreign
@@ -152,6 +167,7 @@ export class SnapshotCatalog {
     onProblem?: (problem: BackupError) => void,
   ): Promise<SnapshotInfo[]> {
     const { ended, open } = await this.#sessions()
+    const revocations = await this.#repo.trust.revoked()
     const infos: SnapshotInfo[] = []
     for (let at = 0; at < listed.length; at += READS) {
       const opening = listed.slice(at, at + READS).map((snapshot) => this.open(snapshot))
@@ -159,7 +175,8 @@ export class SnapshotCatalog {
       for (const info of opened) {
         if (info === undefined) continue // damaged, or forgotten since it was listed
         const sid = toHex(info.sid)
-        infos.push({ ...info, confirmed: ended.has(sid) || open.has(sid) })
+        const revoked = revocationOf(info, revocations)
+        infos.push({ ...info, confirmed: ended.has(sid) || open.has(sid), ...(revoked !== undefined && { revoked }) })
       }
     }
     return infos
@@ -240,6 +257,20 @@ export async function snapshotSealer(
 export function checkDomain({ domainId }: SnapshotBody, id: Uint8Array, objectName: string): void {
   if (equalBytes(domainId, id)) return
   throw new BackupError('corrupt', 'it says that it belongs to another domain than its session', objectName)
+}
+
+function revokedError({ record }: Revocation, objectName: string): BackupError {
+  const { by, time, action } = record.body
+  const when = new Date(timespecToMs(time)).toISOString().slice(0, 10)
+  const reason = 'reason' in action && action.reason !== undefined ? ` (${action.reason})` : ''
+  return new BackupError(
+    'refused',
+    `its writer was revoked by ${by} on ${when}${reason}: it does not count`,
+    objectName,
+    {
+      hint: 'to look into it all the same, use --include-revoked; what is in it may not be what was on the machine',
+    },
+  )
 }
 
 function inOrder(snapshots: readonly SnapshotInfo[]): SnapshotInfo[] {

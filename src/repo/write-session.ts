@@ -36,9 +36,12 @@ import { PackAssembler } from './pack-assembler.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
 import { putOwn } from './put-own.ts'
+import { checkNotRevoked } from './revocations.ts'
 import { storePack } from './store-pack.ts'
 import { readDirectories, readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
+import { UsablePacks } from './usable-packs.ts'
+import type { PackTrust } from './usable-packs.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
@@ -59,6 +62,8 @@ export interface SessionOptions {
   readonly random: SecureRandom
   readonly host: string
   readonly tool: string
+  /** On whose packs it relies; everybody's unless given. */
+  readonly trust?: PackTrust
 }
 
 export interface CommittedSnapshot {
@@ -71,6 +76,13 @@ export interface CommittedSnapshot {
   readonly size: number
 }
 
+/** What a session found when it began, and what it relies on of that. */
+interface FoundPacks {
+  readonly index: LoadedIndex
+  readonly closedPacks: ClosedPacks
+  readonly usable: UsablePacks
+}
+
 export class WriteSession {
   readonly #repo: Repository
   readonly #opts: SessionOptions
@@ -78,7 +90,7 @@ export class WriteSession {
   readonly index: LoadedIndex
   readonly data: PackAssembler
   readonly meta: PackAssembler
-  readonly #closedPacks: ClosedPacks
+  readonly #found: FoundPacks
   #unindexed: FinishedPack[] = []
   #unindexedBlobs = 0
   /** Hashes of packs that the next segment says are not relied on. */
@@ -89,11 +101,11 @@ export class WriteSession {
   #beats = 0
   storedBytes = 0
 
-  private constructor(repo: Repository, opts: SessionOptions, index: LoadedIndex, closedPacks: ClosedPacks) {
+  private constructor(repo: Repository, opts: SessionOptions, found: FoundPacks) {
     this.#repo = repo
     this.#opts = opts
-    this.index = index
-    this.#closedPacks = closedPacks
+    this.index = found.index
+    this.#found = found
     this.#indexedAt = this.#beatAt = opts.clock.monotonic()
     const shared = {
       sealer: repo.indexSealer,
@@ -112,7 +124,8 @@ export class WriteSession {
 
   /** Declares the run, then reads the plans, then the index, in this order (W1); publishes its keys (W2). */
   static async begin(repo: Repository, opts: SessionOptions): Promise<WriteSession> {
-    const { secrets, writer, clock, host, tool } = opts
+    const { secrets, writer, clock, host, tool, trust = 'all' } = opts
+    await checkNotRevoked(repo, writer.wid)
     const intent = encodeSessionIntent(
       { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
       { sealer: repo.indexSealer, signer: writer.signer },
@@ -136,9 +149,10 @@ export class WriteSession {
     const keysPut = putOwn(repo.store, sessionKeysName(secrets.sid), keys)
     keysPut.catch(() => {})
     const closedPacks = new ClosedPacks(repo)
-    const index = await repo.readIndexToWrite(closedPacks)
+    const usable = await UsablePacks.of(repo, writer.wid, trust)
+    const index = await repo.readIndexToWrite(closedPacks, usable)
     await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
-    return new WriteSession(repo, opts, index, closedPacks)
+    return new WriteSession(repo, opts, { index, closedPacks, usable })
   }
 
   /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
@@ -180,13 +194,18 @@ export class WriteSession {
     for await (const { objectName: name } of readDirectories(store, indexSealer, unnamed)) {
       check()
       await this.beat()
+      const { closedPacks, usable } = this.#found
       const found = await readUnindexed(store, indexSealer, name)
-      if (found === undefined || (await this.#closedPacks.among([found.pack])).size > 0) continue
+      if (found === undefined || (await closedPacks.among([found.pack])).size > 0) continue
+      if (!usable.takesUnindexed(found.pack, closedPacks)) continue
       await doing('keeping a pack', name, () => store.put(name, [found.bytes]))
       this.index.addPack(found.pack, found.pack.sessions)
       adopted.push(found.pack)
     }
-    for (const segment of segmentsOf(adopted)) this.#putSegment(segment)
+    for (const segment of segmentsOf(adopted)) {
+      // Which of a writer's segments name only what it put itself shows in their sessions (usable-packs.ts).
+      this.#putSegment({ ...segment, sessions: [...segment.sessions, this.#opts.secrets.sid] })
+    }
     return adopted.length
   }
 

@@ -3,6 +3,7 @@ import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { foreignOf } from '../../repo/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { revocationOf } from '../../repo/revocations.ts'
 import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
 
 export interface ParentQuery {
@@ -32,7 +33,9 @@ export async function chooseParent(repo: Repository, query: ParentQuery): Promis
   const unreadable: BackupError[] = []
   if (query.spec === null) return { snapshot: undefined, unreadable }
   if (query.spec !== undefined) return { snapshot: ofDomain(repo, await repo.findSnapshot(query.spec)), unreadable }
-  const candidates = (await repo.catalog.list()).toSorted((a, b) => {
+  const revoked = await repo.trust.revoked()
+  const counting = (await repo.catalog.list()).filter((listed) => revocationOf(listed, revoked) === undefined)
+  const candidates = counting.toSorted((a, b) => {
     const ownFirst = Number(b.wid === query.wid) - Number(a.wid === query.wid)
     return ownFirst || b.receivedMs - a.receivedMs || b.seq - a.seq
   })

@@ -1,0 +1,93 @@
+// On whose packs a session relies (docs/format.md, 9.4): never on those of revoked writers; with `own+attested` only on what
+// its own writer put, and on packs that somebody read whole and attested. Nobody has to believe what a segment says of an
+// attested pack: the attestation has what stands for its table.
+import { toHex } from '../base/bytes.ts'
+import { tablesDigest } from '../format/tables-digest.ts'
+import type { IndexedPack } from '../format/index-segment.ts'
+import { packName } from '../format/names.ts'
+import type { ClosedPacks } from './closed-packs.ts'
+import type { IndexablePack, PackRecord } from './loaded-index.ts'
+import type { Repository } from './repository.ts'
+import type { Revocations } from './revocations.ts'
+import type { AttestedPacks } from './trust-log.ts'
+
+/** Whose packs a backup deduplicates against: those of all who may write, or its own and attested ones. */
+export type PackTrust = 'all' | 'own+attested'
+
+export interface SegmentOrigin {
+  /** Who signed it, hex. */
+  readonly wid: string
+  readonly sessions: readonly Uint8Array[]
+}
+
+export class UsablePacks {
+  readonly #revoked: Revocations
+  readonly #attested: AttestedPacks
+  readonly #trust: PackTrust
+  /** Hex. */
+  readonly #own: string
+  /** Packs whose table in the index is the attested one. */
+  readonly #vouched = new Set<string>()
+
+  private constructor(revoked: Revocations, attested: AttestedPacks, trust: PackTrust, own: string) {
+    this.#revoked = revoked
+    this.#attested = attested
+    this.#trust = trust
+    this.#own = own
+  }
+
+  /** For a session of the writer `own`. Attestations are read only where something depends on them. */
+  static async of({ trust: log }: Repository, own: Uint8Array, trust: PackTrust): Promise<UsablePacks> {
+    const revoked = await log.revoked()
+    const attested = trust === 'all' && revoked.size === 0 ? new Map() : await log.attested()
+    return new UsablePacks(revoked, attested, trust, toHex(own))
+  }
+
+  /** Whether a pack may be taken from a segment. One that is taken is in the index as that segment says. */
+  takes(segment: SegmentOrigin, pack: IndexedPack): boolean {
+    const { wid, sessions } = segment
+    // A session that indexes packs of others names its own id besides theirs (`adoptUnindexed`).
+    if (wid === this.#own && sessions.length === 1) return true
+    if (this.#isAttested(pack, sessions)) return true
+    return this.#trust === 'all' && !this.#revoked.has(wid)
+  }
+
+  /** Whether a pack that no segment names may be indexed again, whose directory is at hand. */
+  takesUnindexed(pack: IndexablePack & { readonly sessions: readonly Uint8Array[] }, closed: ClosedPacks): boolean {
+    if (this.#isAttested(pack, pack.sessions)) return true
+    return this.#trust === 'all' && !this.#isOfRevoked(pack.sessions, closed)
+  }
+
+  /**
+   * Those of the packs in the index that are not relied on because of who signed the keys of their sessions, which `closed`
+   * has looked at: whoever replaces segments of others names their packs in his own.
+   */
+  ofOthers(packs: readonly PackRecord[], closed: ClosedPacks): PackRecord[] {
+    const { ownOnly } = this
+    if (!ownOnly && this.#revoked.size === 0) return []
+    return packs.filter(({ objectName, sessions }) => {
+      if (this.#vouched.has(objectName)) return false
+      return ownOnly ? !this.#isOwn(sessions, closed) : this.#isOfRevoked(sessions, closed)
+    })
+  }
+
+  get ownOnly(): boolean {
+    return this.#trust === 'own+attested'
+  }
+
+  #isOwn(sessions: readonly Uint8Array[], closed: ClosedPacks): boolean {
+    return sessions.every((sid) => closed.writerOf(sid) === this.#own)
+  }
+
+  #isOfRevoked(sessions: readonly Uint8Array[], closed: ClosedPacks): boolean {
+    return sessions.some((sid) => this.#revoked.has(closed.writerOf(sid) ?? ''))
+  }
+
+  #isAttested(pack: IndexablePack, sessions: readonly Uint8Array[]): boolean {
+    const name = packName(pack.kind, pack.hash)
+    const tables = this.#attested.get(name)
+    if (tables?.has(toHex(tablesDigest(pack.blocks, sessions))) !== true) return false
+    this.#vouched.add(name)
+    return true
+  }
+}
