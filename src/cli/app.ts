@@ -14,6 +14,7 @@ import { domainList } from './commands/domain-list.ts'
 import { diff } from './commands/diff.ts'
 import { enrollApprove } from './commands/enroll-approve.ts'
 import { enrollList } from './commands/enroll-list.ts'
+import { enrollRevoke } from './commands/enroll-revoke.ts'
 import { enrollRequest } from './commands/enroll-request.ts'
 import { find } from './commands/find.ts'
 import { init } from './commands/init.ts'
@@ -56,7 +57,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       keyImport,
     ],
   ],
-  ['Other machines', [enrollRequest, enrollApprove, enrollList, domainList, domainAdd]],
+  ['Other machines', [enrollRequest, enrollApprove, enrollList, enrollRevoke, domainList, domainAdd]],
   ['About Holdfast', [version, completion, man]],
 ]
 
@@ -89,17 +90,17 @@ const key = withHelp(
 
 const enroll = withHelp(
   buildRouteMap<string, Context>({
-    routes: { request: enrollRequest, approve: enrollApprove, list: enrollList },
-    docs: { brief: 'let other machines in' },
+    routes: { request: enrollRequest, approve: enrollApprove, list: enrollList, revoke: enrollRevoke },
+    docs: { brief: 'let other machines in, and out' },
   }),
   (bold) =>
     renderOverview(
-      'holdfast enroll: let other machines in',
+      'holdfast enroll: let other machines in, and out',
       'holdfast enroll COMMAND [flags]',
       [
-        'The new machine runs `enroll request`, an administrator `enroll approve` with the code that it shows. No secret leaves either side.',
+        'The new machine runs `enroll request`, an administrator `enroll approve` with the code that it shows. No secret leaves either side. `enroll revoke` ends what a machine may do.',
       ],
-      [topic('Commands', [enrollRequest, enrollApprove, enrollList])],
+      [topic('Commands', [enrollRequest, enrollApprove, enrollList, enrollRevoke])],
       bold,
     ),
 )

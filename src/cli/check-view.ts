@@ -15,6 +15,7 @@ import { escapeName, escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { jsonName } from './json-lines.ts'
 import { openWith, warnOf, withStore } from './repository.ts'
+import { revokedJson, revokedText } from './revocation.ts'
 import { stoppable } from './signals.ts'
 import { shortId } from './snapshot-view.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
@@ -76,9 +77,11 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
         'segments of the index are lost or damaged: what they named is read all the same, and a backup indexes it again'
       context.reporter.onEvent({ type: 'warning', code: 'not-found', fact: 'index-incomplete', message })
     }
+    showRevoked(context, result)
     showFindings(context, result)
     out.record({
       type: 'summary',
+      revoked: result.revoked.length,
       depth: depth.depth,
       ...findingCounts(result),
       snapshots: counts.snapshots,
@@ -114,6 +117,14 @@ export async function runScrub(context: Context, flags: { readonly limitRate?: n
     context.out.record({ type: 'summary', ...findingCounts(result), objects: result.objects, bytes_read: result.bytes })
     return exitCodeOf(result)
   })
+}
+
+/** Snapshots that do not count: they are no damage. */
+function showRevoked({ out }: Context, { revoked }: CheckResult): void {
+  for (const { objectName, revocation } of revoked) {
+    out.line(`does not count, its machine was ${revokedText(revocation.record)}: ${escapeText(objectName)}`)
+    out.record({ type: 'revoked_snapshot', object: objectName, ...revokedJson(revocation.record) })
+  }
 }
 
 type Findings = Pick<

@@ -15,6 +15,7 @@ test('global flags mean the same before and after the command', () => {
     verbose: false,
     noProgress: false,
     acceptRollback: false,
+    includeRevoked: false,
   })
 })
 

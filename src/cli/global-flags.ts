@@ -86,6 +86,10 @@ export const GLOBAL_FLAGS = [
     name: 'accept-rollback',
     brief: 'Go on once though the repository lacks what was there before: after its store was restored from a copy',
   },
+  {
+    name: 'include-revoked',
+    brief: 'List and find snapshots of revoked machines too, which count for nothing: to look into them',
+  },
   { name: 'json', brief: 'One JSON object a line on standard output (docs/json.md)' },
   { name: 'quiet', alias: 'q', brief: 'Only results and problems' },
   { name: 'verbose', alias: 'v', brief: 'More detail: what became of each file' },
@@ -107,6 +111,7 @@ export interface GlobalOptions {
   readonly together?: boolean
   readonly config?: string
   readonly acceptRollback: boolean
+  readonly includeRevoked: boolean
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
@@ -197,6 +202,7 @@ function optionsOf(
     ...(identities !== undefined && { identities }),
     ...(values.has('gpg') && { gpg: true }),
     acceptRollback: values.has('accept-rollback'),
+    includeRevoked: values.has('include-revoked'),
     ...(values.has('recovery-words') && { recoveryWords: true }),
     ...(shares !== undefined && { shares }),
     ...(values.has('tpm') && { tpm: true }),

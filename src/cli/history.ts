@@ -24,6 +24,12 @@ export async function compareHistory(context: Context, repo: Repository): Promis
   const { acceptRollback } = context.globals
   if (isBack && !acceptRollback) throw rollbackError(repo, look)
   if (acceptRollback) await accept(context, repo, look)
+  repo.catalog.showsRevoked = context.globals.includeRevoked
+  await repo.trust.revoked()
+  for (const problem of repo.trust.problems) {
+    const message = `${reasonsOf(problem)}; whether it revokes a machine is not known`
+    context.reporter.onEvent({ type: 'warning', code: problem.code, message })
+  }
   if (state.isUnread) return
   const nowMs = context.clock.now()
   await forgiving(context, () => rememberLook(repo, state, look, { nowMs, accepted: isBack && acceptRollback }))
@@ -108,6 +114,9 @@ function stateOf(context: Context): ComparedState {
         context.reporter.note(`not compared with what this machine saw before: ${reasonsOf(error)}`)
         return null
       }
+    },
+    write: async (name, bytes) => {
+      if (!compared.isUnread) await state.write(name, bytes)
     },
   }
   return compared

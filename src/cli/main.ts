@@ -14,7 +14,14 @@ import { Output } from './output.ts'
 import { Reporter } from './reporter.ts'
 
 /** What is assumed when the flags themselves are wrong. */
-const NO_FLAGS: GlobalOptions = { acceptRollback: false, json: false, quiet: false, verbose: false, noProgress: false }
+const NO_FLAGS: GlobalOptions = {
+  acceptRollback: false,
+  includeRevoked: false,
+  json: false,
+  quiet: false,
+  verbose: false,
+  noProgress: false,
+}
 
 async function main(args: readonly string[]): Promise<void> {
   let split: SplitArguments

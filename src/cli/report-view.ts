@@ -1,6 +1,7 @@
 // `holdfast snapshots` for who may not know what is in them.
 import { BackupError } from '../base/errors.ts'
 import { readReport } from '../repo/report.ts'
+import { revocationOf } from '../repo/revocations.ts'
 import type { Context } from './context.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { escapeText } from './escape.ts'
@@ -22,7 +23,7 @@ const COLUMNS: readonly Column[] = [
 
 export async function showReport(
   context: Context,
-  { store, unlocked }: UnlockedStore,
+  { store, unlocked, repository }: UnlockedStore,
   { last, ...filters }: SnapshotChoice,
 ): Promise<ExitCode> {
   const { bundle, description } = unlocked
@@ -36,7 +37,10 @@ export async function showReport(
       },
     )
   }
-  const { snapshots, problems } = await readReport({ store, bundle, description })
+  const { snapshots: all, problems } = await readReport({ store, bundle, description })
+  // Who may only see reports cannot read the log, and so not who is revoked.
+  const revoked = (await repository?.trust.revoked()) ?? new Map()
+  const snapshots = all.filter((each) => context.globals.includeRevoked || revocationOf(each, revoked) === undefined)
   const chosen = last === undefined ? snapshots : snapshots.slice(-last)
   warnOf(context, problems)
   const rows = chosen.map(({ id, wid, domain, summary: { started, stats, partial } }) => [

@@ -102,6 +102,8 @@ export function warnOf({ reporter }: Context, problems: readonly BackupError[], 
 export interface UnlockedStore {
   readonly store: Store
   readonly unlocked: UnlockedRepository
+  /** The same, compared with what this machine saw before; undefined for a key that has no domain. */
+  readonly repository?: Repository
 }
 
 export interface OpenedStore extends UnlockedStore {
@@ -141,9 +143,10 @@ export async function withKeys<T>(
         credential: tried,
       }))
       warnOf(context, unlocked.problems)
-      if (unlocked.bundle.domains.length > 0) await compareHistory(context, new Repository({ store, ...unlocked }))
+      const repository = unlocked.bundle.domains.length === 0 ? undefined : new Repository({ store, ...unlocked })
+      if (repository !== undefined) await compareHistory(context, repository)
       if (mode === 'write') checkWritable(unlocked, store.location)
-      return work({ store, unlocked, credential })
+      return work({ store, unlocked, credential, ...(repository !== undefined && { repository }) })
     },
     mode,
   )

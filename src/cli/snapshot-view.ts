@@ -11,7 +11,8 @@ import { describeFailure } from './failure.ts'
 import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { type Column, tableLines } from './table.ts'
-import { formatCount, formatLocalTime, formatSize } from './units.ts'
+import { revokedJson, revokedText } from './revocation.ts'
+import { counted, formatCount, formatLocalTime, formatSize } from './units.ts'
 
 /** Digits of a snapshot's id that are shown; the beginning of an id is accepted everywhere. */
 const SHORT_ID_LENGTH = 10
@@ -53,12 +54,20 @@ export async function chosenSnapshots(
   const { host, tag, source, last, snapshot: named } = choice
   const path = source === undefined ? undefined : bytesOfText(resolve(nativeWorkingFolder(), source))
   const filter: SnapshotFilter = { host, tags: tag, source: path }
-  const { snapshots: all, problems } =
-    named === undefined || named.length === 0
-      ? await repository.catalog.readable()
-      : { snapshots: await findAll(repository, named), problems: [] }
+  const {
+    snapshots: all,
+    problems,
+    hidden,
+  } = named === undefined || named.length === 0
+    ? await repository.catalog.readable()
+    : { snapshots: await findAll(repository, named), problems: [], hidden: 0 }
   for (const problem of problems) {
     reporter.onEvent({ type: 'error', code: problem.code, message: describeFailure(problem).links.join(', because ') })
+  }
+  if (hidden > 0) {
+    reporter.note(
+      `${counted(hidden, 'snapshot')} of revoked machines not shown: they count for nothing (--include-revoked)`,
+    )
   }
   const kept = new Set(
     filterSnapshots(
@@ -96,11 +105,12 @@ export function snapshotTable(repository: Repository, snapshots: readonly Snapsh
   )
 }
 
-function snapshotRow({ id, body, confirmed }: SnapshotInfo): string[] {
+function snapshotRow({ id, body, confirmed, revoked }: SnapshotInfo): string[] {
   const { stats } = body
   const notes = [
     ...(body.partial ? ['partial'] : []),
     ...(confirmed ? [] : ['unconfirmed']),
+    ...(revoked === undefined ? [] : [revokedText(revoked.record)]),
     ...body.tags.map((tag) => `#${escapeText(tag)}`),
   ]
   return [
@@ -118,7 +128,7 @@ type RecordedSnapshot = Pick<SnapshotInfo, 'id' | 'wid' | 'seq' | 'body' | 'conf
 
 /** The fields of docs/json.md, "Snapshots". */
 export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): JsonRecord {
-  const { id, wid, seq, body, confirmed, storedSize } = snapshot
+  const { id, wid, seq, body, confirmed, storedSize, revoked } = snapshot
   const { stats } = body
   return {
     type,
@@ -135,6 +145,7 @@ export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): J
     description: body.description,
     partial: body.partial,
     confirmed,
+    revoked: revoked && revokedJson(revoked.record),
     troubles: body.troubleCount,
     domain_id: toHex(body.domainId),
     parent: body.parent === undefined ? undefined : toHex(body.parent),

@@ -123,6 +123,10 @@ class Audit {
       const what = `what ${this.#reader.foreignRecords} records explain is not known: they are of domains that this key does not have`
       this.#findings.remark(what)
     }
+    for (const [wid, records] of Map.groupBy(facts.annulled, (each) => each.wid)) {
+      const many = records.length === 1 ? '1 log record' : `${records.length} log records`
+      this.#findings.remark(`${many} of ${this.#writer(wid)}, who is revoked, have no effect`)
+    }
     const counts = Object.groupBy(this.#sound.values(), ({ chain }) => chain)
     return {
       writers,

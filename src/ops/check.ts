@@ -14,6 +14,7 @@ import { EXPLAINING_ROLES, LogFacts, readLog } from '../repo/log.ts'
 import { checkMember, foreignOf } from '../repo/membership.ts'
 import { ReadTimes } from '../repo/read-times.ts'
 import type { Repository } from '../repo/repository.ts'
+import { revocationOf } from '../repo/revocations.ts'
 import { checkDomain, snapshotSealer } from '../repo/snapshot-catalog.ts'
 import { AffectedWalk } from './check/affected.ts'
 import { SessionFacts } from './check/cut-off.ts'
@@ -28,7 +29,7 @@ import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey
 import type { Survey, SurveyedObject } from './check/object-survey.ts'
 import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import { noCounts, wantedPacks } from './check/options.ts'
-import type { CheckOptions, CheckResult } from './check/options.ts'
+import type { CheckOptions, CheckResult, RevokedSnapshot } from './check/options.ts'
 import { checkPacks } from './check/pack-check.ts'
 import type { ListedPack, PackCheckContext } from './check/pack-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
@@ -77,6 +78,7 @@ class Check {
   #indexes: readonly CheckedIndex[] = []
   readonly #sessions = new SessionFacts()
   #cutOff: readonly string[] = []
+  readonly #revoked: RevokedSnapshot[] = []
 
   constructor(opts: CheckOptions) {
     const { repo, onEvent = ignoreEvents, signal } = opts
@@ -103,6 +105,7 @@ class Check {
       damages: this.#damage.list(),
       damageCount: this.#damage.count,
       cutOff: this.#cutOff,
+      revoked: this.#revoked,
       stoppedBy,
       unreadable: this.#survey.unreadable,
       unknown: this.#unknown,
@@ -183,6 +186,7 @@ class Check {
 
   async #checkSnapshots(): Promise<void> {
     const { id: repoId } = this.#repo
+    const revoked = await this.#repo.trust.revoked()
     await surveyObjects(this.#survey, this.#objects(PREFIXES.snapshots), async (object, bytes) => {
       const { name, parsed } = object
       if (this.#sessions.isTorn(object, bytes)) return
@@ -190,6 +194,11 @@ class Check {
       const { head } = verified
       if (head === undefined || parsed.kind !== 'snapshot') return
       this.#sessions.note(parsed, verified)
+      const revocation = revocationOf({ wid: parsed.wid, seq: head.seq, id: parsed.hash }, revoked)
+      if (revocation !== undefined) {
+        this.#revoked.push({ objectName: name, revocation })
+        return
+      }
       this.#links.push({ objectName: name, id: parsed.hash, head })
       this.#object(name)
       try {

@@ -93,24 +93,31 @@ export class SnapshotCatalog {
   }
 
   /** The snapshots that count and can be read, oldest first, and what is the matter with each of the others. */
-  async readable(): Promise<ReadableSnapshots> {
+  readable(): Promise<ReadableSnapshots> {
+    return this.#readable(this.showsRevoked)
+  }
+
+  /** What does not count is left out by its name: it must not stand in the way by being damaged. */
+  async #readable(withRevoked: boolean): Promise<ReadableSnapshots> {
+    const listed = await this.list()
+    const revoked = await this.#repo.trust.revoked()
+    const shown = withRevoked ? listed : listed.filter((each) => revocationOf(each, revoked) === undefined)
     const problems: BackupError[] = []
-    const opened = await this.#openAll(await this.list(), (problem) => problems.push(problem))
-    const shown = this.showsRevoked ? opened : opened.filter(({ revoked }) => revoked === undefined)
-    return { snapshots: inOrder(shown), problems, hidden: opened.length - shown.length }
+    const opened = await this.#openAll(shown, (problem) => problems.push(problem))
+    return { snapshots: inOrder(opened), problems, hidden: listed.length - shown.length }
   }
 
   /** `latest`, a whole id, or the first digits of one. `not-found` or, where several fit, `usage`. */
   async find(spec: string): Promise<SnapshotInfo> {
     if (spec === 'latest') {
-      const { snapshots, problems } = await this.readable()
+      const { snapshots, problems } = await this.#readable(false)
       const problem = problems.find((one) => !isNotPermitted(one))
       if (problem !== undefined) {
         const what = 'which snapshot is the latest cannot be told, because one cannot be read'
         const hint = 'name one by its id: `holdfast snapshots` lists those that can be read'
         throw new BackupError(problem.code, what, problem.subject, { cause: problem, hint })
       }
-      const newest = snapshots.findLast(({ revoked }) => revoked === undefined)
+      const newest = snapshots.at(-1)
       if (newest !== undefined) return newest
       throw new BackupError('not-found', 'the repository has no snapshots yet', this.#repo.store.location, {
         hint: 'make one with `holdfast backup DIR`',
@@ -123,8 +130,9 @@ export class SnapshotCatalog {
     const fitting = (await this.list()).filter(({ id }) => id.startsWith(spec))
     const [single] = fitting
     if (single !== undefined && fitting.length === 1) {
+      const revoked = revocationOf(single, await this.#repo.trust.revoked())
+      if (revoked !== undefined && !this.showsRevoked) throw revokedError(revoked, single.objectName)
       const [found] = await this.#openAll([single])
-      if (found?.revoked !== undefined && !this.showsRevoked) throw revokedError(found.revoked, single.objectName)
       if (found !== undefined) return found
       const foreign = await this.open(single).then(() => undefined, foreignOf)
       if (foreign !== undefined) throw foreign

@@ -21,7 +21,7 @@ import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { checked, damagedObjects, readEverything, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
 import { Passing } from '../sim/passing-store.ts'
-import { letIn } from './insiders.ts'
+import { letIn, revoke } from './insiders.ts'
 
 interface Scene {
   readonly made: SmallRepository
@@ -272,4 +272,27 @@ test('a snapshot that is dated ahead is the latest one to everybody, under the n
   // By its id each one is had as ever; `audit` names the one whose time cannot be.
   const newest = snapshots.at(-1)!
   assert.equal((await (await made.open()).findSnapshot(newest.id)).wid, newest.wid)
+})
+
+test('once it is revoked its snapshots of tomorrow are nobody’s latest, and what it says of others’ packs hides nothing', async () => {
+  const { made, hostile, snapshots } = await scene()
+  const before = await readEverything(await made.open())
+  const root = await ownTree(hostile)
+  await revoke(made, hostile.wid)
+  // Segments that say of every pack that there is something else in it, and that each is bad; some come first in order.
+  const packs = hostile.repo.index.packs.filter(({ kind }) => kind === 'data')
+  const lies = packs.map(({ objectName, kind, size }) => {
+    return { hash: fromHex(objectName.slice(-64))!, kind, size, blocks: hostile.packs[0]!.blocks }
+  })
+  const hashes = lies.map((each) => each.hash).sort(Buffer.compare)
+  for (let i = 0; i < 8; i++) await hostile.index(undefined, lies.slice(0, i + 1), hashes.slice(0, i + 1))
+  await hostile.snapshot(root)
+  const repo = await made.open()
+  await repo.loadIndex()
+  assert.equal(repo.index.distrusted.size, 0)
+  assert.equal((await repo.findSnapshot('latest')).id, snapshots.at(-1)!.id)
+  const after = await readEverything(repo)
+  for (const [name, found] of before) assert.deepEqual(after.get(name), found)
+  const result = await checked(repo)
+  assert.deepEqual([damagedObjects(result), result.revoked.length], [[], 1])
 })

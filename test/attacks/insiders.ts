@@ -1,12 +1,17 @@
 // People with a credential of their own in somebody else's repository.
+import { toHex } from '../../src/base/bytes.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import type { Bundle, Role } from '../../src/format/bundle.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
+import { appendRecord } from '../../src/repo/log.ts'
+import type { AppendOptions } from '../../src/repo/log.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { planRevocation } from '../../src/repo/revoke-writer.ts'
 import { restrictBundle } from '../../src/repo/roles.ts'
 import { putCertificate } from '../../src/repo/writer-certificate.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import type { SmallRepository } from '../damage/small-repository.ts'
 
 export interface Insider {
@@ -36,4 +41,21 @@ export async function letIn(made: SmallRepository, role: Role): Promise<Insider>
     return repo
   }
   return { credential, slotName, bundle: restricted, open }
+}
+
+/** An administrator says that nothing which this writer signs counts from now on. */
+export async function revoke(made: SmallRepository, wid: Uint8Array): Promise<void> {
+  const repo = await made.open()
+  await appendRecord(
+    repo,
+    (await planRevocation(repo, toHex(wid), {}, 'broken into')).action,
+    await administrator(made),
+  )
+}
+
+/** Who signs records on the machine of the administrator. */
+export async function administrator(made: SmallRepository): Promise<AppendOptions> {
+  const { clock, random, state } = made
+  const writer = await writerIdentity(await made.open(), { state, clock, random, host: 'host' })
+  return { writer, clock, by: 'ada@desk' }
 }

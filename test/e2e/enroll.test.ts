@@ -205,3 +205,46 @@ test('a key for reports sees that there are backups, and no name of anything', a
     by([...args, '--key-file', 'report.key'], EXIT.wrongKey)
   }
 })
+
+test('a machine that is revoked makes no more backups, and nothing takes its snapshots for anything', async (t) => {
+  const { source, on, by } = await scene(t)
+  by(['backup', source])
+  const asked = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['enroll', 'approve', asked['code']!, '--name', 'laptop'])
+  on(['enroll', 'request', '--root', asked['root']!])
+  writeFileSync(join(source, 'b.raw'), 'another photo')
+  on(['backup', source])
+  const [first, second] = by(['snapshots', '--json'])
+    .split('\n')
+    .flatMap((line) => /"short_id":"(\w+)"/.exec(line)?.[1] ?? [])
+  const preview = by(['enroll', 'revoke', 'laptop', '--from', '1', '--dry-run'])
+  assert.match(preview, /would revoke laptop \w{8}, write/)
+  assert.match(preview, /1 snapshot of those that are there count/)
+  assert.match(preview, /would remove its key/)
+  assert.match(by(['key', 'list']), /laptop/)
+  assert.match(by(['snapshots']), new RegExp(second!))
+
+  by(['enroll', 'revoke', 'laptop', '--from', '1', '--reason', 'stolen on the train', '--keep-key'])
+  assert.match(on(['backup', source], EXIT.refused), /this machine was revoked by .*stolen on the train/)
+  const listed = by(['snapshots'])
+  assert.doesNotMatch(listed, new RegExp(`^${second!}`, 'm'))
+  assert.match(listed, /1 snapshot of revoked machines not shown/)
+  assert.match(
+    by(['snapshots', '--include-revoked']),
+    new RegExp(`${second!} .*revoked by .* \\(stolen on the train\\)`),
+  )
+  assert.match(by(['ls', 'latest', '--recursive']), /a\.raw/)
+  assert.doesNotMatch(by(['ls', 'latest', '--recursive']), /b\.raw/)
+  assert.match(by(['ls', second!], EXIT.refused), /revoked by .*--include-revoked/s)
+  assert.match(by(['ls', second!, '--recursive', '--include-revoked']), /b\.raw/)
+  const checked = by(['check'])
+  assert.match(checked, /does not count, its machine was revoked by .* \(stolen on the train\): snap\//)
+  assert.match(checked, /no damage found/)
+  assert.match(by(['audit']), /laptop .*\n  revoked by .*its snapshots from 1 on do not count/)
+  assert.match(by(['backup', source]), new RegExp(`(since|compared with) ${first!}|unchanged`))
+
+  by(['enroll', 'revoke', 'laptop'])
+  assert.doesNotMatch(by(['key', 'list']), /laptop/)
+  on(['backup', source], EXIT.usage) // no passphrase is given, and its own key opens nothing
+  assert.match(by(['enroll', 'revoke', 'nobody'], EXIT.notFound), /no writer has this name/)
+})

@@ -16,13 +16,17 @@ import { appendRecord } from '../../src/repo/log.ts'
 import type { ListedRecord } from '../../src/repo/log.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { planRevocation } from '../../src/repo/revoke-writer.ts'
+import type { RevokeSince } from '../../src/repo/revoke-writer.ts'
 import { isRolledBack, lookAtHistory, rememberLook, rollbackError } from '../../src/repo/rollback.ts'
 import type { HistoryLook } from '../../src/repo/rollback.ts'
+import type { PackTrust } from '../../src/repo/usable-packs.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { ListPage, ObjectInfo, Store } from '../../src/store/store.ts'
 import { Passing } from '../sim/passing-store.ts'
 import { ScriptedSource } from './scripted-source.ts'
+import type { ScriptedFolder } from './scripted-source.ts'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
@@ -80,8 +84,12 @@ export class Machine {
   }
 
   async backup(store?: Store): Promise<BackupResult['snapshot']> {
-    const source = new ScriptedSource({ [this.name]: Buffer.from('content') })
-    const { snapshot } = await runBackup({
+    return (await this.backUp({ [this.name]: Buffer.from('content') }, store)).snapshot
+  }
+
+  async backUp(tree: ScriptedFolder, store?: Store, trust?: PackTrust): Promise<BackupResult> {
+    const source = new ScriptedSource(tree)
+    return runBackup({
       repo: await this.#scene.open(store),
       source,
       state: this.state,
@@ -92,8 +100,8 @@ export class Machine {
       tool: 'test',
       onEvent: () => {},
       makeExecutor: (setup) => inlineExecutor(setup, source),
+      ...(trust !== undefined && { trust }),
     })
-    return snapshot
   }
 
   /** What a command does when it opens the repository: looks, and remembers or throws. */
@@ -114,6 +122,12 @@ export class Machine {
       host: this.name,
     })
     return appendRecord(repo, action, { writer, clock: this.#clock, by: `ada@${this.name}` })
+  }
+
+  /** Says that what this writer signs from now on does not count. */
+  async revoke(wid: string, since: RevokeSince = {}): Promise<ListedRecord> {
+    const { action } = await planRevocation(await this.#scene.open(), wid, since, 'stolen')
+    return this.record(action)
   }
 
   /** Takes snapshots out of the history as a command that forgets has to: first the record, then the objects (rule L1). */

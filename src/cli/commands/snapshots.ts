@@ -32,13 +32,11 @@ export const snapshots = defineCommand<SnapshotsFlags>({
   async run(context, flags) {
     const [{ withKeys }, view] = await Promise.all([import('../repository.ts'), import('../snapshot-view.ts')])
     const { out, reporter } = context
-    return withKeys(context, 'read', async ({ store, unlocked }) => {
-      if (SEES_NO_NAMES.has(unlocked.bundle.role)) {
+    return withKeys(context, 'read', async ({ store, unlocked, repository }) => {
+      if (repository === undefined || SEES_NO_NAMES.has(unlocked.bundle.role)) {
         const { showReport } = await import('../report-view.ts')
-        return showReport(context, { store, unlocked }, flags)
+        return showReport(context, { store, unlocked, ...(repository !== undefined && { repository }) }, flags)
       }
-      const { Repository } = await import('../../repo/repository.ts')
-      const repository = new Repository({ store, ...unlocked })
       const { snapshots: chosen, exitCode } = await view.chosenSnapshots(context, repository, flags)
       for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
       if (chosen.length === 0)

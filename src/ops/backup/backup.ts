@@ -20,6 +20,7 @@ import { checkRole } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
 import type { CommittedSnapshot } from '../../repo/write-session.ts'
+import type { PackTrust } from '../../repo/usable-packs.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
@@ -55,6 +56,8 @@ export interface BackupOptions {
   readonly parent?: string | null
   /** For everything that no rule of the source names a method for; `auto` unless given. */
   readonly compression?: Method
+  /** On whose packs it relies instead of storing what is in them; everybody's unless given. */
+  readonly trust?: PackTrust
   readonly onEvent: EventSink
   /** Whether each file is reported, not only problems and progress. */
   readonly fileEvents?: boolean
@@ -104,7 +107,10 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
   const executor = (opts.makeExecutor ?? defaultExecutor)(workerSetup(opts, secrets))
   try {
-    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
+    const session = await WriteSession.begin(repo, {
+      ...{ secrets, writer, clock, random, host, tool },
+      trust: opts.trust ?? 'all',
+    })
     repo.useIndex(session.index)
     for (const { code, message } of session.index.damaged) {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })

@@ -52,13 +52,16 @@ export interface IndexCheckOptions {
 export async function checkIndexes(opts: IndexCheckOptions): Promise<CheckedIndex[]> {
   const { repos, survey, verifier, segments, foreign } = opts
   const checks = new Map(repos.map((repo) => [repo, new IndexCheck(repo, opts)]))
-  const { writers } = repos[0]!
+  const { writers, trust } = repos[0]!
+  const revoked = await trust.revoked()
   await surveyObjects(survey, segments(), async ({ name, parsed }, bytes) => {
     verifier.verify(name, parsed, bytes)
     const writer = await writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
     try {
       const { opened, within } = openInDomains(repos, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
-      checks.get(within)!.segment(opened, name)
+      const check = checks.get(within)!
+      if (revoked.has(toHex(writer.wid))) check.segmentOfRevoked(opened, name)
+      else check.segment(opened, name)
     } catch (error) {
       if (foreignOf(error) === undefined) throw error
       foreign()
@@ -82,6 +85,8 @@ class IndexCheck {
   readonly #later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[]; segment: string }[] =
     []
 
+  readonly #last: (() => void)[] = []
+
   constructor(repo: Repository, opts: IndexCheckOptions) {
     this.#repo = repo
     this.#opts = opts
@@ -101,11 +106,23 @@ class IndexCheck {
     }
   }
 
+  /** What a revoked writer says of packs fills gaps; where it is wrong that is no damage by itself. */
+  segmentOfRevoked({ packs, sessions }: ReturnType<typeof decodeIndexSegment>, segment: string): void {
+    for (const pack of packs) {
+      const name = packName(pack.kind, pack.hash)
+      if (this.#opts.listed.get(name) !== pack.size) continue
+      this.#last.push(() => {
+        if (!this.#packs.has(name)) this.#add(pack, sessions, segment)
+      })
+    }
+  }
+
   /** Adds what is not there as the index says, and tells of it. */
   async compareWithPacks(): Promise<void> {
     const { survey, listed, segments } = this.#opts
     const index = this.#index
     const broken = this.#broken
+    for (const add of this.#last) add()
     for (const { pack, sessions, segment } of this.#later) {
       const name = packName(pack.kind, pack.hash)
       const isKnown = index.hasPack(name)

@@ -4,6 +4,7 @@ import type { BackupError } from '../../base/errors.ts'
 import type { Rng } from '../../base/random.ts'
 import type { ReadTimes } from '../../repo/read-times.ts'
 import type { Repository } from '../../repo/repository.ts'
+import type { Revocation } from '../../repo/revocations.ts'
 import type { EventSink } from '../events.ts'
 import type { PackShare } from './choose-packs.ts'
 import type { Damage } from './damage.ts'
@@ -64,6 +65,8 @@ export interface CheckResult {
   readonly damageCount: number
   /** Names of snapshots of which a backup that died left only a part: nothing that was reported as done is lost with them. */
   readonly cutOff: readonly string[]
+  /** Snapshots that do not count because their writers were revoked: nothing of them but their signatures was checked. */
+  readonly revoked: readonly RevokedSnapshot[]
   /** What kept the check from going on after it had found damage: the rest is not known. */
   readonly stoppedBy: BackupError | undefined
   /** What could not be read, so that nothing is known about it. */
@@ -71,6 +74,11 @@ export interface CheckResult {
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
   readonly unknown: readonly string[]
   readonly unknownCount: number
+}
+
+export interface RevokedSnapshot {
+  readonly objectName: string
+  readonly revocation: Revocation
 }
 
 export function noCounts(): CheckCounts {

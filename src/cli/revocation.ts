@@ -1,0 +1,138 @@
+// `holdfast enroll revoke`, and how revoked writers are named.
+import { hostname } from 'node:os'
+import { equalBytes, fromHex } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
+import { secureRandom } from '../base/random.ts'
+import type { Role } from '../format/bundle.ts'
+import { findSlotName, listSlots } from '../repo/key-slots.ts'
+import type { SlotInfo } from '../repo/key-slots.ts'
+import { removeSlot } from '../repo/keyring.ts'
+import { appendRecord } from '../repo/log.ts'
+import type { Repository } from '../repo/repository.ts'
+import type { RevokingRecord } from '../repo/revocations.ts'
+import { findWriter, knownWriters, planRevocation } from '../repo/revoke-writer.ts'
+import type { KnownWriter, RevocationPlan } from '../repo/revoke-writer.ts'
+import { rememberOwn } from '../repo/rollback.ts'
+import { writerIdentity } from '../repo/writer-identity.ts'
+import type { RevokeFlags } from './commands/enroll-revoke.ts'
+import type { Context } from './context.ts'
+import { escapeText } from './escape.ts'
+import { whoWorks } from './history.ts'
+import type { JsonValue } from './json-lines.ts'
+import { keyId, shortKey } from './key-commands.ts'
+import type { UnlockedStore } from './repository.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+import { counted, formatLocalTime, formatUtcTime } from './units.ts'
+
+export async function revokeMachine(
+  context: Context,
+  { store, unlocked, repository: repo }: UnlockedStore,
+  spec: string,
+  flags: RevokeFlags,
+): Promise<void> {
+  const { bundle } = unlocked
+  if (bundle.rootSeed === undefined || repo === undefined) throw notAdmin(bundle.role, store.location)
+  const writer = findWriter(await knownWriters(repo), spec)
+  const since = {
+    ...(flags.from !== undefined && { fromSeq: flags.from }),
+    ...(flags.since !== undefined && { sinceMs: flags.since }),
+  }
+  const plan = await planRevocation(repo, writer.wid, since, flags.reason)
+  const key = await keyOf(repo, writer, flags, unlocked.slotName)
+  const isDryRun = flags.dryRun === true
+  if (!isDryRun) {
+    const { clock } = context
+    const state = openStateFolder(stateFolder(context.env))
+    const by = await writerIdentity(repo, { state, clock, random: secureRandom, host: hostname() })
+    if (equalBytes(by.wid, fromHex(writer.wid)!)) {
+      throw new BackupError('usage', 'this is the machine you work on', spec, { hint: 'revoke it from another one' })
+    }
+    // First what others go by: a key that is gone stops nobody who has kept what it opens.
+    const record = await appendRecord(repo, plan.action, { writer: by, clock, by: whoWorks(context) })
+    await rememberOwn(repo, state, 'record', { ...record, nowMs: clock.now() })
+    if (key !== undefined) await removeSlot(store, key.name, unlocked.slotName)
+  }
+  show(context, { writer, plan, key, isDryRun })
+}
+
+function notAdmin(role: Role, location: string): BackupError {
+  return new BackupError('wrong-key', `a key with the role ${role} cannot revoke a machine`, location, {
+    hint: 'open the repository with the key of an administrator',
+  })
+}
+
+/** The slot that was made when this writer was let in, as far as it can be told. */
+async function keyOf(
+  repo: Repository,
+  { name, role }: KnownWriter,
+  { key, keepKey }: RevokeFlags,
+  inUse: string,
+): Promise<SlotInfo | undefined> {
+  if (keepKey === true && key !== undefined) {
+    throw new BackupError('usage', 'a key is to be removed and none is', '--key and --keep-key')
+  }
+  if (keepKey === true) return undefined
+  const { slots } = await listSlots(repo.store, repo.bundle)
+  if (key !== undefined) {
+    const found = findSlotName(
+      slots.map((slot) => slot.name),
+      key,
+    )
+    return slots.find((slot) => slot.name === found)
+  }
+  const fitting = slots.filter((slot) => {
+    return slot.kind === 'age' && slot.label === name && name !== '' && slot.role === role && slot.name !== inUse
+  })
+  return fitting.length === 1 ? fitting[0] : undefined
+}
+
+interface Revoked {
+  readonly writer: KnownWriter
+  readonly plan: RevocationPlan
+  readonly key: SlotInfo | undefined
+  readonly isDryRun: boolean
+}
+
+function show({ out, reporter }: Context, { writer, plan, key, isDryRun }: Revoked): void {
+  const { action, kept, dropped, droppedRecords } = plan
+  const called = `${writer.name === '' ? 'writer' : escapeText(writer.name)} ${writer.wid.slice(0, 8)}`
+  out.line(`${isDryRun ? 'would revoke' : 'revoked'} ${called}, ${writer.role}`)
+  out.line(
+    `  its snapshots from ${action.fromSeq} on do not count; ${counted(kept.length, 'snapshot')} before that stay`,
+  )
+  if (dropped.length > 0) out.line(`  ${counted(dropped.length, 'snapshot')} of those that are there count no more`)
+  if (droppedRecords.length > 0) out.line(`  ${counted(droppedRecords.length, 'log record')} have no effect any more`)
+  if (key !== undefined) out.line(`  ${isDryRun ? 'would remove' : 'removed'} its key ${shortKey(key.name)}`)
+  out.record({
+    type: 'revocation',
+    dry_run: isDryRun,
+    writer: writer.wid,
+    name: writer.name,
+    role: writer.role,
+    from: action.fromSeq,
+    kept: kept.length,
+    dropped: dropped.map(({ id }) => id),
+    dropped_records: droppedRecords.length,
+    ...(key !== undefined && { key: keyId(key.name) }),
+  })
+  if (key === undefined) {
+    reporter.note('No key was found that is only of this machine: see `holdfast key list`, and `holdfast key remove`.')
+  }
+  if (writer.role === 'admin') {
+    reporter.note('It was an administrator: who has its key can let other machines in, and those are not revoked.')
+  }
+  if (isDryRun) return
+  reporter.note('Take away its right to write to the store too: what it stores from now on costs space.')
+}
+
+/** `revoked by ada@desk on 2026-05-01 10:00 (stolen)` */
+export function revokedText({ body }: RevokingRecord): string {
+  const { by, time, action } = body
+  const reason = 'reason' in action && action.reason !== undefined ? ` (${escapeText(action.reason)})` : ''
+  return `revoked by ${escapeText(by)} on ${formatLocalTime(time)}${reason}`
+}
+
+export function revokedJson({ objectName, body }: RevokingRecord): { readonly [key: string]: JsonValue } {
+  const note = 'reason' in body.action ? body.action.reason : undefined
+  return { record: objectName, by: body.by, time: formatUtcTime(body.time), note }
+}
