@@ -126,12 +126,12 @@ export async function planRevocation(
 
 /** The newest that is what its name says: names alone prove nothing. */
 async function newestSound<T extends { readonly seq: number }>(
-  { previousOf }: { previousOf(listed: T): Promise<unknown> },
+  chains: { previousOf(listed: T): Promise<unknown> },
   chain: readonly T[],
 ): Promise<T | undefined> {
   for (const listed of chain.toSorted((a, b) => b.seq - a.seq)) {
     try {
-      await previousOf(listed)
+      await chains.previousOf(listed)
       return listed
     } catch (error) {
       if (!(error instanceof BackupError) || error.code === 'unreachable') throw error

@@ -169,7 +169,7 @@ export class TrustLog {
   async #openAll(listed: readonly ListedRecord[]): Promise<OpenedRecord[]> {
     const records: OpenedRecord[] = []
     for (let at = 0; at < listed.length; at += READS) {
-      const opening = listed.slice(at, at + READS).map((each) => {
+      const opening = listed.slice(at, at + READS).map(async (each) => {
         return this.#opened.get(each.objectName) ?? openRecord(this.#repo, each).catch(problemOf)
       })
       for (const opened of await Promise.all(opening)) {

@@ -95,7 +95,7 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
 }
 
 async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
-  const { repo, clock, random, host, tool, state } = opts
+  const { repo, clock, random, host, tool, state, trust = 'all' } = opts
   checkRole(repo.bundle.role, 'snapshot', repo.store.location)
   checkWritable(repo, repo.store.location)
   if (opts.source.compares === true) checkMayCompare(repo)
@@ -107,10 +107,7 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
   const executor = (opts.makeExecutor ?? defaultExecutor)(workerSetup(opts, secrets))
   try {
-    const session = await WriteSession.begin(repo, {
-      ...{ secrets, writer, clock, random, host, tool },
-      trust: opts.trust ?? 'all',
-    })
+    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool, trust })
     repo.useIndex(session.index)
     for (const { code, message } of session.index.damaged) {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
