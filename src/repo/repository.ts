@@ -1,14 +1,14 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { assert } from '../base/assert.ts'
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
-import { BackupError, codeOf, doing } from '../base/errors.ts'
+import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { packName, parseObjectName, PREFIXES, SEQ_MAX, snapshotPrefix, trashPrefix } from '../format/names.ts'
+import { parseObjectName, SEQ_MAX, snapshotPrefix, trashPrefix } from '../format/names.ts'
 import type { DecodedIndexSegment } from '../format/index-segment.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
@@ -25,9 +25,9 @@ import { BlockReader } from './block-reader.ts'
 import type { BlockSealers, Search } from './block-reader.ts'
 import { ClosedPacks } from './closed-packs.ts'
 import { condemnedPacks } from './condemned-packs.ts'
-import { LoadedIndex } from './loaded-index.ts'
-import type { BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
-import { foreignOf, openInDomain } from './membership.ts'
+import { readIndex, readIndexToWrite } from './index-reading.ts'
+import type { LoadedIndex, BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
+import { openInDomain } from './membership.ts'
 import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
@@ -53,10 +53,6 @@ interface FurtherDomain {
   readonly first: Repository
 }
 
-/** Index segments fetched at once. */
-const INDEX_READS = 4
-/** How often the index is listed when segments go away under the reader: a pruner replaces them once in its run. */
-const INDEX_ATTEMPTS = 4
 const NONE: ReadonlySet<string> = new Set()
 
 export class Repository {
@@ -177,38 +173,9 @@ export class Repository {
     return this.locate(type, ref) ?? (await this.#searching?.(ref))
   }
 
-  /**
-   * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as
-   * the index says (LoadedIndex.missing), cannot be opened (closed), are distrusted or, where `usable` is given, are not to
-   * be relied on (passedOver): they hold nothing that may be referenced.
-   */
-  async readIndexToWrite(closedPacks = new ClosedPacks(this), usable?: UsablePacks): Promise<LoadedIndex> {
-    const excluded = await this.condemnedPacks()
-    // Only now: what a plan took away is gone by the time that the plan is, and then this list does not show it.
-    const listing = listPacks(this.store)
-    listing.catch(() => {})
-    const missing: PackRecord[] = []
-    const closed: PackRecord[] = []
-    const passedOver = new Set<string>()
-    for (;;) {
-      const index = await this.readIndex(excluded, NONE, usable)
-      const gone = await missingPacks(this.store, index.packs, await listing)
-      const unopened = [...(await closedPacks.among(index.packs))].filter((pack) => !gone.includes(pack))
-      const distrusted = index.packs.filter(({ objectName }) => index.distrusted.has(objectName))
-      const others = usable?.ofOthers(index.packs, closedPacks) ?? []
-      for (const { objectName } of others) passedOver.add(objectName)
-      if (gone.length + unopened.length + distrusted.length + others.length === 0) {
-        for (const name of [...index.distrusted, ...index.passedOver]) excluded.add(name)
-        for (const name of passedOver) index.passedOver.add(name)
-        index.excluded = excluded
-        index.missing = inOrder(missing)
-        index.closed = inOrder(closed)
-        return index
-      }
-      missing.push(...gone)
-      closed.push(...unopened)
-      for (const { objectName } of [...gone, ...unopened, ...distrusted, ...others]) excluded.add(objectName)
-    }
+  /** The index for a session that writes (index-reading.ts). */
+  readIndexToWrite(closedPacks = new ClosedPacks(this), usable?: UsablePacks): Promise<LoadedIndex> {
+    return readIndexToWrite(this, closedPacks, usable)
   }
 
   /** Reads through an index that was loaded otherwise: that of a writing session. */
@@ -241,69 +208,9 @@ export class Repository {
     if (added > 0) this.onIncompleteIndex(added)
   }
 
-  /**
-   * Every index segment, without the packs named in `condemned`; from those named in `last` only what no other has. What a
-   * damaged segment named counts as not stored (LoadedIndex.damaged): one bad object must not stand in the way of
-   * everything else.
-   */
-  async readIndex(
-    condemned: ReadonlySet<string>,
-    last: ReadonlySet<string> = NONE,
-    usable?: UsablePacks,
-  ): Promise<LoadedIndex> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#readListedIndex(condemned, last, usable)
-      } catch (error) {
-        // A pruner puts other segments in the place of some while we read: those that are listed now say the same.
-        if (codeOf(error) !== 'not-found' || attempt === INDEX_ATTEMPTS) throw error
-      }
-    }
-  }
-
-  async #readListedIndex(
-    condemned: ReadonlySet<string>,
-    last: ReadonlySet<string>,
-    usable: UsablePacks | undefined,
-  ): Promise<LoadedIndex> {
-    const revoked = await this.trust.revoked()
-    const later: (() => void)[] = []
-    const names: string[] = []
-    let bytes = 0
-    for await (const { name, size } of listAll(this.store, PREFIXES.index)) {
-      if (parseObjectName(name)?.kind !== 'index') continue
-      names.push(name)
-      bytes += size
-    }
-    const index = new LoadedIndex(Math.ceil(bytes / INDEX_BYTES_PER_BLOB))
-    // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
-    for (let at = 0; at < names.length; at += INDEX_READS) {
-      const part = names.slice(at, at + INDEX_READS)
-      const read = await Promise.all(part.map((name) => this.readSegment(name).catch(damageOf)))
-      for (const segment of read) {
-        if (segment === undefined) continue
-        if (segment instanceof BackupError) {
-          index.damaged.push(segment)
-          continue
-        }
-        const isRevoked = revoked.has(segment.wid)
-        if (!isRevoked) for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
-        for (const pack of segment.packs) {
-          const name = packName(pack.kind, pack.hash)
-          if (condemned.has(name)) continue
-          if (usable?.takes(segment, pack) === false) {
-            index.passedOver.add(name)
-            continue
-          }
-          // What somebody else says of a pack comes before what a revoked writer does.
-          if (last.has(name) || isRevoked) later.push(() => index.addPack(pack, segment.sessions))
-          else index.addPack(pack, segment.sessions)
-        }
-      }
-    }
-    for (const add of later) add()
-    for (const name of index.passedOver) if (index.hasPack(name)) index.passedOver.delete(name)
-    return index
+  /** Every index segment (index-reading.ts). */
+  readIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string> = NONE): Promise<LoadedIndex> {
+    return readIndex(this, { condemned, last })
   }
 
   /**
@@ -410,18 +317,4 @@ export class Repository {
 
 function namesOf(packs: readonly PackRecord[]): Set<string> {
   return new Set(packs.map(({ objectName }) => objectName))
-}
-
-/** The error if it is damage, nothing if it is of another domain; anything else says nothing about the object and is thrown. */
-function damageOf(error: unknown): BackupError | undefined {
-  if (foreignOf(error) !== undefined) return undefined
-  if (error instanceof BackupError && (error.code === 'corrupt' || error.code === 'limit')) return error
-  throw error
-}
-
-/** Bytes of a segment for each blob, a little less than it takes: to size the table before it is read. */
-const INDEX_BYTES_PER_BLOB = 28
-
-function inOrder(packs: readonly PackRecord[]): PackRecord[] {
-  return packs.toSorted((a, b) => (a.objectName < b.objectName ? -1 : 1))
 }

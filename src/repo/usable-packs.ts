@@ -1,10 +1,11 @@
 // On whose packs a session relies (docs/format.md, 9.4): never on those of revoked writers; with `own+attested` only on what
 // its own writer put, and on packs that somebody read whole and attested. Nobody has to believe what a segment says of an
 // attested pack: the attestation has what stands for its table.
-import { toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { tablesDigest } from '../format/tables-digest.ts'
 import type { IndexedPack } from '../format/index-segment.ts'
 import { packName } from '../format/names.ts'
+import { OF_OTHERS } from './adopted-packs.ts'
 import type { ClosedPacks } from './closed-packs.ts'
 import type { IndexablePack, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
@@ -46,9 +47,9 @@ export class UsablePacks {
   /** Whether a pack may be taken from a segment. One that is taken is in the index as that segment says. */
   takes(segment: SegmentOrigin, pack: IndexedPack): boolean {
     const { wid, sessions } = segment
-    // A session that indexes packs of others names its own id besides theirs (`adoptUnindexed`).
-    if (wid === this.#own && sessions.length === 1) return true
-    if (this.#isAttested(pack, sessions)) return true
+    if (wid === this.#own && !sessions.some((sid) => equalBytes(sid, OF_OTHERS))) return true
+    // Who says something else of an attested pack than is attested lies.
+    if (this.#attested.has(packName(pack.kind, pack.hash))) return this.#isAttested(pack, sessions)
     return this.#trust === 'all' && !this.#revoked.has(wid)
   }
 

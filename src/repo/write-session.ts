@@ -202,10 +202,7 @@ export class WriteSession {
       this.index.addPack(found.pack, found.pack.sessions)
       adopted.push(found.pack)
     }
-    for (const segment of segmentsOf(adopted)) {
-      // Which of a writer's segments name only what it put itself shows in their sessions (usable-packs.ts).
-      this.#putSegment({ ...segment, sessions: [...segment.sessions, this.#opts.secrets.sid] })
-    }
+    for (const segment of segmentsOf(adopted)) this.#putSegment(segment)
     return adopted.length
   }
 

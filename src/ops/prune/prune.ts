@@ -11,6 +11,7 @@
 import { initHashing } from '../../crypto/hash.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { checkNotRevoked } from '../../repo/revocations.ts'
 import { checkRole } from '../../repo/roles.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import { ignoreEvents } from '../events.ts'
@@ -34,6 +35,7 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   const { state, clock, random, host, by, onEvent = ignoreEvents } = opts
   const check = stopper(opts.signal, location)
   const writer = opts.dryRun === true ? undefined : await writerIdentity(repo, { state, clock, random, host })
+  if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
   const domains: DomainPrune[] = []
   for (const domain of repo.inDomains) {
     const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
