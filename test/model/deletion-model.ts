@@ -4,14 +4,18 @@ import type { Setting } from './deletion-state.ts'
 import { DeletionState, KEPT, NEEDS, OLD } from './deletion-state.ts'
 import type { Model, Take } from './explore.ts'
 import type { Mistake, Mistakes } from './mistakes.ts'
-import { prunerSteps } from './pruner.ts'
+import { prunerSteps, TAKE_PLANS } from './pruner.ts'
 import { repairerSteps } from './repairer.ts'
 import { hasSucceeded, writerSteps } from './writer.ts'
 
 export function deletionModel(setting: Setting, ...mistakes: readonly Mistake[]): Model<DeletionState> {
   const made: Mistakes = new Set(mistakes)
   return {
-    initial: () => new DeletionState(setting),
+    initial: () => {
+      const state = new DeletionState(setting)
+      if (setting.leftPlan !== undefined) for (const pruner of state.pruners) pruner.at = TAKE_PLANS
+      return state
+    },
     steps: (state, take) => {
       for (const i of state.writers.keys()) writerSteps(state, i, made, take)
       repairerSteps(state, made, take)

@@ -48,6 +48,8 @@ export interface Setting {
   readonly lag?: boolean
   /** A deletion may be carried out again at any later time. */
   readonly late?: boolean
+  /** A plan that somebody left behind, who died: what it condemns. The pruners are about to carry it out. */
+  readonly leftPlan?: number
   /** Packs in a plan at most; any number if absent. */
   readonly doomedMax?: number
 }
@@ -68,8 +70,8 @@ export interface Reader extends Waiting {
 
 export interface Pruner extends Waiting {
   at: number
-  /** Which plan it carries out; its own but for one that takes another's over. */
-  plan: number
+  /** Which plans it carries out. */
+  carried: number
   /** Chunks that snapshots need. */
   live: number
   /** What other plans condemn. */
@@ -111,9 +113,13 @@ export class DeletionState implements ModelState {
     this.index = setting.packs & ~C
     this.snapshots = setting.snapshots
     this.keys = OLD_KEYS
+    if (setting.leftPlan !== undefined) {
+      this.plans = 1
+      this.planned[0] = setting.leftPlan
+    }
     this.writers = setting.writers.map(newReader)
     this.repairers = setting.repairer === true ? [newReader()] : []
-    this.pruners = Array.from({ length: setting.pruners }, (_, j) => newPruner(j))
+    this.pruners = Array.from({ length: setting.pruners }, newPruner)
   }
 
   visit(bits: Bits): void {
@@ -171,12 +177,12 @@ export class DeletionState implements ModelState {
     return open
   }
 
-  /** What the plans condemn, but for one. */
-  condemnedBut(plan: number, plans: number = this.plans): { readonly packs: number; readonly keys: number } {
+  /** What plans condemn, but for some of them. */
+  condemnedBut(some: number, plans: number = this.plans): { readonly packs: number; readonly keys: number } {
     let packs = 0
     let keys = 0
     for (const j of this.pruners.keys()) {
-      if (j === plan || (plans & (1 << j)) === 0) continue
+      if ((plans & ~some & (1 << j)) === 0) continue
       packs |= this.planned[j]!
       keys |= this.plannedKeys[j]!
     }
@@ -222,11 +228,11 @@ function newReader(): Reader {
   return { at: 0, settling: 0, condemned: 0, condemnedKeys: 0, indexed: 0, present: 0 }
 }
 
-function newPruner(j: number): Pruner {
+function newPruner(): Pruner {
   return {
     at: 0,
     settling: 0,
-    plan: j,
+    carried: 0,
     live: 0,
     others: 0,
     otherKeys: 0,
@@ -250,7 +256,7 @@ function visitReader(reader: Reader, { keys, lag }: Setting, bits: Bits): void {
 function visitPruner(pruner: Pruner, { keys, lag }: Setting, bits: Bits): void {
   pruner.at = bits.field(pruner.at, 5)
   if (lag === true) pruner.settling = bits.field(pruner.settling, LISTED_BITS)
-  pruner.plan = bits.field(pruner.plan, 1)
+  pruner.carried = bits.field(pruner.carried, 2)
   pruner.live = bits.field(pruner.live, 2)
   pruner.others = bits.field(pruner.others, PACKS)
   pruner.indexed = bits.field(pruner.indexed, PACKS)

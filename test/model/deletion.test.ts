@@ -19,13 +19,6 @@ const SECOND = 2
 
 const SETTINGS = {
   'a writer and a pruner': { writers: [BOTH], pruners: 1, ...USED },
-  'a writer and a pruner that copies, with a pack of a dead session': {
-    writers: [BOTH],
-    pruners: 1,
-    ...USED,
-    packs: A | B | C,
-    copying: true,
-  },
   'two writers and a pruner that copies, with a pack of a dead session': {
     writers: [BOTH, SECOND],
     pruners: 1,
@@ -33,13 +26,17 @@ const SETTINGS = {
     packs: A | B | C,
     copying: true,
   },
-  'two writers of the same and a pruner': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY },
+  'two writers of the same and a pruner': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY, copying: true },
   'two pruners that copy': { writers: [], pruners: 2, ...USED, copying: true, doomedMax: 2 },
-  'a writer and two pruners, one of which may find the plan of the other': {
-    writers: [BOTH],
+  'a writer and two pruners': { writers: [1], pruners: 2, ...UNNEEDED, copying: true, doomedMax: 1 },
+  'a writer and two who carry out the plan of a dead pruner': {
+    writers: [1],
     pruners: 2,
-    ...USED,
-    doomedMax: 2,
+    packs: B,
+    snapshots: KEPT,
+    forgotten: KEPT,
+    leftPlan: B,
+    copying: true,
   },
   'key objects that are deleted too': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY, keys: true },
   'a writer, a pruner and somebody who repairs the index': {
@@ -49,6 +46,7 @@ const SETTINGS = {
     packs: B | C,
     snapshots: KEPT,
     forgotten: 0,
+    copying: true,
   },
   'two writers, and deletions that come again later': {
     writers: [SECOND, SECOND],
@@ -56,36 +54,37 @@ const SETTINGS = {
     ...EMPTY,
     packs: C,
     late: true,
+    copying: true,
   },
-  'a store whose lists lag': { writers: [BOTH], pruners: 1, ...USED, lag: true },
+  'a store whose lists lag': { writers: [BOTH], pruners: 1, ...USED, lag: true, copying: true },
 } satisfies Record<string, Setting>
 
 const LARGE_SETTINGS = {
   'two writers and two pruners': { writers: [1, 1], pruners: 2, ...UNNEEDED, doomedMax: 1 },
+  'two writers and two who carry out the plan of a dead pruner': {
+    writers: [1, 1],
+    pruners: 2,
+    packs: B,
+    snapshots: KEPT,
+    forgotten: KEPT,
+    leftPlan: B,
+    copying: true,
+  },
+  'a writer, two pruners and two snapshots': {
+    writers: [1],
+    pruners: 2,
+    packs: A | B,
+    snapshots: KEPT,
+    forgotten: KEPT,
+    copying: true,
+    doomedMax: 1,
+  },
   'two writers, a pruner, somebody who repairs, and deletions that come again later': {
     writers: [SECOND, SECOND],
     pruners: 1,
     repairer: true,
     ...EMPTY,
     late: true,
-  },
-  'two writers, a pruner, and somebody who repairs': {
-    writers: [SECOND, SECOND],
-    pruners: 1,
-    repairer: true,
-    packs: B | C,
-    snapshots: KEPT,
-    forgotten: 0,
-  },
-  'key objects and two pruners that copy': {
-    writers: [SECOND],
-    pruners: 2,
-    packs: A,
-    snapshots: KEPT,
-    forgotten: 0,
-    keys: true,
-    copying: true,
-    doomedMax: 1,
   },
   'a writer and two pruners on a store whose lists lag': {
     writers: [1],
@@ -130,7 +129,7 @@ const MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
   ['two pruners that copy', 'the index at its word in pruning'],
   ['key objects that are deleted too', 'no second look at keys'],
   ['a writer and a pruner', 'the plan before the packs'],
-  ['a writer and two pruners, one of which may find the plan of the other', 'clears plans of others'],
+  ['a writer and two who carry out the plan of a dead pruner', 'keeps what is needed'],
   ['a store whose lists lag', 'no wait after the intent'],
   ['a store whose lists lag', 'no wait after the snapshot'],
   ['a store whose lists lag', 'no wait after the plan'],
@@ -139,7 +138,6 @@ const MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
 ]
 
 const LARGE_MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
-  ['two writers and two pruners', 'takes plans over'],
   [
     'two writers, a pruner, somebody who repairs, and deletions that come again later',
     'puts packs back by their names',

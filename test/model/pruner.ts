@@ -1,5 +1,6 @@
-// A prune, step by step (docs/format.md, section 10), and what it might do wrong. Another one that finds its plan when it
-// has died or sleeps makes a plan of its own for the same packs.
+// A prune, step by step (docs/format.md, section 10), and what it might do wrong. Whoever finds a plan carries it out, whether
+// its pruner has died, sleeps or is at work. For that what a plan condemns is never relied on again: where it is needed after
+// all it is copied.
 import { each, subsets } from './bits.ts'
 import type { DeletionState, Pruner } from './deletion-state.ts'
 import { KEPT, NEEDS, OLD, packOfPruner, snapshotOfWriter } from './deletion-state.ts'
@@ -17,6 +18,7 @@ const STEPS = [
   'index copies',
   'put plan',
   'settle plan',
+  'take plans',
   'list sessions',
   'wait',
   'settle fence',
@@ -24,16 +26,20 @@ const STEPS = [
   'look again 2',
   'look again 3',
   'look again 4',
-  'spare',
+  'decide',
+  'rescue',
+  'index rescued',
   'delete index',
   'delete packs',
   'delete keys',
   'settle deletions',
-  'delete plan',
-  'clear plans',
+  'delete plans',
   'over',
 ] as const
 type Step = (typeof STEPS)[number]
+
+/** Where who goes on with the plans of others begins. */
+export const TAKE_PLANS = STEPS.indexOf('take plans')
 
 type Look = 'snapshots' | 'plans' | 'index' | 'packs'
 
@@ -67,7 +73,6 @@ class PrunerTurn {
     const state = this.#state
     const own = this.#own
     const step = STEPS[own.at]!
-    if (step === 'look 1' && this.#mistakes.has('takes plans over') && this.#j > 0) return this.#takeOver()
     if (step.startsWith('look ')) {
       const look = looksOf(this.#mistakes)[Number(step.at(-1)) - 1]!
       if (!step.startsWith('look again')) return this.#look(look)
@@ -92,7 +97,14 @@ class PrunerTurn {
       return
     }
     if (step === 'wait') return this.#wait()
-    if (step === 'spare') return this.#spare()
+    if (step === 'take plans') return this.#takePlans()
+    if (step === 'decide') return this.#decide()
+    if (step === 'rescue') return this.#putCopies()
+    if (step === 'index rescued') {
+      return this.#go('look again 1', 'puts an index of its copies and looks again', (next) =>
+        next.change('index', next.index | packOfPruner(this.#j)),
+      )
+    }
     if (step === 'delete index') {
       return this.#do('puts an index without them', (next) => next.change('index', next.index & ~own.doomed))
     }
@@ -100,8 +112,7 @@ class PrunerTurn {
     if (step === 'delete keys') {
       return this.#do('deletes key objects', (next) => (next.keys &= ~own.doomedKeys))
     }
-    if (step === 'delete plan') return this.#deletePlan(own.plan, 'deletes its plan')
-    if (step === 'clear plans') return this.#clearPlans()
+    if (step === 'delete plans') return this.#deletePlans()
   }
 
   /** A look at the store; who makes it again uses what is there now. */
@@ -113,7 +124,7 @@ class PrunerTurn {
       }
     } else if (look === 'plans') {
       for (const plans of state.seen('plans')) {
-        const others = state.condemnedBut(this.#own.plan, this.#mistakes.has('no look at other plans') ? 0 : plans)
+        const others = state.condemnedBut(this.#own.carried, this.#mistakes.has('no look at other plans') ? 0 : plans)
         this.#do('reads the plans of others', (_next, pruner) => {
           pruner.others = others.packs
           pruner.otherKeys = others.keys
@@ -144,15 +155,18 @@ class PrunerTurn {
     const { copying, keys, doomedMax = 7 } = state.setting
     const first: Step = this.#mistakes.has('the sessions before the plan') ? 'list sessions' : 'put plan'
     const coverable = own.live & state.chunksIn(this.#copies(0, 0))
-    for (const doomed of subsets(own.present)) {
+    for (const doomed of subsets(own.present & ~own.others)) {
       if (countBits(doomed) > doomedMax) continue
       const unused = state.keys & ~state.keysFor(own.present & ~doomed)
       for (const doomedKeys of keys === true ? subsets(unused) : [0]) {
-        if (doomed === 0 && doomedKeys === 0) continue
+        if (doomed === 0 && doomedKeys === 0) {
+          this.#go('take plans', 'has nothing to delete', () => {})
+          continue
+        }
         const uncovered = coverable & ~state.chunksIn(this.#copies(doomed, doomedKeys))
         const noPlan = this.#mistakes.has('no plan for what no index names') && (doomed & own.indexed) === 0
         if (uncovered === 0) {
-          this.#go(noPlan ? 'delete packs' : first, 'chooses what to delete', (_next, pruner) => {
+          this.#go(noPlan ? 'delete index' : first, 'chooses what to delete', (_next, pruner) => {
             pruner.doomed = doomed
             pruner.doomedKeys = doomedKeys
           })
@@ -186,13 +200,32 @@ class PrunerTurn {
 
   #putPlan(): void {
     const { doomed, doomedKeys } = this.#own
-    const change = (next: DeletionState) => {
+    const change = (next: DeletionState, pruner: Pruner) => {
       next.change('plans', next.plans | (1 << this.#j))
       next.planned[this.#j] = doomed
       next.plannedKeys[this.#j] = doomedKeys
+      pruner.carried = 1 << this.#j
     }
     if (this.#mistakes.has('the sessions before the plan')) return this.#go('wait', 'puts its plan', change)
-    this.#go(this.#mistakes.has('no wait after the plan') ? 'list sessions' : 'settle plan', 'puts its plan', change)
+    this.#go(this.#mistakes.has('no wait after the plan') ? 'take plans' : 'settle plan', 'puts its plan', change)
+  }
+
+  /** Any of the plans that are there, whosever; of key objects only its own. */
+  #takePlans(): void {
+    const state = this.#state
+    const own = state.plans & (1 << this.#j)
+    for (const plans of state.seen('plans')) {
+      const all = plans | own
+      if (all === 0) this.#go('over', 'finds no plan', () => {})
+      for (const carried of subsets(all)) {
+        if (carried === 0) continue
+        this.#do('takes plans to carry out', (_next, pruner) => {
+          pruner.carried = carried
+          pruner.doomed = state.condemnedBut(0, carried).packs
+          if ((carried & (1 << this.#j)) === 0) pruner.doomedKeys = 0
+        })
+      }
+    }
   }
 
   /** For sessions that may not have read the plan; one that shows no sign of life is fenced. */
@@ -218,23 +251,28 @@ class PrunerTurn {
     }
   }
 
-  /** What is needed after all stays. */
-  #spare(): void {
+  /** What is needed after all is copied, and looked at again; then everything that the plans condemn goes. */
+  #decide(): void {
     const state = this.#state
     const { doomed, doomedKeys, live, present } = this.#own
     const uncovered = live & ~state.chunksIn(this.#copies(doomed, doomedKeys))
-    let spared = 0
-    for (const pack of each(doomed)) if ((state.contentOf(pack) & uncovered) !== 0) spared |= pack
-    if (this.#mistakes.has('no second look')) spared = 0
-    const left = doomed & ~spared
+    const inDoomed = state.chunksIn(state.openable(present & doomed))
+    const needed = this.#mistakes.has('no second look') ? 0 : uncovered & inDoomed
     const keysLeft = this.#mistakes.has('no second look at keys')
       ? doomedKeys
-      : doomedKeys & ~state.keysFor(present & ~left)
-    const first: Step = this.#mistakes.has('the plan before the packs') ? 'delete plan' : 'delete index'
-    this.#go(first, 'spares what is needed', (_next, pruner) => {
-      pruner.doomed = left
-      pruner.doomedKeys = keysLeft
-    })
+      : doomedKeys & ~state.keysFor(present & ~doomed)
+    if (needed === 0) {
+      const first: Step = this.#mistakes.has('the plan before the packs') ? 'delete plans' : 'delete index'
+      return this.#go(first, 'sees that nothing of it is needed', (_next, pruner) => (pruner.doomedKeys = keysLeft))
+    }
+    if (this.#mistakes.has('keeps what is needed')) {
+      let kept = 0
+      for (const pack of each(doomed)) if ((state.contentOf(pack) & needed) !== 0) kept |= pack
+      return this.#go('delete index', 'keeps what is needed', (_next, pruner) => (pruner.doomed = doomed & ~kept))
+    }
+    // Each copies once: who would have to do it again gives up, and nothing is deleted.
+    if (state.made[2 + this.#j] !== 0) return this.#go('over', 'gives up', () => {})
+    this.#do('sees that something of it is needed', (next) => (next.made[2 + this.#j] = needed))
   }
 
   #deletePacks(): void {
@@ -248,39 +286,19 @@ class PrunerTurn {
 
   #afterDeletions(): Step {
     if (this.#mistakes.has('the plan before the packs')) return 'over'
-    return this.#mistakes.has('no wait after deletions') ? 'delete plan' : 'settle deletions'
+    return this.#mistakes.has('no wait after deletions') ? 'delete plans' : 'settle deletions'
   }
 
-  #deletePlan(plan: number, what: string): void {
-    const then: Step = this.#mistakes.has('the plan before the packs') ? 'delete index' : 'clear plans'
-    this.#go(then, what, (next) => next.change('plans', next.plans & ~(1 << plan)))
-  }
-
-  /** A plan of somebody else is deleted when nothing of what it condemns is left, which never comes back. */
-  #clearPlans(): void {
+  /** Those of others stay while they condemn key objects that are there. */
+  #deletePlans(): void {
     const state = this.#state
-    this.#go('over', 'leaves other plans alone', () => {})
+    let left = 0
     for (const k of state.pruners.keys()) {
-      if (k === this.#j || (state.plans & (1 << k)) === 0) continue
-      for (const packs of state.seen('packs')) {
-        const left = (state.planned[k]! & packs) !== 0 || (state.plannedKeys[k]! & state.keys) !== 0
-        if (left && !this.#mistakes.has('clears plans of others')) continue
-        this.#go('over', `deletes the plan of pruner ${k + 1}`, (next) => next.change('plans', next.plans & ~(1 << k)))
-      }
+      if (k !== this.#j && (state.plannedKeys[k]! & state.keys) !== 0) left |= 1 << k
     }
-  }
-
-  /** The mistake of carrying out the very plan of another. */
-  #takeOver(): void {
-    const state = this.#state
-    for (const k of state.pruners.keys()) {
-      if (k === this.#j || (state.plans & (1 << k)) === 0) continue
-      this.#go('list sessions', `takes over the plan of pruner ${k + 1}`, (_next, pruner) => {
-        pruner.plan = k
-        pruner.doomed = state.planned[k]!
-        pruner.doomedKeys = state.plannedKeys[k]!
-      })
-    }
+    const gone = this.#own.carried & ~left
+    const then: Step = this.#mistakes.has('the plan before the packs') ? 'delete index' : 'over'
+    this.#go(then, 'deletes the plans', (next) => next.change('plans', next.plans & ~gone))
   }
 
   #do(what: string, change: (next: DeletionState, pruner: Pruner) => void): void {
@@ -303,10 +321,10 @@ class PrunerTurn {
 
 /** States that differ in nothing that matters any more are one. */
 function forgetWhatIsNotNeeded(pruner: Pruner, at: Step): void {
-  const looking = at.startsWith('look') || at === 'choose' || at === 'spare'
+  const looking = at.startsWith('look') || at === 'choose' || at === 'decide'
   if (!at.startsWith('settle ')) pruner.settling = 0
   if (!looking) pruner.live = pruner.others = pruner.otherKeys = pruner.present = pruner.indexed = 0
-  if (at === 'over') pruner.doomed = pruner.doomedKeys = pruner.plan = 0
+  if (at === 'over') pruner.doomed = pruner.doomedKeys = pruner.carried = 0
 }
 
 function chunksNeeded(state: DeletionState, snapshots: number): number {

@@ -66,7 +66,7 @@ export function lookAround(
     take(who, 'waits until its intent shows', (next) => change(next, (reader) => next.endOfWait(reader)))
   } else if (look === 'plans') {
     for (const plans of state.seen('plans')) {
-      const condemned = state.condemnedBut(-1, mistakes.has('no look at plans') ? 0 : plans)
+      const condemned = state.condemnedBut(0, mistakes.has('no look at plans') ? 0 : plans)
       take(who, 'reads the plans', (next) =>
         change(next, (reader) => {
           reader.condemned = condemned.packs
