@@ -40,6 +40,8 @@ export interface OpenedRecord extends ListedRecord {
   readonly body: LogBody
   /** Of who signed it. */
   readonly role: Role
+  /** Of the domain in which it is sealed, hex. */
+  readonly domainId: string
 }
 
 export interface ReadLog {
@@ -138,12 +140,18 @@ export function openRecord(repo: Repository, listed: ListedRecord): Promise<Open
     const bytes = await getNamedByHash(repo.store, objectName)
     readLogHead(bytes, objectName, repo.id)
     const writer = await repo.writers.writer(fromHex(wid)!, 'log', objectName)
-    const { opened } = openInDomains(repo.inDomains, writer, objectName, (keys) =>
+    const { opened, within } = openInDomains(repo.inDomains, writer, objectName, (keys) =>
       decodeLogRecord(bytes, objectName, { ...keys, repoId: repo.id }),
     )
     const { head, body } = opened
     if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
-    return { ...listed, previous: seq === 1 ? undefined : toHex(head.previous), body, role: writer.role }
+    return {
+      ...listed,
+      previous: seq === 1 ? undefined : toHex(head.previous),
+      body,
+      role: writer.role,
+      domainId: toHex(within.domain.id),
+    }
   })
 }
 
@@ -220,7 +228,7 @@ class Recalls {
 }
 
 /** Whether one record came after another, as its writer saw it. */
-function hasSeen(later: OpenedRecord, earlier: OpenedRecord): boolean {
+export function hasSeen(later: OpenedRecord, earlier: OpenedRecord): boolean {
   if (later.wid === earlier.wid) return later.seq > earlier.seq
   return later.body.heads.some(({ wid, seq }) => seq >= earlier.seq && toHex(wid) === earlier.wid)
 }

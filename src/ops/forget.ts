@@ -1,0 +1,145 @@
+// Forgetting by policy: reads what there is and what was ordered, decides, stops at what is unusual, moves to the trash.
+import { BackupError } from '../base/errors.ts'
+import type { RetentionPolicy } from '../format/retention-policy.ts'
+import { appendRecord, checkMayLog, keyOfPlace, LogFacts, readLog } from '../repo/log.ts'
+import type { AppendOptions, OpenedRecord } from '../repo/log.ts'
+import type { Repository } from '../repo/repository.ts'
+import { RetentionRecords } from '../repo/retention-records.ts'
+import type { Held } from '../repo/retention-records.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import { moveToTrash } from '../repo/trash.ts'
+import type { Moved } from '../repo/trash.ts'
+import { planRetention } from './retention/plan.ts'
+import type { RetentionPlan, Verdict } from './retention/plan.ts'
+import { findUnusual } from './retention/unusual.ts'
+import type { Unusual } from './retention/unusual.ts'
+import { filterSnapshots } from './snapshot-filter.ts'
+import type { SnapshotFilter } from './snapshot-filter.ts'
+
+export interface ForgetRules {
+  /** In the place of what is stored in the repository. */
+  readonly policy?: RetentionPolicy | undefined
+  /** Only these are looked at. */
+  readonly filter?: SnapshotFilter
+}
+
+export interface ForgetPlan extends RetentionPlan<SnapshotInfo> {
+  readonly unusual: readonly Unusual<SnapshotInfo>[]
+  /** Snapshots that cannot be read; they stay. */
+  readonly problems: readonly BackupError[]
+  /** The same once more at another time. */
+  readonly at: (nowMs: number) => ForgetPlan
+}
+
+export interface RetentionState {
+  readonly snapshots: readonly SnapshotInfo[]
+  readonly problems: readonly BackupError[]
+  readonly records: RetentionRecords
+}
+
+/** Throws what the store throws: what cannot be listed is not forgotten. Damaged snapshots and records are in `problems`. */
+export async function readRetention(repo: Repository): Promise<RetentionState> {
+  const { snapshots, problems } = await repo.catalog.readable()
+  const log = await readLog(repo)
+  return {
+    snapshots,
+    problems: [...problems, ...log.problems],
+    records: new RetentionRecords(countingRecords(log.records)),
+  }
+}
+
+/** What has an effect. */
+function countingRecords(records: readonly OpenedRecord[]): OpenedRecord[] {
+  const powerless = new Set(new LogFacts(records).powerless)
+  return records.filter((record) => !powerless.has(record))
+}
+
+export function planForget(
+  { snapshots: all, problems, records }: RetentionState,
+  { policy, filter = {} }: ForgetRules,
+  nowMs: number,
+): ForgetPlan {
+  const wanted = new Set(
+    filterSnapshots(
+      all.map(({ body }) => body),
+      filter,
+    ),
+  )
+  const snapshots = all.filter(({ body }) => wanted.has(body))
+  const policiesOf = (domainId: Uint8Array) => (policy === undefined ? records.policiesOf(domainId) : [policy])
+  const at = (now: number): ForgetPlan => {
+    const plan = planRetention({ snapshots, policiesOf, held: records.held, isRevoked: () => false, nowMs: now })
+    return { ...plan, unusual: findUnusual(plan, records.forgets, now), problems, at }
+  }
+  return at(nowMs)
+}
+
+export function goers({ groups }: Pick<ForgetPlan, 'groups'>): Verdict<SnapshotInfo>[] {
+  return groups.flatMap(({ verdicts }) => verdicts.filter(({ isKept }) => !isKept))
+}
+
+export interface CarryOut extends AppendOptions {
+  readonly reason?: string
+  /** Goes on where the plan has something unusual. */
+  readonly allowUnusual?: boolean
+}
+
+/**
+ * Moves to the trash what a plan does not keep. Throws `refused` before anything is done where the plan has something
+ * unusual, and `wrong-key` when the role of the writer does not permit it.
+ */
+export async function carryOut(repo: Repository, plan: ForgetPlan, opts: CarryOut): Promise<Moved> {
+  const { allowUnusual = false, ...log } = opts
+  await checkMayLog(repo, opts.writer, 'forget')
+  const [unusual] = plan.unusual
+  if (unusual !== undefined && !allowUnusual) {
+    const { host } = unusual.group.verdicts[0]!.snapshot.body
+    throw new BackupError(
+      'refused',
+      `more than usual would be forgotten: of ${host}, ${unusual.what}`,
+      repo.store.location,
+      {
+        hint: 'nothing was done; look with --dry-run, then say --allow-unusual if that is what you want',
+      },
+    )
+  }
+  const going = goers(plan)
+  const sure = going.some(dependsOnDate) ? await stillGoing(repo, plan, log) : going
+  return moveToTrash(
+    repo,
+    sure.map(({ snapshot }) => snapshot),
+    log,
+  )
+}
+
+/** Whether somebody else's clock could have removed it: a date had to pass. */
+function dependsOnDate({ reasons, snapshot: { body } }: Verdict<SnapshotInfo>): boolean {
+  return reasons.length > 0 || body.keepUntil !== undefined
+}
+
+/** What goes by the clock of the store too, which a note in the log tells. */
+async function stillGoing(repo: Repository, plan: ForgetPlan, opts: AppendOptions): Promise<Verdict<SnapshotInfo>[]> {
+  const { objectName } = await appendRecord(repo, { kind: 'note', text: 'forgetting by date' }, opts)
+  const info = await repo.store.stat(objectName)
+  if (info === null) throw new BackupError('io', 'what was stored just now is not there', objectName)
+  const then = new Set(goers(plan.at(info.receivedMs)).map(({ snapshot }) => snapshot.id))
+  return goers(plan).filter(({ snapshot }) => then.has(snapshot.id))
+}
+
+/** Throws `refused` for the first of these that is held or must be kept until later; for who forgets by name. */
+export function checkNotHeld(snapshots: readonly SnapshotInfo[], held: ReadonlyMap<string, Held>, nowMs: number): void {
+  const plan = planRetention({ snapshots, policiesOf: () => [], held, isRevoked: () => false, nowMs })
+  for (const { verdicts } of plan.groups) {
+    for (const { snapshot, reasons } of verdicts) {
+      const [reason = ''] = reasons
+      if (!/^(?:held|keep until)/.test(reason)) continue
+      throw new BackupError('refused', `this snapshot is not to be forgotten (${reason})`, snapshot.id, {
+        hint: `\`holdfast hold list\` says who wants it kept; \`holdfast hold remove ${snapshot.id.slice(0, 10)}\` releases it`,
+      })
+    }
+  }
+}
+
+export function heldOf(held: ReadonlyMap<string, Held>, { wid, seq, id }: SnapshotInfo): Held | undefined {
+  return held.get(keyOfPlace(wid, seq, id))
+}
