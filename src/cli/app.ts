@@ -17,6 +17,10 @@ import { enrollList } from './commands/enroll-list.ts'
 import { enrollRevoke } from './commands/enroll-revoke.ts'
 import { enrollRequest } from './commands/enroll-request.ts'
 import { find } from './commands/find.ts'
+import { forget } from './commands/forget.ts'
+import { holdAdd } from './commands/hold-add.ts'
+import { holdList } from './commands/hold-list.ts'
+import { holdRemove } from './commands/hold-remove.ts'
 import { init } from './commands/init.ts'
 import { keyAdd } from './commands/key-add.ts'
 import { keyExport } from './commands/key-export.ts'
@@ -27,10 +31,15 @@ import { keyRemove } from './commands/key-remove.ts'
 import { keyTest } from './commands/key-test.ts'
 import { ls } from './commands/ls.ts'
 import { man } from './commands/man.ts'
+import { policySet } from './commands/policy-set.ts'
+import { policyShow } from './commands/policy-show.ts'
 import { restore } from './commands/restore.ts'
 import { scrub } from './commands/scrub.ts'
 import { snapshots } from './commands/snapshots.ts'
 import { stats } from './commands/stats.ts'
+import { trashList } from './commands/trash-list.ts'
+import { trashPurge } from './commands/trash-purge.ts'
+import { trashRecall } from './commands/trash-recall.ts'
 import { version } from './commands/version.ts'
 import type { Context } from './context.ts'
 import { renderOverview, type HelpTopic } from './help.ts'
@@ -39,6 +48,7 @@ import { renderOverview, type HelpTopic } from './help.ts'
 const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastCommand[]])[] = [
   ['Every day', [backup, snapshots, restore]],
   ['Looking into snapshots', [ls, find, diff, cat]],
+  ['What is kept', [forget, policyShow, policySet, holdAdd, holdRemove, holdList, trashList, trashRecall, trashPurge]],
   [
     'Care for the repository',
     [
@@ -84,6 +94,53 @@ const key = withHelp(
         'A repository may have any number of keys: passphrases, key files, and public keys of SSH, age and OpenPGP. Each opens all of it; losing all of them loses the data.',
       ],
       [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd, keyTest, keyExport, keyImport])],
+      bold,
+    ),
+)
+
+const policy = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { show: policyShow, set: policySet },
+    docs: { brief: 'say which snapshots are kept' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast policy: say which snapshots are kept',
+      'holdfast policy COMMAND [flags]',
+      ['The policy lies in the repository and is what `holdfast forget` goes by. Without one nothing is forgotten.'],
+      [topic('Commands', [policyShow, policySet])],
+      bold,
+    ),
+)
+
+const hold = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { add: holdAdd, remove: holdRemove, list: holdList },
+    docs: { brief: 'keep snapshots whatever the policy says' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast hold: keep snapshots whatever the policy says',
+      'holdfast hold COMMAND [flags]',
+      [
+        'What is held is not forgotten until it is released, or until a date. A date by which it must be gone counts too.',
+      ],
+      [topic('Commands', [holdAdd, holdRemove, holdList])],
+      bold,
+    ),
+)
+
+const trash = withHelp(
+  buildRouteMap<string, Context>({
+    routes: { list: trashList, recall: trashRecall, purge: trashPurge },
+    docs: { brief: 'bring back what was forgotten' },
+  }),
+  (bold) =>
+    renderOverview(
+      'holdfast trash: bring back what was forgotten',
+      'holdfast trash COMMAND [flags]',
+      ['Forgotten snapshots lie in the trash for some days before they are gone.'],
+      [topic('Commands', [trashList, trashRecall, trashPurge])],
       bold,
     ),
 )
@@ -137,6 +194,10 @@ const root = withHelp(
       diff,
       find,
       stats,
+      forget,
+      policy,
+      hold,
+      trash,
       key,
       enroll,
       domain,

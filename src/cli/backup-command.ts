@@ -16,6 +16,7 @@ import type { Context } from './context.ts'
 import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { filePolicy } from './file-policy.ts'
+import { parseDates } from './dates.ts'
 import { rememberSnapshot } from './history.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { whyNothingIsLeft } from './nothing-left.ts'
@@ -38,6 +39,10 @@ export async function runBackupCommand(
     ...layers.flatMap((layer) => layer.compression ?? []),
     ...(flags.compression ?? []),
   ])
+  const dates = parseDates(
+    { keepUntil: flags.keepUntil ?? set?.keepUntil, destroyBy: flags.destroyBy ?? set?.destroyBy },
+    context.clock.now(),
+  )
   const files = { ...filePolicy(layers, flags), compression: compression.rules }
   let source: FileSystemSource
   const prepare = (store: Store): BackupPreparation => {
@@ -67,6 +72,7 @@ export async function runBackupCommand(
         tool: `holdfast ${VERSION}`,
         tags: [...new Set([...(set?.tags ?? []), ...(flags.tag ?? [])])],
         ...(description === undefined ? {} : { description }),
+        ...dates,
         ...(flags.parent === undefined ? {} : { parent: flags.parent === 'none' ? null : flags.parent }),
         ...(compression.method === undefined ? {} : { compression: compression.method }),
         onEvent: context.reporter.onEvent,

@@ -35,6 +35,9 @@ export interface SourceSet extends RuleConfig {
   readonly paths: readonly string[]
   readonly tags?: readonly string[]
   readonly description?: string
+  /** As for the flags of a backup. */
+  readonly keepUntil?: string
+  readonly destroyBy?: string
   readonly domain?: string
 }
 
@@ -86,7 +89,15 @@ const TOP_KEYS = {
   ...RULE_KEYS,
   set: 'sets',
 } as const
-const SET_KEYS = { paths: 'paths', tags: 'texts', description: 'text', domain: 'text', ...RULE_KEYS } as const
+const SET_KEYS = {
+  paths: 'paths',
+  tags: 'texts',
+  description: 'text',
+  'keep-until': 'text',
+  'destroy-by': 'text',
+  domain: 'text',
+  ...RULE_KEYS,
+} as const
 
 /** Every key that may stand somewhere; docs/config.md lists them. */
 export const CONFIG_KEYS: readonly string[] = [...new Set([...Object.keys(TOP_KEYS), ...Object.keys(SET_KEYS)])]

@@ -41,6 +41,11 @@ export class Output {
     return this.#failure
   }
 
+  /** Of the terminal; as many as on an old one where there is none. */
+  get columns(): number {
+    return this.#sink.columns ?? 80
+  }
+
   /** Whether results and problems are JSON lines. */
   get json(): boolean {
     return this.#json

@@ -121,3 +121,18 @@ export function parseWhen(text: string, nowMs: number): number {
   }
   return date.getTime()
 }
+
+const AHEAD = /^(\d+)([dwmy])$/
+
+/** Milliseconds since 1970 of a time as for `parseWhen`, or of so long from now: `90d`, `6m`, `10y` (calendar months, years). */
+export function parseUntil(text: string, nowMs: number): number {
+  const ahead = AHEAD.exec(text)
+  if (ahead === null) return parseWhen(text, nowMs)
+  const date = new Date(nowMs)
+  const count = Number(ahead[1])
+  if (ahead[2] === 'y') date.setUTCFullYear(date.getUTCFullYear() + count)
+  else if (ahead[2] === 'm') date.setUTCMonth(date.getUTCMonth() + count)
+  else date.setUTCDate(date.getUTCDate() + count * (ahead[2] === 'w' ? 7 : 1))
+  if (!Number.isNaN(date.getTime())) return date.getTime()
+  throw new BackupError('usage', 'a time beyond the calendar', text)
+}

@@ -1,15 +1,24 @@
 // Actions in log records by which snapshots are kept, forgotten and brought back (docs/format.md, 9.2).
 import type { CborReader, CborWriter, RawField } from '../base/cbor.ts'
 import type { Timespec } from '../base/time.ts'
-import { need, readFilledList, withUnknown } from './fields.ts'
+import { assert } from '../base/assert.ts'
+import { need, readFilledList, withUnknown, writeList } from './fields.ts'
 import { LOG_PLACES_MAX, LOG_TEXT_MAX, readPlace, withReason, writePlaces, writeText } from './log-parts.ts'
 import type { ChainPlace } from './log-parts.ts'
 import { readPolicy, writePolicy } from './retention-policy.ts'
 import type { RetentionPolicy } from './retention-policy.ts'
 
 export type RetentionAction =
-  /** Snapshots are no longer part of the history. */
-  | { readonly kind: 'forget'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+  /**
+   * Snapshots are no longer part of the history. `received` has, in their order, when the store had received them: who
+   * brings one back puts it anew.
+   */
+  | {
+      readonly kind: 'forget'
+      readonly snapshots: readonly ChainPlace[]
+      readonly received?: readonly Timespec[]
+      readonly reason?: string
+    }
   /** By what snapshots are forgotten from now on. */
   | { readonly kind: 'policy'; readonly policy: RetentionPolicy; readonly reason?: string }
   /** What is to become of snapshots whatever the policy says. */
@@ -29,23 +38,30 @@ export function writeRetentionAction(w: CborWriter, action: RetentionAction): vo
   if (action.kind === 'policy') writePolicy(w.key(0), action.policy)
   else writePlaces(w.key(0), action.snapshots)
   writeText(w, 1, action.reason)
+  if (action.kind !== 'forget' || action.received === undefined) return
+  assert(action.received.length === action.snapshots.length, 'each of the snapshots has a time')
+  writeList(w.key(2), action.received, (time) => w.timespec(time))
 }
 
 export function readSnapshotsAction(r: CborReader, kind: 'forget' | 'recall'): Read<RetentionAction> {
   let snapshots: ChainPlace[] | undefined
   let reason: string | undefined
+  let received: Timespec[] | undefined
   const unknown = r.fields((key) => {
     if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
     else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else if (key === 2 && kind === 'forget') received = readFilledList(r, LOG_PLACES_MAX, () => r.timespec())
     else return false
     return true
   })
-  return {
-    kind,
+  const common = {
     snapshots: need(r, snapshots, 'list of snapshots'),
     ...withReason(reason),
     ...withUnknown(unknown),
   }
+  if (kind === 'recall' || received === undefined) return { kind, ...common }
+  if (received.length !== common.snapshots.length) throw r.corrupt('has more snapshots than times,')
+  return { kind, received, ...common }
 }
 
 export function readPolicyAction(r: CborReader): Read<RetentionAction> {

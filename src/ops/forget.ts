@@ -1,7 +1,7 @@
 // Forgetting by policy: reads what there is and what was ordered, decides, stops at what is unusual, moves to the trash.
 import { BackupError } from '../base/errors.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
-import { appendRecord, checkMayLog, keyOfPlace, LogFacts, readLog } from '../repo/log.ts'
+import { appendRecord, checkMayLog, EXPLAINING_ROLES, keyOfPlace, LogFacts, readLog } from '../repo/log.ts'
 import type { AppendOptions, OpenedRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { RetentionRecords } from '../repo/retention-records.ts'
@@ -41,11 +41,21 @@ export interface RetentionState {
 export async function readRetention(repo: Repository): Promise<RetentionState> {
   const { snapshots, problems } = await repo.catalog.readable()
   const log = await readLog(repo)
+  const { receivedMs } = new LogFacts(log.records)
   return {
-    snapshots,
+    snapshots: snapshots.map((each) => {
+      const first = receivedMs.get(keyOfPlace(each.wid, each.seq, each.id))
+      return first === undefined ? each : { ...each, receivedMs: Math.min(first, each.receivedMs) }
+    }),
     problems: [...problems, ...log.problems],
     records: new RetentionRecords(countingRecords(log.records)),
   }
+}
+
+/** The same without the snapshots. */
+export async function readRetentionRecords(repo: Repository): Promise<RetentionRecords> {
+  const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
+  return new RetentionRecords(countingRecords(records))
 }
 
 /** What has an effect. */
@@ -107,7 +117,7 @@ export async function carryOut(repo: Repository, plan: ForgetPlan, opts: CarryOu
   const sure = going.some(dependsOnDate) ? await stillGoing(repo, plan, log) : going
   return moveToTrash(
     repo,
-    sure.map(({ snapshot }) => snapshot),
+    sure.map(({ snapshot, timeMs }) => ({ ...snapshot, receivedMs: timeMs })),
     log,
   )
 }

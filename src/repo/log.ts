@@ -2,7 +2,7 @@
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
-import { timespecFromMs } from '../base/time.ts'
+import { timespecFromMs, timespecToMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Role } from '../format/bundle.ts'
 import {
@@ -161,6 +161,8 @@ export class LogFacts {
   readonly gone = new Map<string, OpenedRecord>()
   /** When the store received the last forget record that is not undone, by `placeKey`. */
   readonly lastForgottenMs = new Map<string, number>()
+  /** When the store had received what was forgotten, by `placeKey`: what is brought back it receives anew. */
+  readonly receivedMs = new Map<string, number>()
   /** Records that are known to be lost, by `placeKey`. */
   readonly lostRecords = new Map<string, OpenedRecord>()
   readonly revoked: Revocations
@@ -192,6 +194,12 @@ export class LogFacts {
   }
 
   #note(record: OpenedRecord, action: LogAction): void {
+    if (action.kind === 'forget') {
+      for (const [at, time] of (action.received ?? []).entries()) {
+        const key = placeKey(action.snapshots[at]!)
+        this.receivedMs.set(key, Math.min(timespecToMs(time), this.receivedMs.get(key) ?? Infinity))
+      }
+    }
     if (action.kind === 'forget' || action.kind === 'accept') {
       for (const place of action.snapshots) {
         const key = placeKey(place)

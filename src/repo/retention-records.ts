@@ -16,6 +16,8 @@ export interface PolicyInForce {
 
 /** What was ordered for one snapshot. */
 export interface Held {
+  /** All that stand, in order of name. */
+  readonly orders: readonly OpenedRecord[]
   /** Records by which it is kept until they are released. */
   readonly holds: readonly OpenedRecord[]
   /** The latest of all, in milliseconds since 1970. */
@@ -79,6 +81,7 @@ function heldBy(orders: readonly { readonly record: OpenedRecord; readonly actio
     standing.flatMap(({ action }) => (action.hold === hold && 'time' in action ? [timespecToMs(action.time)] : []))
   const [until, by] = [times('keep-until'), times('destroy-by')]
   return {
+    orders: standing.map(({ record }) => record),
     holds: standing.filter(({ action }) => action.hold === 'keep').map(({ record }) => record),
     keepUntilMs: until.length === 0 ? undefined : Math.max(...until),
     destroyByMs: by.length === 0 ? undefined : Math.min(...by),

@@ -2,6 +2,7 @@
 // same bytes lie under another name: nothing that a pruner keeps for a snapshot is let go while it is in the trash.
 import { fromHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
+import { timespecFromMs } from '../base/time.ts'
 import { LOG_PLACES_MAX } from '../format/log-record.ts'
 import type { ChainPlace } from '../format/log-record.ts'
 import { parseObjectName, PREFIXES, snapshotName, trashName } from '../format/names.ts'
@@ -82,7 +83,7 @@ export interface Moved {
 
 /**
  * Forgets snapshots: copies them into the trash, says so in the log, then takes them out of the history; each step is
- * acknowledged before the next (rules T1 and L1). What somebody else has forgotten meanwhile is passed over.
+ * acknowledged before the next (rules T1 and L1). The times at which they were received are noted. What somebody else has forgotten meanwhile is passed over.
  * Throws `wrong-key` when the role of the writer does not permit it, before anything is done.
  */
 export async function moveToTrash(
@@ -98,9 +99,9 @@ export async function moveToTrash(
     const copied = part.filter((each) => each !== undefined)
     if (copied.length === 0) continue
     const places = copied.map(placeOf)
-    records.push(
-      await appendRecord(repo, { kind: 'forget', snapshots: places, ...(reason !== undefined && { reason }) }, opts),
-    )
+    const received = copied.map(({ receivedMs }) => timespecFromMs(Math.floor(receivedMs)))
+    const action = { kind: 'forget' as const, snapshots: places, received, ...(reason !== undefined && { reason }) }
+    records.push(await appendRecord(repo, action, opts))
     await someAtOnce(copied, async ({ wid, seq, id }) => {
       const name = snapshotName(wid, seq, id)
       await doing('forgetting a snapshot', name, () => repo.store.delete(name))

@@ -12,6 +12,7 @@ import { SEALED_TYPES } from '../format/object-header.ts'
 import { writerIdOf } from '../format/signed-object.ts'
 import type { LocalState } from './local-state.ts'
 import type { Repository } from './repository.ts'
+import type { Act } from './roles.ts'
 import { putCertificate } from './writer-certificate.ts'
 
 export interface WriterIdentity {
@@ -27,6 +28,8 @@ export interface IdentityOptions {
   readonly random: SecureRandom
   /** Name of the machine, kept sealed in the certificate. */
   readonly host: string
+  /** What is going to be signed; snapshots unless given. */
+  readonly act?: Act
 }
 
 /** This machine's writer; enrols one when there is none yet. */
@@ -38,7 +41,7 @@ export async function writerIdentity(repo: Repository, opts: IdentityOptions): P
   const signer = signingKeyFromSeed(seed)
   const wid = writerIdOf(signer.publicKey)
   // What somebody signs without a sound certificate for it counts for nothing, and he would not hear of it.
-  await repo.writers.publicKey(wid, 'snapshot', writerName(wid))
+  await repo.writers.publicKey(wid, opts.act ?? 'snapshot', writerName(wid))
   return { wid, signer, exclusively: (step) => state.exclusive(`${repoName}.${toHex(wid)}.commit`, step) }
 }
 

@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { snapshotName, trashName } from '../../src/format/names.ts'
 import { checkRepository } from '../../src/ops/check.ts'
+import { readRetention } from '../../src/ops/forget.ts'
+import { timesOf } from '../../src/ops/retention/times.ts'
 import { scrubStore } from '../../src/ops/scrub.ts'
 import { moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
 import type { TrashOptions } from '../../src/repo/trash.ts'
@@ -103,6 +105,30 @@ test('a snapshot that is brought back is there again, and its loss is a loss aga
   await forget(scene, machine, [ids[1]!]) // is gone: nothing happens
   await recallFromTrash(repo, unexplained, opts)
   assert.deepEqual(await idsOf(scene), ids)
+})
+
+test('what is brought back counts from when the store had it first', async () => {
+  const scene = await HistoryScene.create()
+  const ada = scene.machine('ada')
+  const snapshots: { readonly id: string }[] = []
+  for (let day = 0; day < 4; day++) {
+    snapshots.push(await ada.backup())
+    scene.now += DAY
+  }
+  await forget(scene, ada, [snapshots[1]!.id])
+  scene.now += 5 * DAY
+  await scene.machine('bob').backup()
+  scene.now += DAY
+  const [repo, opts] = await opened(scene, ada)
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots, opts)
+  assert.deepEqual((await audit(scene)).told, [])
+  const { snapshots: read } = await readRetention(await scene.open())
+  const { timeOf } = timesOf(read)
+  const times = snapshots.map(({ id }) => timeOf.get(id)!)
+  assert.deepEqual(
+    times.map((time) => time - times[0]!),
+    [0, DAY, 2 * DAY, 3 * DAY],
+  )
 })
 
 test('what is moved to the trash without a record is missing', async () => {

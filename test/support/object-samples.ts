@@ -104,7 +104,12 @@ const attested = (digit: number) => ({
 
 /** One action of each kind. */
 export const sampleLogActions: readonly LogAction[] = [
-  { kind: 'forget', snapshots: [place('forgotten', 3), place('forgotten', 4)], reason: 'a wrong folder' },
+  {
+    kind: 'forget',
+    snapshots: [place('forgotten', 3), place('forgotten', 4)],
+    received: [fixedTime, { sec: fixedTime.sec + 60, nsec: 0 }],
+    reason: 'a wrong folder',
+  },
   {
     kind: 'revoke',
     wid: fixedBytes('stolen wid', 16),

@@ -24,7 +24,11 @@ test('a log record follows from the text', () => {
     0: [time.sec, time.nsec],
     1: by,
     2: 1,
-    3: { 0: places(action.snapshots), 1: action.reason },
+    3: {
+      0: places(action.snapshots),
+      1: action.reason,
+      2: (action.received as { sec: number; nsec: number }[]).map(({ sec, nsec }) => [sec, nsec]),
+    },
     4: places(heads),
   })
 })

@@ -9,6 +9,8 @@ export type BackupFlags = RuleFlags &
     readonly set?: string
     readonly tag?: readonly string[]
     readonly description?: string
+    readonly keepUntil?: string
+    readonly destroyBy?: string
     readonly host?: string
     readonly parent?: string
     readonly domain?: string
@@ -58,6 +60,8 @@ export const backup = defineCommand<BackupFlags, string[]>({
       oneFileSystem: yes('Stay on the file system of each DIR'),
       tag: texts('TAG', 'Mark the snapshot'),
       description: text('TEXT', 'Say what the snapshot is about'),
+      keepUntil: text('TIME', 'Not to be forgotten before: 2030-01-01, or 90d, 6m, 10y from now'),
+      destroyBy: text('TIME', 'To be forgotten in time to be gone by then'),
       host: text('NAME', 'Say another host name than that of this machine'),
       reread: yes('Read every file, also those that did not change by their times'),
       domain: text('NAME', 'Domain the snapshot goes to; the first one of the key unless given'),

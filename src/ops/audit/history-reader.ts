@@ -8,7 +8,7 @@ import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { decodeSnapshot, decodeSnapshotSummary, readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import type { SnapshotHead, WriterHead } from '../../format/snapshot.ts'
 import { openWriterName } from '../../format/writer-cert.ts'
-import { listLog, openRecord, verifyRecord } from '../../repo/log.ts'
+import { keyOfPlace, listLog, LogFacts, openRecord, verifyRecord } from '../../repo/log.ts'
 import type { ListedRecord, OpenedRecord } from '../../repo/log.ts'
 import { checkMember, foreignOf } from '../../repo/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -79,10 +79,16 @@ export class HistoryReader {
   /** Everything that is sound, oldest first by the clock of the store. */
   async *objects(): AsyncGenerator<ReadObject> {
     const snapshots = await this.#repo.catalog.list()
-    const records = await listLog(this.#repo)
+    const records = await this.#readRecords(await listLog(this.#repo))
+    const { receivedMs } = new LogFacts(this.records)
     const all = [
-      ...snapshots.map((listed) => ({ listed, read: () => this.#snapshot(listed) })),
-      ...records.map((listed) => ({ listed, read: () => this.#record(listed) })),
+      ...snapshots.map((there) => {
+        // What was brought back from the trash was received anew; that it was there before stands in the log.
+        const first = receivedMs.get(keyOfPlace(there.wid, there.seq, there.id)) ?? Infinity
+        const listed = { ...there, receivedMs: Math.min(there.receivedMs, first) }
+        return { listed, read: () => this.#snapshot(listed) }
+      }),
+      ...records,
     ].toSorted((a, b) => a.listed.receivedMs - b.listed.receivedMs || a.listed.seq - b.listed.seq)
     for (let at = 0; at < all.length; at += READS) {
       this.#checkStopped()
@@ -90,6 +96,17 @@ export class HistoryReader {
         if (read !== undefined) yield read
       }
     }
+  }
+
+  async #readRecords(listed: readonly ListedRecord[]) {
+    const read: { readonly listed: ListedRecord; readonly read: () => Promise<ReadObject | undefined> }[] = []
+    for (let at = 0; at < listed.length; at += READS) {
+      this.#checkStopped()
+      const part = listed.slice(at, at + READS)
+      const found = await Promise.all(part.map((each) => this.#record(each)))
+      for (const [i, record] of found.entries()) read.push({ listed: part[i]!, read: async () => record })
+    }
+    return read
   }
 
   /** Tells apart what an interrupted backup left and what is damaged; `seen` has the ids that others speak of. */

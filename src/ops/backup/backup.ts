@@ -52,6 +52,9 @@ export interface BackupOptions {
   readonly tool: string
   readonly tags?: readonly string[]
   readonly description?: string
+  /** Not to be forgotten before, and to be gone by. */
+  readonly keepUntil?: Timespec
+  readonly destroyBy?: Timespec
   /** Id or first digits of the snapshot to compare with; null for none; the latest of the same sources when absent. */
   readonly parent?: string | null
   /** For everything that no rule of the source names a method for; `auto` unless given. */
@@ -168,6 +171,8 @@ async function backUpIn(
     domainId: repo.domain.id,
     ...(parent !== undefined && { parent: fromHex(parent.id)! }),
     ...(opts.description !== undefined && { description: opts.description }),
+    ...(opts.keepUntil !== undefined && { keepUntil: opts.keepUntil }),
+    ...(opts.destroyBy !== undefined && { destroyBy: opts.destroyBy }),
   }
   const snapshot = await session.commit(body)
   const problem = await session.end()

@@ -1,0 +1,133 @@
+// `holdfast forget`: by policy, by the rules on the command line, or by name.
+import { resolve } from 'node:path'
+import { BackupError, reasonsOf } from '../base/errors.ts'
+import { carryOut, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
+import type { ForgetPlan } from '../ops/forget.ts'
+import type { RetentionRecords } from '../repo/retention-records.ts'
+import type { Repository } from '../repo/repository.ts'
+import { DAY_MS, moveToTrash, purgeTrash, readTrash, TRASH_DAYS } from '../repo/trash.ts'
+import type { ForgetFlags } from './commands/forget.ts'
+import type { Context } from './context.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+import { noteWithoutPolicy, showNamed, showOutcome, showPlan, showUnusual } from './forget-view.ts'
+import { namedSnapshots, withMaintenance } from './maintenance.ts'
+import type { Signing } from './maintenance.ts'
+import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
+import { policyOfFlags } from './retention-flags.ts'
+
+export async function runForget(context: Context, flags: ForgetFlags, specs: readonly string[]): Promise<ExitCode> {
+  const policy = policyOfFlags(flags)
+  if (specs.length > 0 && (policy !== undefined || isFiltered(flags))) {
+    throw new BackupError('usage', 'both snapshots and rules are given', specs[0]!, { hint: 'give one or the other' })
+  }
+  if (specs.length === 0 && policy === undefined && (flags.groupBy ?? flags.trashDays) !== undefined) {
+    throw new BackupError('usage', 'no rule says what is kept', '--group-by, --trash-days', {
+      hint: 'add one such as --keep-daily 14, or change the policy with `holdfast policy set`',
+    })
+  }
+  return withMaintenance(context, async (repository, signing) => {
+    const state = await readRetention(repository)
+    for (const problem of state.problems) {
+      context.reporter.onEvent({ type: 'error', code: problem.code, message: `${reasonsOf(problem)}; it stays` })
+    }
+    const days = flags.trashDays ?? trashDaysOf(state.records)
+    if (specs.length > 0) {
+      await forgetNamed(context, repository, { specs, flags, records: state.records, days }, signing)
+    } else {
+      const { host, tag: tags, source } = flags
+      const path = source === undefined ? undefined : bytesOfText(resolve(nativeWorkingFolder(), source))
+      const plan = planForget(state, { policy, filter: { host, tags, source: path } }, context.clock.now())
+      await forgetByPlan(context, repository, { plan, flags, days }, signing)
+    }
+    const [problem] = state.problems
+    return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
+  })
+}
+
+/** As many as the policy says; of several the most. */
+export function trashDaysOf({ policies }: RetentionRecords): number {
+  return policies.length === 0 ? TRASH_DAYS : Math.max(...policies.map(({ policy }) => policy.trashDays))
+}
+
+function isFiltered({ host, tag = [], source }: ForgetFlags): boolean {
+  return host !== undefined || tag.length > 0 || source !== undefined
+}
+
+interface NamedWork {
+  readonly specs: readonly string[]
+  readonly flags: ForgetFlags
+  readonly records: RetentionRecords
+  readonly days: number
+}
+
+async function forgetNamed(
+  context: Context,
+  repository: Repository,
+  { specs, flags, records, days }: NamedWork,
+  signing: Signing,
+): Promise<void> {
+  const snapshots = await namedSnapshots(repository, specs)
+  checkNotHeld(snapshots, records.held, context.clock.now())
+  if (flags.dryRun === true) return showNamed(context, snapshots, true)
+  const moved = await moveToTrash(repository, snapshots, { ...(await signing()), ...reasonOf(flags) })
+  const gone = new Set(moved.snapshots.map(({ id }) => id))
+  showNamed(
+    context,
+    snapshots.filter(({ id }) => gone.has(id)),
+    false,
+  )
+  showOutcome(context, {
+    forgotten: gone.size,
+    kept: undefined,
+    purged: 0,
+    untilMs: context.clock.now() + days * DAY_MS,
+  })
+}
+
+interface PlannedWork {
+  readonly plan: ForgetPlan
+  readonly flags: ForgetFlags
+  readonly days: number
+}
+
+async function forgetByPlan(
+  context: Context,
+  repository: Repository,
+  { plan, flags, days }: PlannedWork,
+  signing: Signing,
+): Promise<void> {
+  const going = goers(plan)
+  const kept = plan.groups.reduce((sum, { verdicts }) => sum + verdicts.length, 0) - going.length
+  const dryRun = flags.dryRun === true
+  showPlan(context, plan, dryRun)
+  showUnusual(context, plan)
+  noteWithoutPolicy(context, plan)
+  if (dryRun) return showOutcome(context, { forgotten: going.length, kept, purged: 0, dryRun })
+  let forgotten: readonly { readonly id: string }[] = []
+  if (going.length > 0) {
+    const { allowUnusual = false } = flags
+    const opts = { ...(await signing()), ...reasonOf(flags), allowUnusual }
+    forgotten = (await carryOut(repository, plan, opts)).snapshots
+  }
+  const purged = await purgeDue(context, repository, days, signing)
+  const untilMs = context.clock.now() + days * DAY_MS
+  showOutcome(context, { forgotten: forgotten.length, kept: kept + going.length - forgotten.length, purged, untilMs })
+}
+
+/** What lay in the trash for long enough goes with the next run. */
+export async function purgeDue(
+  context: Context,
+  repository: Repository,
+  days: number,
+  signing: Signing,
+): Promise<number> {
+  const { snapshots } = await readTrash(repository)
+  const nowMs = context.clock.now()
+  if (!snapshots.some(({ forgottenMs }) => nowMs - forgottenMs > days * DAY_MS)) return 0
+  const { purged } = await purgeTrash(repository, { ...(await signing()), days })
+  return purged.length
+}
+
+function reasonOf({ reason }: ForgetFlags): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
+}

@@ -1,0 +1,61 @@
+// Opens the repository for somebody who forgets, holds or brings back: with a writer of this machine that signs the log.
+import { hostname } from 'node:os'
+import { BackupError } from '../base/errors.ts'
+import { secureRandom } from '../base/random.ts'
+import { checkWritable } from '../repo/descriptions.ts'
+import type { AppendOptions } from '../repo/log.ts'
+import type { Repository } from '../repo/repository.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import { writerIdentity } from '../repo/writer-identity.ts'
+import type { Context } from './context.ts'
+import { whoWorks } from './history.ts'
+import { openWith, warnOf, withStore } from './repository.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+
+/** Signs records; asked for when there is something to sign, since it may enrol this machine. */
+export type Signing = () => Promise<AppendOptions>
+
+export async function withMaintenance<T>(
+  context: Context,
+  work: (repository: Repository, signing: Signing) => Promise<T>,
+): Promise<T> {
+  return withStore(
+    context,
+    async (store) => {
+      const repository = await openWith(context, store)
+      warnOf(context, repository.problems)
+      const { clock } = context
+      return work(repository, async () => {
+        checkWritable(repository, store.location)
+        const { role } = repository.bundle
+        if (!MAY_MAINTAIN.has(role)) {
+          throw new BackupError('wrong-key', `this key has the role ${role}, which may not do this`, store.location, {
+            hint: 'use a key with the role admin or maintain',
+          })
+        }
+        const state = openStateFolder(stateFolder(context.env))
+        const writer = await writerIdentity(repository, {
+          state,
+          clock,
+          random: secureRandom,
+          host: hostname(),
+          act: 'log',
+        })
+        return { writer, clock, by: whoWorks(context) }
+      })
+    },
+    'write',
+  )
+}
+
+const MAY_MAINTAIN: ReadonlySet<string> = new Set(['admin', 'maintain'])
+
+/** What people named, each once. Throws `not-found`. */
+export async function namedSnapshots(repository: Repository, specs: readonly string[]): Promise<SnapshotInfo[]> {
+  const found = new Map<string, SnapshotInfo>()
+  for (const spec of specs) {
+    const snapshot = await repository.findSnapshot(spec)
+    found.set(snapshot.id, snapshot)
+  }
+  return [...found.values()]
+}

@@ -1,0 +1,117 @@
+// `holdfast trash …`: what was forgotten, for as long as it can be brought back.
+import { BackupError } from '../base/errors.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { readRetentionRecords } from '../ops/forget.ts'
+import { ForeignObject, foreignOf } from '../repo/membership.ts'
+import type { Repository } from '../repo/repository.ts'
+import type { ListedSnapshot } from '../repo/snapshot-catalog.ts'
+import { DAY_MS, purgeTrash, readTrash, recallFromTrash } from '../repo/trash.ts'
+import type { Trash } from '../repo/trash.ts'
+import type { Context } from './context.ts'
+import { escapeText } from './escape.ts'
+import { trashDaysOf } from './forget-command.ts'
+import { withMaintenance } from './maintenance.ts'
+import { shortId } from './snapshot-view.ts'
+import { tableLines } from './table.ts'
+import { counted, formatLocalTime, formatUtcTime } from './units.ts'
+
+export async function listTrashed({ out, reporter }: Context, repository: Repository): Promise<void> {
+  const { snapshots, unexplained } = await readTrash(repository)
+  const days = trashDaysOf(await readRetentionRecords(repository))
+  const rows: string[][] = []
+  for (const trashed of snapshots) {
+    const { id, wid, seq, record, forgottenMs } = trashed
+    const until = timespecFromMs(forgottenMs + days * DAY_MS)
+    const { body } = record
+    const reason = 'reason' in body.action ? body.action.reason : undefined
+    const by = [escapeText(body.by), ...(reason === undefined ? [] : [`(${escapeText(reason)})`])].join(' ')
+    const opened = await repository.catalog.open(trashed).catch(foreignOrNoted)
+    if (opened instanceof ForeignObject) continue
+    rows.push([
+      shortId(id),
+      opened === undefined ? '?' : formatLocalTime(opened.body.started),
+      opened === undefined ? '?' : escapeText(opened.body.host),
+      formatLocalTime(timespecFromMs(forgottenMs)),
+      formatLocalTime(until),
+      by,
+    ])
+    out.record({
+      type: 'trashed',
+      id,
+      short_id: shortId(id),
+      writer: wid,
+      sequence: seq,
+      host: opened?.body.host,
+      forgotten: formatUtcTime(timespecFromMs(forgottenMs)),
+      restorable_until: formatUtcTime(until),
+      by: body.by,
+      note: reason,
+      record: record.objectName,
+    })
+  }
+  for (const { objectName } of unexplained) {
+    reporter.note(`no record says who forgot it; bring it back, or see \`holdfast audit\`: ${objectName}`)
+  }
+  if (rows.length === 0) return reporter.note('the trash is empty')
+  const titles = ['ID', 'TIME', 'HOST', 'FORGOTTEN', 'UNTIL', 'BY']
+  for (const line of tableLines(
+    titles.map((title) => ({ title })),
+    rows,
+  ))
+    out.line(line)
+
+  function foreignOrNoted(error: unknown): ForeignObject | undefined {
+    const foreign = foreignOf(error)
+    if (foreign !== undefined) return foreign
+    if (!(error instanceof BackupError) || error.code === 'unreachable') throw error
+    reporter.onEvent({ type: 'error', code: error.code, message: error.message })
+    return undefined
+  }
+}
+
+export async function recallTrashed(
+  context: Context,
+  { all = false, reason }: { readonly all?: boolean; readonly reason?: string },
+  specs: readonly string[],
+): Promise<void> {
+  if (all === specs.length > 0) {
+    throw new BackupError(
+      'usage',
+      all ? 'both snapshots and --all are given' : 'no snapshot is given',
+      'trash recall',
+      {
+        hint: '`holdfast trash list` shows what can be brought back',
+      },
+    )
+  }
+  await withMaintenance(context, async (repository, signing) => {
+    const trash = await readTrash(repository)
+    const chosen = all ? trash.snapshots : [...new Set(specs.map((spec) => trashed(trash, spec)))]
+    if (chosen.length === 0) return context.reporter.note('the trash is empty')
+    await recallFromTrash(repository, chosen, { ...(await signing()), ...(reason !== undefined && { reason }) })
+    for (const { id } of chosen) {
+      context.out.line(`brought back: ${shortId(id)}`)
+      context.out.record({ type: 'recalled', id, short_id: shortId(id) })
+    }
+  })
+}
+
+function trashed({ snapshots, unexplained }: Trash, spec: string): ListedSnapshot {
+  const fitting = [...snapshots, ...unexplained].filter(({ id }) => id.startsWith(spec))
+  const [single] = fitting
+  if (single !== undefined && fitting.length === 1) return single
+  throw fitting.length === 0
+    ? new BackupError('not-found', 'no snapshot in the trash has this id', spec, {
+        hint: '`holdfast trash list` shows what can be brought back',
+      })
+    : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
+}
+
+export async function purgeTrashed(context: Context, flags: { readonly olderThan?: number }): Promise<void> {
+  await withMaintenance(context, async (repository, signing) => {
+    const days = flags.olderThan ?? trashDaysOf(await readRetentionRecords(repository))
+    const { purged, kept } = await purgeTrash(repository, { ...(await signing()), days })
+    context.out.line(`${counted(purged.length, 'snapshot')} purged from the trash, ${kept.length} kept there`)
+    context.out.record({ type: 'summary', purged: purged.length, kept: kept.length })
+  })
+}
