@@ -6,7 +6,7 @@ import { parseUntil } from './units.ts'
 
 /** From what people type, for a backup. Throws `usage` when it is to be gone before it may be. */
 export function parseDates(
-  { keepUntil, destroyBy }: { readonly keepUntil?: string; readonly destroyBy?: string },
+  { keepUntil, destroyBy }: { readonly keepUntil?: string | undefined; readonly destroyBy?: string | undefined },
   nowMs: number,
 ): { readonly keepUntil?: Timespec; readonly destroyBy?: Timespec } {
   const until = keepUntil === undefined ? undefined : timespecFromMs(parseUntil(keepUntil, nowMs))

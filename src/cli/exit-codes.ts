@@ -71,8 +71,9 @@ export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string; next: st
   },
   {
     code: EXIT.refused,
-    meaning: 'Permission denied or read-only.',
-    next: 'Run it as a user that may, or mount the place writable.',
+    meaning:
+      'Refused: permission denied or read-only; or what is asked for is held back for safety, such as forgetting more than usual, or what is held.',
+    next: 'Run it as a user that may, or mount the place writable; or see the hint of the error.',
   },
   {
     code: EXIT.unsupported,

@@ -5,7 +5,7 @@ import { carryOut, checkNotHeld, goers, planForget, readRetention } from '../ops
 import type { ForgetPlan } from '../ops/forget.ts'
 import type { RetentionRecords } from '../repo/retention-records.ts'
 import type { Repository } from '../repo/repository.ts'
-import { DAY_MS, moveToTrash, purgeTrash, readTrash, TRASH_DAYS } from '../repo/trash.ts'
+import { DAY_MS, moveToTrash, purgeTrash, readTrash } from '../repo/trash.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
@@ -26,11 +26,13 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
     })
   }
   return withMaintenance(context, async (repository, signing) => {
+    // Those of revoked writers do not count, and can be forgotten by name.
+    repository.catalog.showsRevoked = true
     const state = await readRetention(repository)
     for (const problem of state.problems) {
       context.reporter.onEvent({ type: 'error', code: problem.code, message: `${reasonsOf(problem)}; it stays` })
     }
-    const days = flags.trashDays ?? trashDaysOf(state.records)
+    const days = flags.trashDays ?? state.records.trashDays
     if (specs.length > 0) {
       await forgetNamed(context, repository, { specs, flags, records: state.records, days }, signing)
     } else {
@@ -42,11 +44,6 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
     const [problem] = state.problems
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
   })
-}
-
-/** As many as the policy says; of several the most. */
-export function trashDaysOf({ policies }: RetentionRecords): number {
-  return policies.length === 0 ? TRASH_DAYS : Math.max(...policies.map(({ policy }) => policy.trashDays))
 }
 
 function isFiltered({ host, tag = [], source }: ForgetFlags): boolean {

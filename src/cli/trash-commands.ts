@@ -9,7 +9,6 @@ import { DAY_MS, purgeTrash, readTrash, recallFromTrash } from '../repo/trash.ts
 import type { Trash } from '../repo/trash.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
-import { trashDaysOf } from './forget-command.ts'
 import { withMaintenance } from './maintenance.ts'
 import { shortId } from './snapshot-view.ts'
 import { tableLines } from './table.ts'
@@ -17,7 +16,7 @@ import { counted, formatLocalTime, formatUtcTime } from './units.ts'
 
 export async function listTrashed({ out, reporter }: Context, repository: Repository): Promise<void> {
   const { snapshots, unexplained } = await readTrash(repository)
-  const days = trashDaysOf(await readRetentionRecords(repository))
+  const { trashDays: days } = await readRetentionRecords(repository)
   const rows: string[][] = []
   for (const trashed of snapshots) {
     const { id, wid, seq, record, forgottenMs } = trashed
@@ -109,7 +108,7 @@ function trashed({ snapshots, unexplained }: Trash, spec: string): ListedSnapsho
 
 export async function purgeTrashed(context: Context, flags: { readonly olderThan?: number }): Promise<void> {
   await withMaintenance(context, async (repository, signing) => {
-    const days = flags.olderThan ?? trashDaysOf(await readRetentionRecords(repository))
+    const days = flags.olderThan ?? (await readRetentionRecords(repository)).trashDays
     const { purged, kept } = await purgeTrash(repository, { ...(await signing()), days })
     context.out.line(`${counted(purged.length, 'snapshot')} purged from the trash, ${kept.length} kept there`)
     context.out.record({ type: 'summary', purged: purged.length, kept: kept.length })

@@ -11,8 +11,9 @@ import type { HistoryLook } from '../repo/rollback.ts'
 import { keyOfPlace, LogFacts } from '../repo/log.ts'
 import type { OpenedRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
-import { DAY_MS, listTrash, TRASH_DAYS } from '../repo/trash.ts'
+import { RetentionRecords } from '../repo/retention-records.ts'
 import type { Revocation } from '../repo/revocations.ts'
+import { DAY_MS, listTrash } from '../repo/trash.ts'
 import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
@@ -34,8 +35,6 @@ export interface AuditOptions {
   readonly checkpoint?: Checkpoint
   /** What this machine remembers, compared with what there is (repo/rollback.ts). */
   readonly look?: HistoryLook
-  /** Days that a forgotten snapshot stays in the trash; as many as usual unless given. */
-  readonly trashDays?: number
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal
 }
@@ -160,12 +159,12 @@ class Audit {
   }
 
   /** Until when what lies in the trash can be brought back, by `keyOfPlace`. */
-  async #trash({ lastForgottenMs }: LogFacts): Promise<TrashTimes> {
-    const keepMs = (this.#opts.trashDays ?? TRASH_DAYS) * DAY_MS
+  async #trash(facts: LogFacts): Promise<TrashTimes> {
+    const keepMs = new RetentionRecords(facts).trashDays * DAY_MS
     return new Map(
       (await listTrash(this.#repo)).map(({ wid, seq, id, receivedMs }) => {
         const key = keyOfPlace(wid, seq, id)
-        return [key, Math.max(receivedMs, lastForgottenMs.get(key) ?? 0) + keepMs]
+        return [key, Math.max(receivedMs, facts.lastForgottenMs.get(key) ?? 0) + keepMs]
       }),
     )
   }

@@ -2,7 +2,7 @@
 import { BackupError } from '../base/errors.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
 import { appendRecord, checkMayLog, EXPLAINING_ROLES, keyOfPlace, LogFacts, readLog } from '../repo/log.ts'
-import type { AppendOptions, OpenedRecord } from '../repo/log.ts'
+import type { AppendOptions } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { RetentionRecords } from '../repo/retention-records.ts'
 import type { Held } from '../repo/retention-records.ts'
@@ -41,27 +41,21 @@ export interface RetentionState {
 export async function readRetention(repo: Repository): Promise<RetentionState> {
   const { snapshots, problems } = await repo.catalog.readable()
   const log = await readLog(repo)
-  const { receivedMs } = new LogFacts(log.records)
+  const facts = new LogFacts(log.records)
   return {
     snapshots: snapshots.map((each) => {
-      const first = receivedMs.get(keyOfPlace(each.wid, each.seq, each.id))
+      const first = facts.receivedMs.get(keyOfPlace(each.wid, each.seq, each.id))
       return first === undefined ? each : { ...each, receivedMs: Math.min(first, each.receivedMs) }
     }),
     problems: [...problems, ...log.problems],
-    records: new RetentionRecords(countingRecords(log.records)),
+    records: new RetentionRecords(facts),
   }
 }
 
 /** The same without the snapshots. */
 export async function readRetentionRecords(repo: Repository): Promise<RetentionRecords> {
   const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
-  return new RetentionRecords(countingRecords(records))
-}
-
-/** What has an effect. */
-function countingRecords(records: readonly OpenedRecord[]): OpenedRecord[] {
-  const powerless = new Set(new LogFacts(records).powerless)
-  return records.filter((record) => !powerless.has(record))
+  return new RetentionRecords(new LogFacts(records))
 }
 
 export function planForget(
@@ -78,10 +72,14 @@ export function planForget(
   const snapshots = all.filter(({ body }) => wanted.has(body))
   const policiesOf = (domainId: Uint8Array) => (policy === undefined ? records.policiesOf(domainId) : [policy])
   const at = (now: number): ForgetPlan => {
-    const plan = planRetention({ snapshots, policiesOf, held: records.held, isRevoked: () => false, nowMs: now })
+    const plan = planRetention({ snapshots, policiesOf, held: records.held, isRevoked, nowMs: now })
     return { ...plan, unusual: findUnusual(plan, records.forgets, now), problems, at }
   }
   return at(nowMs)
+}
+
+function isRevoked({ revoked }: SnapshotInfo): boolean {
+  return revoked !== undefined
 }
 
 export function goers({ groups }: Pick<ForgetPlan, 'groups'>): Verdict<SnapshotInfo>[] {

@@ -166,6 +166,8 @@ export class LogFacts {
   /** Records that are known to be lost, by `placeKey`. */
   readonly lostRecords = new Map<string, OpenedRecord>()
   readonly revoked: Revocations
+  /** All that count. */
+  readonly effective: readonly OpenedRecord[]
   /** Records of revoked writers that have no effect any more. */
   readonly annulled: readonly OpenedRecord[]
   /** Records of what their writer may not do; they have no effect. */
@@ -176,10 +178,11 @@ export class LogFacts {
     const permitted = records.filter(({ role, body }) => mayLog(role, body.action.kind))
     this.powerless = records.filter(({ role, body }) => !mayLog(role, body.action.kind))
     this.revoked = revocationsOf(permitted)
-    const effective = new Set(this.#effective(records, permitted))
+    this.effective = this.#effective(records, permitted)
+    const effective = new Set(this.effective)
     this.annulled = permitted.filter((record) => !effective.has(record))
-    this.#recalls = new Recalls([...effective])
-    for (const record of effective) this.#note(record, record.body.action)
+    this.#recalls = new Recalls(this.effective)
+    for (const record of this.effective) this.#note(record, record.body.action)
   }
 
   /** Without what revoked writers have signed since; two who revoke each other are both revoked. */

@@ -3,8 +3,9 @@ import { toHex } from '../base/bytes.ts'
 import { timespecToMs } from '../base/time.ts'
 import type { LogAction } from '../format/log-record.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
-import { hasSeen, mayLog, placeKey } from './log.ts'
-import type { OpenedRecord } from './log.ts'
+import { hasSeen, placeKey } from './log.ts'
+import type { LogFacts, OpenedRecord } from './log.ts'
+import { TRASH_DAYS } from './trash.ts'
 
 /** A policy of a domain, and the record that it stands in. */
 export interface PolicyInForce {
@@ -36,12 +37,11 @@ export class RetentionRecords {
   /** Records of kind forget, in order of name. */
   readonly forgets: readonly OpenedRecord[]
 
-  constructor(records: readonly OpenedRecord[]) {
-    const mighty = records.filter(({ role, body }) => mayLog(role, body.action.kind))
-    this.forgets = mighty.filter(({ body }) => body.action.kind === 'forget')
-    this.policies = inForce(mighty)
+  constructor({ effective }: Pick<LogFacts, 'effective'>) {
+    this.forgets = effective.filter(({ body }) => body.action.kind === 'forget')
+    this.policies = inForce(effective)
     const byPlace = new Map<string, { record: OpenedRecord; action: HoldAction }[]>()
-    for (const record of mighty) {
+    for (const record of effective) {
       const { action } = record.body
       if (action.kind !== 'hold') continue
       for (const place of action.snapshots) {
@@ -53,6 +53,11 @@ export class RetentionRecords {
       const held = heldBy(orders)
       if (held !== undefined) this.held.set(key, held)
     }
+  }
+
+  /** How long what is forgotten can be brought back: what the policies say, of several the most. */
+  get trashDays(): number {
+    return this.policies.length === 0 ? TRASH_DAYS : Math.max(...this.policies.map(({ policy }) => policy.trashDays))
   }
 
   policiesOf(domainId: Uint8Array): readonly RetentionPolicy[] {

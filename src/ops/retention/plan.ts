@@ -125,7 +125,8 @@ function decideGroups<S extends Candidate>(
   return kept
 }
 
-const UNCOUNTED: ReadonlySet<string> = new Set(['revoked', 'of the future'])
+/** Reasons of snapshots at which no rule looks. */
+export const UNCOUNTED: ReadonlySet<string> = new Set(['revoked', 'of the future'])
 
 /**
  * Snapshots of one writer that have all else in common that is asked for: a host name is a claim, the key that signs is not.

@@ -5,6 +5,7 @@ import type { OpenedRecord } from '../../repo/log.ts'
 import { keptBy } from './rules.ts'
 import type { Dated } from './rules.ts'
 import { DAY_MS } from '../../repo/trash.ts'
+import { UNCOUNTED } from './plan.ts'
 import type { Candidate, GroupPlan, RetentionPlan } from './plan.ts'
 
 export interface Unusual<S extends Candidate> {
@@ -66,7 +67,8 @@ function silent<S extends Candidate>({ verdicts }: GroupPlan<S>, removed: number
 }
 
 /** More snapshots on one day than on others, for which older ones would go that would stay without them. */
-function flood<S extends Candidate>({ verdicts, policies }: GroupPlan<S>): string | undefined {
+function flood<S extends Candidate>({ verdicts: all, policies }: GroupPlan<S>): string | undefined {
+  const verdicts = all.filter(({ reasons }) => !UNCOUNTED.has(reasons[0] ?? ''))
   const days = [...Map.groupBy(verdicts, ({ timeMs }) => Math.floor(timeMs / DAY_MS)).values()]
   const usual = median(days.map(({ length }) => length))
   const floods = days.filter(({ length }) => length >= FLOOD && length > usual * FLOOD_TIMES)
