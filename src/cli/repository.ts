@@ -6,6 +6,7 @@ import type { Repository } from '../repo/repository.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import type { Store } from '../store/store.ts'
 import type { ProblemEvent } from '../ops/events.ts'
+import { localIndexOptions } from './cache-folder.ts'
 import type { Context } from './context.ts'
 import { knowingRoot } from './known-roots.ts'
 import { findCredential, opening } from './secrets.ts'
@@ -82,6 +83,7 @@ export async function openUncompared(context: Context, store: Store, meanwhile?:
     knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
   )
   repository.machineSeed = found.writerSeed
+  for (const each of repository.inDomains) each.keepIndexIn(localIndexOptions(context))
   return repository
 }
 

@@ -1,6 +1,6 @@
 // What this user's client keeps on its own disk for all repositories (repo/local-state.ts): one file a name, replaced
 // atomically, readable by nobody else.
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { BackupError, codeOf, errnoOf, wrap } from '../base/errors.ts'
 import { lockFile } from '../posix/locks.ts'
 import type { LocalState } from '../repo/local-state.ts'
 import type { Environment } from './environment.ts'
+import { makeFolders } from './make-folders.ts'
 import { replaceFile } from './replace-file.ts'
 
 /** `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`. */
@@ -68,18 +69,6 @@ function changing<T>(what: string, file: string, step: () => T): T {
       cause,
       hint: 'a backup keeps the key of this machine there; XDG_STATE_HOME names another place that can be written to',
     })
-  }
-}
-
-/** Node's own recursive mkdir never ends where nothing can be made (/proc, a home that an automounter does not know). */
-function makeFolders(path: string, parentIsThere = false): void {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (cause) {
-    if (errnoOf(cause) === 'EEXIST') return
-    if (errnoOf(cause) !== 'ENOENT' || parentIsThere || dirname(path) === path) throw cause
-    makeFolders(dirname(path))
-    makeFolders(path, true)
   }
 }
 

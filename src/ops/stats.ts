@@ -38,7 +38,7 @@ export async function repositoryStats(
     snapshots: snapshots.length,
     files: sum(({ body }) => body.stats.files),
     restoredBytes: sum(({ body }) => body.stats.bytes),
-    blobs: repository.inDomains.reduce((total, { index }) => total + index.blobs.size, 0),
+    blobs: repository.inDomains.reduce((total, { index }) => total + index.blobCount, 0),
     ...blockTotals(repository.inDomains),
     objects,
     storeBytes: [...objects.values()].reduce((total, { bytes }) => total + bytes, 0),
@@ -48,8 +48,7 @@ export async function repositoryStats(
 function blockTotals(domains: readonly Repository[]): Pick<RepositoryStats, 'data' | 'meta'> {
   const totals = { data: { plainBytes: 0, storedBytes: 0 }, meta: { plainBytes: 0, storedBytes: 0 } }
   for (const { index } of domains) {
-    for (let number = 0; number < index.blockCount; number++) {
-      const block = index.block(number)
+    for (const block of index.blocks()) {
       const total = totals[block.pack.kind]
       total.plainBytes += block.plainLength
       total.storedBytes += block.storedLength

@@ -2,20 +2,29 @@
 // over a SharedArrayBuffer:
 //
 //   control   entries used, capacity
-//   slots     open addressing, linear probing; a slot holds entry + 1, 0 is empty; written once, by compare-exchange
+//   slots     open addressing, linear probing; 0 is empty, else entry + 1 in the low bits and in those that it does not
+//             need the same bits of the locator's second word, which tell most others apart without a look at the
+//             entry; written once, by compare-exchange
 //   entries   locator (6 x u32) | block | offset in block | length
 //
 // An entry is written in full before its slot is set, so whoever sees the slot sees the entry. Nothing is ever removed.
 // When a table is full a larger one is added behind it; lookups ask all, new claims go to the last. Two threads that
 // hold different lists can claim the same blob twice: it is then stored twice, which costs space and nothing else.
+//
+// Behind the tables there may be a file (index-file.ts) with what does not change while they are used; what a table says
+// of a blob comes first.
 import { LOCATOR_SIZE } from '../format/block-table.ts'
+import { IndexFile } from './index-file.ts'
+import type { IndexFileHandle } from './index-file.ts'
 
 const ENTRY_WORDS = 9
 const CONTROL_WORDS = 4
-/** Slots per entry: a load factor of at most one half keeps probes short. */
-const SLOTS_PER_ENTRY = 2
-/** Entry capacity of the first table: 19 MiB of address space, touched only as it fills. */
+/** Slots per entry: six bytes a blob, and probes stay within a cache line. */
+const SLOTS_PER_ENTRY = 1.5
+/** Entry capacity of the first table: 10 MiB of address space, touched only as it fills. */
 const CAPACITY_MIN = 256 * 1024
+/** Room for what a run adds to the index that it has read. */
+const GROWTH = 1.25
 /** The block of a blob that this run has claimed and not yet placed. */
 export const BLOCK_PENDING = 0xffff_ffff
 
@@ -34,21 +43,24 @@ class Table {
   readonly #control: Int32Array
   readonly #slots: Int32Array
   readonly #entries: Uint32Array
-  readonly #mask: number
+  /** Bits of a slot that hold the entry. */
+  readonly #entryMask: number
+  /** Slots for each value of a locator's first word. */
+  readonly #scale: number
 
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared
     this.#control = new Int32Array(shared, 0, CONTROL_WORDS)
     this.capacity = this.#control[1]!
-    const slotCount = this.capacity * SLOTS_PER_ENTRY
+    const slotCount = Math.ceil(this.capacity * SLOTS_PER_ENTRY)
     this.#slots = new Int32Array(shared, CONTROL_WORDS * 4, slotCount)
     this.#entries = new Uint32Array(shared, (CONTROL_WORDS + slotCount) * 4, this.capacity * ENTRY_WORDS)
-    this.#mask = slotCount - 1
+    this.#entryMask = 2 ** Math.ceil(Math.log2(this.capacity + 1)) - 1
+    this.#scale = slotCount / 2 ** 32
   }
 
-  static create(capacityMin: number): Table {
-    const capacity = 2 ** Math.ceil(Math.log2(capacityMin))
-    const words = CONTROL_WORDS + capacity * SLOTS_PER_ENTRY + capacity * ENTRY_WORDS
+  static create(capacity: number): Table {
+    const words = CONTROL_WORDS + Math.ceil(capacity * SLOTS_PER_ENTRY) + capacity * ENTRY_WORDS
     const shared = new SharedArrayBuffer(words * 4)
     new Int32Array(shared, 0, CONTROL_WORDS)[1] = capacity
     return new Table(shared)
@@ -60,9 +72,12 @@ class Table {
 
   find(loc: Uint32Array): number {
     const slots = this.#slots
-    for (let slot = loc[0]! & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const entry = Atomics.load(slots, slot) - 1
-      if (entry < 0) return -1
+    const mask = this.#entryMask
+    for (let slot = Math.floor(loc[0]! * this.#scale); ; slot = this.#after(slot)) {
+      const held = Atomics.load(slots, slot)
+      if (held === 0) return -1
+      if (((held ^ loc[1]!) & ~mask) !== 0) continue
+      const entry = (held & mask) - 1
       if (this.#same(entry, loc)) return entry
     }
   }
@@ -71,16 +86,23 @@ class Table {
   insert(loc: Uint32Array, block: number, offset: number, length: number): number {
     let mine = -1
     const slots = this.#slots
-    for (let slot = loc[0]! & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      let entry = Atomics.load(slots, slot) - 1
-      if (entry < 0) {
+    const mask = this.#entryMask
+    for (let slot = Math.floor(loc[0]! * this.#scale); ; slot = this.#after(slot)) {
+      let held = Atomics.load(slots, slot)
+      if (held === 0) {
         if (mine < 0) mine = this.#write(loc, block, offset, length)
         if (mine < 0) return TABLE_FULL
-        entry = Atomics.compareExchange(slots, slot, 0, mine + 1) - 1
-        if (entry < 0) return mine
+        held = Atomics.compareExchange(slots, slot, 0, (loc[1]! & ~mask) | (mine + 1))
+        if (held === 0) return mine
       }
+      if (((held ^ loc[1]!) & ~mask) !== 0) continue
+      const entry = (held & mask) - 1
       if (this.#same(entry, loc)) return -entry - 1
     }
+  }
+
+  #after(slot: number): number {
+    return slot + 1 === this.#slots.length ? 0 : slot + 1
   }
 
   place(entry: number, block: number, offset: number, length: number): void {
@@ -121,30 +143,38 @@ class Table {
 }
 
 /** What a thread needs to use the index: pass it by postMessage; the memory is shared, not copied. */
-export type SharedIndexHandle = readonly SharedArrayBuffer[]
+export interface SharedIndexHandle {
+  readonly tables: readonly SharedArrayBuffer[]
+  readonly file?: IndexFileHandle | undefined
+}
 
 export class BlobIndex {
+  readonly file: IndexFile | undefined
   readonly #tables: Table[]
   readonly #loc = new Uint32Array(LOCATOR_SIZE / 4)
   readonly #locBytes = new Uint8Array(this.#loc.buffer)
 
-  private constructor(tables: Table[]) {
+  private constructor(tables: Table[], file: IndexFile | undefined) {
     this.#tables = tables
+    this.file = file
   }
 
-  static create(expectedEntries = 0): BlobIndex {
-    return new BlobIndex([Table.create(Math.max(CAPACITY_MIN, Math.ceil(expectedEntries * 1.25)))])
+  static create(expectedEntries = 0, file?: IndexFile): BlobIndex {
+    return new BlobIndex([Table.create(Math.max(CAPACITY_MIN, Math.ceil(expectedEntries * GROWTH)))], file)
   }
 
-  static attach(handle: SharedIndexHandle): BlobIndex {
-    return new BlobIndex(handle.map((shared) => new Table(shared)))
+  static attach({ tables, file }: SharedIndexHandle): BlobIndex {
+    return new BlobIndex(
+      tables.map((shared) => new Table(shared)),
+      file && new IndexFile(file),
+    )
   }
 
   get handle(): SharedIndexHandle {
-    return this.#tables.map((table) => table.shared)
+    return { tables: this.#tables.map((table) => table.shared), file: this.file?.handle }
   }
 
-  /** Blobs known, counting one twice that was claimed in two tables. */
+  /** Blobs in the tables, counting one twice that was claimed in two. */
   get size(): number {
     return this.#tables.reduce((sum, table) => sum + table.used, 0)
   }
@@ -167,7 +197,7 @@ export class BlobIndex {
 
   has(locs: Uint8Array, at = 0): boolean {
     this.#load(locs, at)
-    return this.#tables.some((table) => table.find(this.#loc) >= 0)
+    return this.#tables.some((table) => table.find(this.#loc) >= 0) || this.file?.has(this.#loc) === true
   }
 
   find(locs: Uint8Array, at = 0): BlobPlace | undefined {
@@ -176,7 +206,14 @@ export class BlobIndex {
       const entry = table.find(this.#loc)
       if (entry >= 0) return table.placeOf(entry)
     }
-    return undefined
+    return this.file?.find(this.#loc)
+  }
+
+  /** Where the file has a blob, whatever the tables say. */
+  findInFile(locs: Uint8Array, at = 0): BlobPlace | undefined {
+    if (this.file === undefined) return undefined
+    this.#load(locs, at)
+    return this.file.find(this.#loc)
   }
 
   /**
@@ -185,8 +222,12 @@ export class BlobIndex {
    */
   claim(locs: Uint8Array, at = 0): boolean {
     this.#load(locs, at)
-    for (let i = 0; i < this.#tables.length - 1; i++) if (this.#tables[i]!.find(this.#loc) >= 0) return false
-    return this.#tables.at(-1)!.insert(this.#loc, BLOCK_PENDING, 0, 0) >= 0
+    const last = this.#tables.at(-1)!
+    for (const table of this.#tables) {
+      if ((table !== last || this.file !== undefined) && table.find(this.#loc) >= 0) return false
+    }
+    if (this.file?.has(this.#loc) === true) return false
+    return last.insert(this.#loc, BLOCK_PENDING, 0, 0) >= 0
   }
 
   /**
@@ -220,6 +261,9 @@ export class BlobIndex {
       const entry = table.find(this.#loc)
       if (entry >= 0) return table.place(entry, block, offset, length)
     }
+    if (this.file?.has(this.#loc) !== true) return
+    this.reserve(1)
+    this.#tables.at(-1)!.insert(this.#loc, block, offset, length)
   }
 
   #load(locs: Uint8Array, at: number): void {

@@ -5,17 +5,19 @@ import { listAll } from '../store/store.ts'
 import type { ClosedPacks } from './closed-packs.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { PackRecord } from './loaded-index.ts'
+import { blobsOf } from './local-index.ts'
+import type { ListedSegment } from './local-index.ts'
 import { foreignOf } from './membership.ts'
 import { listPacks, missingPacks } from './missing-packs.ts'
 import type { Repository } from './repository.ts'
+import type { Revocations } from './revocations.ts'
+import { PageFileError } from './sealed-pages.ts'
 import type { UsablePacks } from './usable-packs.ts'
 
 /** Segments fetched at once. */
 const INDEX_READS = 4
 /** How often the index is listed when segments go away under the reader: a pruner replaces them once in its run. */
 const INDEX_ATTEMPTS = 4
-/** Bytes of a segment for each blob, a little less than it takes: to size the table before it is read. */
-const INDEX_BYTES_PER_BLOB = 28
 
 export interface IndexReading {
   /** Names of packs that are left out. */
@@ -35,8 +37,10 @@ export async function readIndex(repo: Repository, reading: IndexReading): Promis
     try {
       return await readListedIndex(repo, reading)
     } catch (error) {
+      if (attempt === INDEX_ATTEMPTS) throw error
       // A pruner puts other segments in the place of some while we read: those that are listed now say the same.
-      if (codeOf(error) !== 'not-found' || attempt === INDEX_ATTEMPTS) throw error
+      if (error instanceof PageFileError) repo.localIndex?.giveUp()
+      else if (codeOf(error) !== 'not-found') throw error
     }
   }
 }
@@ -79,45 +83,80 @@ export async function readIndexToWrite(
   }
 }
 
-async function readListedIndex(repo: Repository, { condemned, last, usable }: IndexReading): Promise<LoadedIndex> {
-  const revoked = await repo.trust.revoked()
-  const later: (() => void)[] = []
-  const names: string[] = []
-  let bytes = 0
+async function readListedIndex(repo: Repository, reading: IndexReading): Promise<LoadedIndex> {
+  const { usable } = reading
+  const choice = new PackChoice(reading, await repo.trust.revoked())
+  const listed: ListedSegment[] = []
   for await (const { name, size } of listAll(repo.store, PREFIXES.index)) {
-    if (parseObjectName(name)?.kind !== 'index') continue
-    names.push(name)
-    bytes += size
+    if (parseObjectName(name)?.kind === 'index') listed.push({ name, size })
   }
-  const index = new LoadedIndex(Math.ceil(bytes / INDEX_BYTES_PER_BLOB))
+  const read = (name: string) => repo.readSegment(name).catch(damageOf)
+  const filed = await repo.localIndex?.bring(listed, read)
+  const missing = listed.filter(({ name }) => filed?.covers.has(name) !== true)
+  const index = new LoadedIndex(blobsOf(missing), filed)
+  const names = new Set(listed.map(({ name }) => name))
+  for (const segment of filed?.coverage.segments ?? []) {
+    if (!names.has(segment.name)) continue
+    choice.distrust(index, segment.wid, segment.distrusted)
+    for (const number of segment.packs) {
+      const pack = filed!.coverage.packs[number]!
+      const takes = () => usable?.takesFiled(segment, pack) !== false
+      choice.take(index, segment.wid, pack.objectName, takes, (last) => index.countFiled(number, last))
+    }
+  }
   // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
-  for (let at = 0; at < names.length; at += INDEX_READS) {
-    const part = names.slice(at, at + INDEX_READS)
-    const read = await Promise.all(part.map((name) => repo.readSegment(name).catch(damageOf)))
-    for (const segment of read) {
+  for (let at = 0; at < missing.length; at += INDEX_READS) {
+    const part = missing.slice(at, at + INDEX_READS)
+    const segments = await Promise.all(part.map(({ name }) => read(name)))
+    for (const segment of segments) {
       if (segment === undefined) continue
       if (segment instanceof BackupError) {
         index.damaged.push(segment)
         continue
       }
-      const isRevoked = revoked.has(segment.wid)
-      if (!isRevoked) for (const hash of segment.distrusted ?? []) index.distrusted.add(packName('data', hash))
+      const distrusted = segment.distrusted?.map((hash) => packName('data', hash))
+      choice.distrust(index, segment.wid, distrusted ?? [])
       for (const pack of segment.packs) {
-        const name = packName(pack.kind, pack.hash)
-        if (condemned.has(name)) continue
-        if (usable?.takes(segment, pack) === false) {
-          index.passedOver.add(name)
-          continue
-        }
-        // What somebody else says of a pack comes before what a revoked writer does.
-        if (last?.has(name) === true || isRevoked) later.push(() => index.addPack(pack, segment.sessions))
-        else index.addPack(pack, segment.sessions)
+        const takes = () => usable?.takes(segment, pack) !== false
+        const add = (last: boolean) => index.addPack(pack, segment.sessions, last)
+        choice.take(index, segment.wid, packName(pack.kind, pack.hash), takes, add)
       }
     }
   }
-  for (const add of later) add()
-  for (const name of index.passedOver) if (index.hasPack(name)) index.passedOver.delete(name)
+  choice.finish(index)
   return index
+}
+
+/** Which packs of which segments go into an index, and in which order. */
+class PackChoice {
+  readonly #reading: IndexReading
+  readonly #revoked: Revocations
+  readonly #later: (() => void)[] = []
+
+  constructor(reading: IndexReading, revoked: Revocations) {
+    this.#reading = reading
+    this.#revoked = revoked
+  }
+
+  distrust(index: LoadedIndex, wid: string, names: readonly string[]): void {
+    if (this.#revoked.has(wid)) return
+    for (const name of names) index.distrusted.add(name)
+  }
+
+  /** A pack that a segment of `wid` names: `add` is called now, later or not at all. */
+  take(index: LoadedIndex, wid: string, name: string, takes: () => boolean, add: (last: boolean) => void): void {
+    const { condemned, last } = this.#reading
+    if (condemned.has(name)) return
+    if (!takes()) index.passedOver.add(name)
+    // What somebody else says of a pack comes before what a revoked writer does.
+    else if (last?.has(name) === true || this.#revoked.has(wid)) this.#later.push(() => add(true))
+    else add(false)
+  }
+
+  finish(index: LoadedIndex): void {
+    for (const add of this.#later) add()
+    for (const name of index.passedOver) if (index.hasPack(name)) index.passedOver.delete(name)
+  }
 }
 
 /** The error if it is damage, nothing if it is of another domain; anything else says nothing about the object and is thrown. */

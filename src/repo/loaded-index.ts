@@ -1,22 +1,21 @@
 // The index as a client holds it: which packs there are, which blocks are in them, and where each blob lies. It is a
-// cache of the packs' directories and never evidence that something may be deleted.
+// cache of the packs' directories and never evidence that something may be deleted. Of a large repository most of it may be
+// in a file (local-index.ts): packs and blocks of that have the first numbers.
+import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { BackupError } from '../base/errors.ts'
 import { LOCATOR_SIZE } from '../format/block-table.ts'
 import type { DirectoryBlock } from '../format/block-table.ts'
 import { HEADER_SIZE } from '../format/object-header.ts'
 import { packName } from '../format/names.ts'
-import type { PackKind } from '../format/names.ts'
 import { BLOCK_PENDING, BlobIndex } from './blob-index.ts'
+import type { BlobPlace } from './blob-index.ts'
+import { packAt, STANDING } from './index-coverage.ts'
+import type { FiledIndex } from './local-index.ts'
+import { recordOf } from './pack-record.ts'
+import type { IndexablePack, PackRecord } from './pack-record.ts'
 
-export interface PackRecord {
-  readonly objectName: string
-  readonly kind: PackKind
-  /** Bytes. */
-  readonly size: number
-  /** Whose secrets seal its blocks, 16 bytes each. */
-  readonly sessions: readonly Uint8Array[]
-}
+export type { IndexablePack, PackRecord } from './pack-record.ts'
 
 export interface BlockPlace {
   /** Number of the block in this index; equal for all blobs of one block. */
@@ -38,20 +37,15 @@ export interface BlobLocation {
   readonly length: number
 }
 
-/** What a segment or a finished pack tells of one pack. */
-export interface IndexablePack {
-  readonly hash: Uint8Array
-  readonly kind: PackKind
-  readonly size: number
-  readonly blocks: readonly DirectoryBlock[]
-}
-
 /** Numbers kept of each block. */
 const BLOCK_WIDTH = 6
 
 export class LoadedIndex {
   readonly blobs: BlobIndex
+  /** Those that count. */
   readonly packs: PackRecord[] = []
+  /** By number, those of the file that do not count too. */
+  readonly #records: PackRecord[]
   /** Segments that could not be used: what only they name is stored again by a backup, and missing to a reader. */
   readonly damaged: BackupError[] = []
   /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
@@ -67,48 +61,100 @@ export class LoadedIndex {
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
   readonly #packNumbers = new Map<string, number>()
-  /** Of each pack, the number of its first block. */
+  /** Of each pack that is not in the file, the number of its first block. */
   readonly #firstBlocks: number[] = []
-  readonly #sids: Uint8Array[] = []
+  readonly #filed: FiledIndex | undefined
+  /** Packs of the file. */
+  readonly #filedPacks: number
+  /** How far they count: what threads see of it. */
+  readonly #standing: Uint8Array
+  /** Numbers of blocks that are not in the file begin here. */
+  readonly #firstBlock: number
+  readonly #sids: Uint8Array[]
   readonly #sidNumbers = new Map<string, number>()
   /** True when a blob was located that only a pack has which no segment names. */
   isIncomplete = false
   #unnamedFrom = Infinity
+  /** Blobs in a table that the file has too. */
+  #filedTwice = 0
   #blocks = new Uint32Array(BLOCK_WIDTH * 1024)
   #blockCount = 0
 
-  /** `expectedBlobs` sizes the table so that it need not grow. */
-  constructor(expectedBlobs = 0) {
-    this.blobs = BlobIndex.create(expectedBlobs)
+  /** `expectedBlobs` sizes the table so that it need not grow. Nothing of a file counts until `countFiled` says so. */
+  constructor(expectedBlobs = 0, filed?: FiledIndex) {
+    const { packs = [], sids = [] } = filed?.coverage ?? {}
+    this.#filed = filed
+    this.#records = [...packs]
+    this.#sids = [...sids]
+    this.#filedPacks = packs.length
+    this.#firstBlock = filed?.file.end ?? 0
+    this.#standing = new Uint8Array(new SharedArrayBuffer(packs.length)).fill(STANDING.dead)
+    this.blobs = BlobIndex.create(expectedBlobs, filed?.file.withStanding(this.#standing))
+    for (const [number, sid] of this.#sids.entries()) this.#sidNumbers.set(toHex(sid), number)
   }
 
+  /** Blocks that are not in a file. Where there is none, their numbers are below this. */
   get blockCount(): number {
     return this.#blockCount
   }
 
+  /** Every block of the packs that count. */
+  *blocks(): Generator<BlockPlace> {
+    const { coverage, file } = this.#filed ?? {}
+    for (const [number, { objectName, first }] of coverage?.packs.entries() ?? []) {
+      if (this.#packNumbers.get(objectName) !== number) continue
+      const end = coverage!.packs[number + 1]?.first ?? file!.end
+      for (let block = first; block < end; block = file!.record(block).end) yield this.block(block)
+    }
+    for (let i = 0; i < this.#blockCount; i++) yield this.block(this.#firstBlock + i)
+  }
+
+  /** Blobs that are stored, each counted once. */
+  get blobCount(): number {
+    const { packs } = this.#filed?.coverage ?? { packs: [] }
+    const counts = (block: number) => {
+      const number = packAt(packs, block)
+      return this.#packNumbers.get(packs[number]!.objectName) === number
+    }
+    return this.blobs.size - this.#filedTwice + (this.#filed?.file.count(counts) ?? 0)
+  }
+
   /** Packs that could be done without in part, since others have the same blobs: it matters whether they are there. */
   get contested(): readonly PackRecord[] {
-    return Array.from(this.#contested, (number) => this.packs[number]!)
+    const filed = (this.#filed?.coverage.packs ?? []).filter(
+      ({ contested, objectName }, number) => contested && this.#packNumbers.get(objectName) === number,
+    )
+    return [...filed, ...Array.from(this.#contested, (number) => this.#records[number]!)]
   }
 
   hasPack(objectName: string): boolean {
     return this.#packNumbers.has(objectName)
   }
 
-  /** Adds what is known of one pack, whose blocks refer to `sessions`; a pack that is known already is passed over. */
-  addPack(pack: IndexablePack, sessions: readonly Uint8Array[]): void {
-    const objectName = packName(pack.kind, toHex(pack.hash))
-    if (this.#packNumbers.has(objectName)) return
-    const packNumber = this.packs.length
-    const used = new Set(pack.blocks.map(({ session }) => session))
-    this.packs.push({
-      objectName,
-      kind: pack.kind,
-      size: pack.size,
-      sessions: Array.from(used, (ordinal) => sessions[ordinal]!),
-    })
-    this.#packNumbers.set(objectName, packNumber)
-    this.#firstBlocks.push(this.#blockCount)
+  /**
+   * Makes a pack of the file count, unless one of its name does already. With `last` only for what no other has. Packs that
+   * are not in the file come after those that are.
+   */
+  countFiled(number: number, last = false): void {
+    const record = this.#records[number]!
+    if (this.#packNumbers.has(record.objectName)) return
+    this.packs.push(record)
+    this.#packNumbers.set(record.objectName, number)
+    this.#standing[number] = last ? STANDING.last : STANDING.sound
+  }
+
+  /**
+   * Adds what is known of one pack, whose blocks refer to `sessions`; a pack that is known already is passed over. With
+   * `last` only what no other pack has that was added before.
+   */
+  addPack(pack: IndexablePack, sessions: readonly Uint8Array[], last = false): void {
+    const record = recordOf(pack, sessions)
+    if (this.#packNumbers.has(record.objectName)) return
+    const packNumber = this.#records.length
+    this.packs.push(record)
+    this.#records.push(record)
+    this.#packNumbers.set(record.objectName, packNumber)
+    this.#firstBlocks.push(this.#firstBlock + this.#blockCount)
     let offset = HEADER_SIZE
     for (const block of pack.blocks) {
       const number = this.#addBlock(packNumber, offset, block, this.#sidNumber(sessions[block.session]!))
@@ -116,11 +162,21 @@ export class LoadedIndex {
       let at = 0
       for (let i = 0; i < block.lengths.length; i++) {
         const length = block.lengths[i]!
-        const taken = this.blobs.place(block.locs, i * LOCATOR_SIZE, number, at, length)
-        if (taken !== number) this.#contest(taken, packNumber)
+        this.#place(block.locs, i * LOCATOR_SIZE, { block: number, offset: at, length }, packNumber, last)
         at += length
       }
     }
+  }
+
+  #place(locs: Uint8Array, at: number, { block, offset, length }: BlobPlace, packNumber: number, last: boolean): void {
+    const filed = this.blobs.findInFile(locs, at)
+    if (filed !== undefined) {
+      if (last && this.blobs.file!.standingOf(filed.block) === STANDING.sound) return
+      this.#contested.add(packNumber)
+    }
+    const taken = this.blobs.place(locs, at, block, offset, length)
+    if (taken === block && filed !== undefined) this.#filedTwice++
+    if (taken !== block) this.#contest(taken, packNumber)
   }
 
   /** Some blobs are taken from a distrusted pack although another one has them. */
@@ -133,13 +189,14 @@ export class LoadedIndex {
     const objectName = packName(pack.kind, toHex(pack.hash))
     const packNumber = this.#packNumbers.get(objectName)
     if (packNumber === undefined || this.distrusted.has(objectName)) return
-    let number = this.#firstBlocks[packNumber]!
+    assert(packNumber >= this.#filedPacks, 'what a file has is preferred by the standing of its packs')
+    let number = this.#firstBlocks[packNumber - this.#filedPacks]!
     for (const block of pack.blocks) {
       let at = 0
       for (let i = 0; i < block.lengths.length; i++) {
         const length = block.lengths[i]!
         const now = this.blobs.find(block.locs, i * LOCATOR_SIZE)?.block ?? BLOCK_PENDING
-        if (now < this.#blockCount && this.distrusted.has(this.block(now).pack.objectName)) {
+        if (now < this.#endBlock && this.distrusted.has(this.block(now).pack.objectName)) {
           this.blobs.move(block.locs, i * LOCATOR_SIZE, number, at, length)
         }
         at += length
@@ -155,23 +212,27 @@ export class LoadedIndex {
 
   /** Packs that are added from now on are in no segment; none that is may be added after them. */
   beginUnnamed(): void {
-    this.#unnamedFrom = this.#blockCount
+    this.#unnamedFrom = this.#endBlock
   }
 
   /** Where a blob lies; undefined when the index does not name it, or it is claimed and not yet in a pack. */
   locate(loc: Uint8Array): BlobLocation | undefined {
     const place = this.blobs.find(loc)
-    if (place === undefined || place.block >= this.#blockCount) return undefined
+    if (place === undefined || place.block >= this.#endBlock) return undefined
     if (place.block >= this.#unnamedFrom) this.isIncomplete = true
     return { block: this.block(place.block), offset: place.offset, length: place.length }
   }
 
   block(number: number): BlockPlace {
-    const at = number * BLOCK_WIDTH
+    if (number < this.#firstBlock) {
+      const { pack, sid, ...block } = this.#filed!.file.block(number)
+      return { number, ...block, pack: this.#records[pack]!, sid: this.#sids[sid]! }
+    }
+    const at = (number - this.#firstBlock) * BLOCK_WIDTH
     const b = this.#blocks
     return {
       number,
-      pack: this.packs[b[at]!]!,
+      pack: this.#records[b[at]!]!,
       offset: b[at + 1]!,
       storedLength: b[at + 2]!,
       plainLength: b[at + 3]!,
@@ -180,21 +241,25 @@ export class LoadedIndex {
     }
   }
 
+  /** Numbers of blocks are below this one. */
+  get #endBlock(): number {
+    return this.#firstBlock + this.#blockCount
+  }
+
   #contest(block: number, otherPack: number): void {
-    const pack = this.#blocks[block * BLOCK_WIDTH]!
+    const pack = this.#blocks[(block - this.#firstBlock) * BLOCK_WIDTH]!
     if (pack !== otherPack) this.#contested.add(pack)
   }
 
   #addBlock(pack: number, offset: number, block: DirectoryBlock, sid: number): number {
-    const number = this.#blockCount++
-    const at = number * BLOCK_WIDTH
+    const at = this.#blockCount++ * BLOCK_WIDTH
     if (at + BLOCK_WIDTH > this.#blocks.length) {
       const larger = new Uint32Array(this.#blocks.length * 2)
       larger.set(this.#blocks)
       this.#blocks = larger
     }
     this.#blocks.set([pack, offset, block.storedLength, block.plainLength, block.codec, sid], at)
-    return number
+    return this.#endBlock - 1
   }
 
   #sidNumber(sid: Uint8Array): number {

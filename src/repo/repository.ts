@@ -27,6 +27,8 @@ import { ClosedPacks } from './closed-packs.ts'
 import { condemnedPacks } from './condemned-packs.ts'
 import { readIndex, readIndexToWrite } from './index-reading.ts'
 import type { LoadedIndex, BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
+import { LocalIndex } from './local-index.ts'
+import type { LocalIndexOptions } from './local-index.ts'
 import { openInDomain } from './membership.ts'
 import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
@@ -82,6 +84,8 @@ export class Repository {
   /** Of the writer that this machine was enrolled as, where it opened this by the key it was enrolled with. */
   machineSeed: Uint8Array | undefined
   readonly catalog: SnapshotCatalog
+  /** Where a large index may lie; without it all of it is in memory (`keepIndexIn`). */
+  localIndex: LocalIndex | undefined
   /** Called when the index did not name a blob and so many packs that no segment names were added to it. */
   onIncompleteIndex: (packs: number) => void = () => {}
   #index: LoadedIndex | undefined
@@ -176,6 +180,13 @@ export class Repository {
   /** The index for a session that writes (index-reading.ts). */
   readIndexToWrite(closedPacks = new ClosedPacks(this), usable?: UsablePacks): Promise<LoadedIndex> {
     return readIndexToWrite(this, closedPacks, usable)
+  }
+
+  /** Lets a large index lie on this machine's disk. */
+  keepIndexIn(opts: LocalIndexOptions): void {
+    const { id: repoId, bundle, domain, description } = this
+    const suite = keySealingSuite(description.suite)
+    this.localIndex = new LocalIndex(opts, { repoId, domainId: domain.id, localKey: bundle.localKey, suite })
   }
 
   /** Reads through an index that was loaded otherwise: that of a writing session. */

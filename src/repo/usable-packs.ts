@@ -7,6 +7,7 @@ import type { IndexedPack } from '../format/index-segment.ts'
 import { packName } from '../format/names.ts'
 import { OF_OTHERS } from './adopted-packs.ts'
 import type { ClosedPacks } from './closed-packs.ts'
+import type { CoveredPack, CoveredSegment } from './index-coverage.ts'
 import type { IndexablePack, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
 import type { Revocations } from './revocations.ts'
@@ -47,15 +48,26 @@ export class UsablePacks {
   /** Whether a pack may be taken from a segment. One that is taken is in the index as that segment says. */
   takes(segment: SegmentOrigin, pack: IndexedPack): boolean {
     const { wid, sessions } = segment
-    if (wid === this.#own && !sessions.some((sid) => equalBytes(sid, OF_OTHERS))) return true
+    const name = packName(pack.kind, pack.hash)
+    return this.#takes(wid, isOfOthers(segment), name, () => toHex(tablesDigest(pack.blocks, sessions)))
+  }
+
+  /** The same for what is in a local index file. */
+  takesFiled({ wid, ofOthers }: CoveredSegment, { objectName, tables }: CoveredPack): boolean {
+    return this.#takes(wid, ofOthers, objectName, () => tables)
+  }
+
+  #takes(wid: string, ofOthers: boolean, name: string, tables: () => string): boolean {
+    if (wid === this.#own && !ofOthers) return true
     // Who says something else of an attested pack than is attested lies.
-    if (this.#attested.has(packName(pack.kind, pack.hash))) return this.#isAttested(pack, sessions)
+    if (this.#attested.has(name)) return this.#isAttested(name, tables)
     return this.#trust === 'all' && !this.#revoked.has(wid)
   }
 
   /** Whether a pack that no segment names may be indexed again, whose directory is at hand. */
   takesUnindexed(pack: IndexablePack & { readonly sessions: readonly Uint8Array[] }, closed: ClosedPacks): boolean {
-    if (this.#isAttested(pack, pack.sessions)) return true
+    const tables = () => toHex(tablesDigest(pack.blocks, pack.sessions))
+    if (this.#isAttested(packName(pack.kind, pack.hash), tables)) return true
     return this.#trust === 'all' && !this.#isOfRevoked(pack.sessions, closed)
   }
 
@@ -84,11 +96,14 @@ export class UsablePacks {
     return sessions.some((sid) => this.#revoked.has(closed.writerOf(sid) ?? ''))
   }
 
-  #isAttested(pack: IndexablePack, sessions: readonly Uint8Array[]): boolean {
-    const name = packName(pack.kind, pack.hash)
-    const tables = this.#attested.get(name)
-    if (tables?.has(toHex(tablesDigest(pack.blocks, sessions))) !== true) return false
+  #isAttested(name: string, tables: () => string): boolean {
+    if (this.#attested.get(name)?.has(tables()) !== true) return false
     this.#vouched.add(name)
     return true
   }
+}
+
+/** Whether a segment names packs of others. */
+export function isOfOthers({ sessions }: SegmentOrigin): boolean {
+  return sessions.some((sid) => equalBytes(sid, OF_OTHERS))
 }

@@ -1,6 +1,9 @@
 // Backups of one or two machines to a store that fails by seed in all the ways it may: what a backup reports as saved is
 // saved, what it cannot save it fails at and says so, and once the faults are over everything comes to a good end.
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import type { Rng } from '../../src/base/random.ts'
 import { chance, NO_FAULTS, randomBelow, swarmFaults } from '../../src/store/faults.ts'
@@ -13,19 +16,38 @@ const FILE = 'sim/backup-swarm'
 
 test('a backup to a bad store saves what it says or fails and says at what', async () => {
   const ends = new Map<string, number>()
-  await forEachSeed(FILE, 25, async (seed) => {
-    const world = await BackupWorld.withClients(seed, ...['ant', 'bee'].slice(seed % 2))
-    for (let round = 0; round < 3; round++) {
-      for (const { outcome } of await backupAll(world, world.clients)) {
-        ends.set(outcome.kind, (ends.get(outcome.kind) ?? 0) + 1)
-      }
-      await world.verify()
-      await passTime(world)
-    }
-    await comesToAGoodEnd(world)
-  })
+  await forEachSeed(FILE, 25, (seed) => swarm(seed, ends))
   assert.ok(ends.get('success') && ends.get('failed') && ends.get('crashed'), `all ends were seen: ${[...ends]}`)
 })
+
+test('the same with the index in files on the clients’ disks', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-sim-'))
+  let files = 0
+  try {
+    await forEachSeed(FILE, 6, async (seed) => {
+      const indexFolder = join(folder, String(seed))
+      await swarm(seed, new Map(), indexFolder)
+      files += readdirSync(indexFolder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile()).length
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  assert.ok(files >= 6, `${files} files were made`)
+})
+
+async function swarm(seed: number, ends: Map<string, number>, indexFolder?: string): Promise<void> {
+  const world = await BackupWorld.withClients(seed, ...['ant', 'bee'].slice(seed % 2))
+  world.indexFolder = indexFolder
+  for (let round = 0; round < 3; round++) {
+    for (const { outcome } of await backupAll(world, world.clients)) {
+      ends.set(outcome.kind, (ends.get(outcome.kind) ?? 0) + 1)
+    }
+    await world.verify()
+    await passTime(world)
+  }
+  await comesToAGoodEnd(world)
+  world.close()
+}
 
 function backupAll(world: BackupWorld, clients: readonly Client[]): ReturnType<BackupWorld['backupAll']> {
   return world.backupAll(clients.map((client) => ({ client, opts: someOptions(world.rng) })))

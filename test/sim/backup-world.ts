@@ -1,5 +1,7 @@
 // A simulated world (world.ts) in which backups run: a repository, and clients with trees of their own. It knows what each
 // run was to save, so it can tell for every snapshot whether it holds just that.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { assert } from '../../src/base/assert.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { seededRng } from '../../src/base/random.ts'
@@ -8,6 +10,7 @@ import { runBackup } from '../../src/ops/backup/backup.ts'
 import type { BackupResult } from '../../src/ops/backup/backup.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
+import type { LocalIndex } from '../../src/repo/local-index.ts'
 import type { LocalState } from '../../src/repo/local-state.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
@@ -37,6 +40,9 @@ const CHUNKER = { min: 4096, average: 8192, max: 32 * 1024 }
 const PACK_SIZE = 64 * 1024
 /** A tree node fits a pack: those of crowded directories are large. */
 const PACK_SIZE_CROWDED = 512 * 1024
+
+/** A file is made of what is hardly anything. */
+const TINY_INDEX = { tableBlobsMax: 16, runEntries: 64 }
 
 /** A machine that backs up. */
 export interface Client {
@@ -89,6 +95,9 @@ export class BackupWorld extends SimWorld {
   readonly clients: Client[] = []
   /** Ids of snapshots that somebody has removed on purpose. */
   readonly forgotten = new Set<string>()
+  /** Where each client keeps a local index of whatever is more than a few blobs; none unless it is set. */
+  indexFolder: string | undefined
+  readonly #localIndexes: LocalIndex[] = []
   readonly #credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
   readonly #segments = new Map<string, Uint8Array>()
 
@@ -210,8 +219,19 @@ export class BackupWorld extends SimWorld {
   }
 
   /** Opens the repository as a new process does that sees what is really there. */
-  openForReading(store: Store = this.objects): Promise<Repository> {
-    return openRepository(store, this.#credential)
+  async openForReading(store: Store = this.objects, client = 'reader'): Promise<Repository> {
+    const repo = await openRepository(store, this.#credential)
+    if (this.indexFolder === undefined) return repo
+    const folder = join(this.indexFolder, client)
+    const prepare = () => mkdirSync(folder, { recursive: true })
+    repo.keepIndexIn({ places: [{ folder, prepare, kept: true }], ...TINY_INDEX })
+    this.#localIndexes.push(repo.localIndex!)
+    return repo
+  }
+
+  /** Closes what is open on the real disk. */
+  close(): void {
+    for (const local of this.#localIndexes.splice(0)) local.close()
   }
 
   /**
@@ -281,7 +301,7 @@ export class BackupWorld extends SimWorld {
     const kept = new SegmentKeeper(recorded, this.#segments)
     let store = opts.wrap?.(kept) ?? kept
     if (opts.retries === true) store = new RetryingStore(store, { clock, sleep, rng })
-    const repo = await this.openForReading(store)
+    const repo = await this.openForReading(store, client.name)
     const source = new MemorySource({
       tree: client.tree,
       path: run.path,

@@ -14,6 +14,7 @@ import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor } from '../../repo/bundle-target.ts'
 import { MetaSink } from '../../repo/meta-sink.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { isOfPageFile } from '../../repo/sealed-pages.ts'
 import { TreeCache } from '../../repo/tree-cache.ts'
 import type { KnownSnapshot } from '../../repo/tree-cache.ts'
 import { checkRole } from '../../repo/roles.ts'
@@ -79,20 +80,23 @@ export interface BackupResult {
   readonly durationMs: number
 }
 
-/** How often a backup begins anew after it was fenced: each time somebody has to take it for dead while it runs. */
-const FENCED_MAX = 3
+/** How often a backup is begun: each time somebody has to take it for dead while it runs, or its local index is damaged. */
+const ATTEMPTS_MAX = 3
 
 /**
  * Makes a snapshot. Throws `interrupted` when `signal` says so: what was stored until then is used by the next run. A run
- * that was fenced begins anew; it finds what it has stored and compares every reference with what is still there.
+ * that was fenced, or whose local index turns out to be damaged, begins anew; it finds what it has stored and compares every reference with what is still there.
  */
 export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await attemptBackup(opts)
     } catch (error) {
-      if (!(error instanceof BackupError) || error.code !== 'fenced' || attempt === FENCED_MAX) throw error
-      opts.onEvent({ type: 'warning', code: 'fenced', message: `${error.message}; it begins anew` })
+      if (!(error instanceof BackupError) || attempt === ATTEMPTS_MAX) throw error
+      const isIndexLost = isOfPageFile(error)
+      if (error.code !== 'fenced' && !isIndexLost) throw error
+      if (isIndexLost) opts.repo.localIndex?.giveUp()
+      opts.onEvent({ type: 'warning', code: error.code, message: `${error.message}; it begins anew` })
     }
   }
 }

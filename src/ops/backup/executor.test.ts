@@ -36,7 +36,7 @@ const setup: WorkerSetup = {
   chunker: DEFAULT_PARAMS,
   bundleTarget: 256 * 1024,
   methods: [{ name: 'zstd', level: 1 }],
-  index: [],
+  index: { tables: [] },
 }
 const keys = new BlobKeys(setup)
 

@@ -21,7 +21,7 @@ export function workerSetup(opts: BackupOptions, secrets: SessionSecrets): Worke
     chunker: description.chunker,
     bundleTarget: bundleTargetFor('data', description.packSize),
     methods: methodsOf(opts),
-    index: [],
+    index: { tables: [] },
   }
 }
 
