@@ -14,16 +14,20 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { MadeIndex, packWith, someLocators } from '../../test/support/made-index.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
 import type { BackupError } from '../base/errors.ts'
 import { seededRng } from '../base/random.ts'
 import type { Rng } from '../base/random.ts'
 import type { IndexedPack } from '../format/index-segment.ts'
 import { packName } from '../format/names.ts'
+import { readIndex } from './index-reading.ts'
 import type { LoadedIndex } from './loaded-index.ts'
 import { LocalIndex } from './local-index.ts'
 import type { LocalIndexOptions, LocalIndexPlace } from './local-index.ts'
 import type { Repository } from './repository.ts'
+import { UsablePacks } from './usable-packs.ts'
 
 let scratch: string
 before(() => {
@@ -343,5 +347,71 @@ test('a blob is forgotten and placed again although the file has it', async () =
   const pack = packWith([loc], seededRng(3))
   found.addPack(pack, [new Uint8Array(16), new Uint8Array(16)])
   assert.equal(found.locate(loc)!.block.pack.objectName, nameOf(pack))
+  index.close()
+})
+
+test('of a pack of which two writers say different things the one counts that is relied on', async () => {
+  const where = place()
+  const rng = seededRng(9)
+  const index = await MadeIndex.create()
+  const [truth, lie] = [someLocators(30, rng), someLocators(30, rng)]
+  const pack = packWith(truth, rng)
+  const lies = { ...packWith(lie, rng), kind: pack.kind, hash: pack.hash }
+  await index.put([pack, packWith(someLocators(50, rng), rng)], [], 'ant')
+  await index.put([lies], [], 'eve')
+  const wids = { ant: toHex((await index.writer('ant')).wid), eve: toHex((await index.writer('eve')).wid) }
+  for (const [relied, said, other] of [
+    ['ant', truth, lie],
+    ['eve', lie, truth],
+  ] as const) {
+    const repo = await index.open(where)
+    const usable = await UsablePacks.of(repo, fromHex(wids[relied])!, 'own+attested')
+    const found = await readIndex(repo, { condemned: NONE, usable })
+    assert.notEqual(found.blobs.file, undefined)
+    assert.ok(said.every((loc) => found.locate(loc)?.block.pack.objectName === nameOf(pack)))
+    assert.ok(other.every((loc) => found.locate(loc) === undefined && found.blobs.claim(loc)))
+  }
+  // A revoked writer is believed where nobody else says anything, which is for readers alone.
+  const reader = await index.open(where)
+  reader.trust.revoked = async () => new Map([[wids.eve, [] as never]])
+  const found = await reader.readIndex(NONE)
+  assert.ok(truth.every((loc) => found.locate(loc) !== undefined))
+  assert.ok(lie.every((loc) => found.locate(loc) === undefined))
+  index.close()
+})
+
+test('threads that claim at once store each new blob once and nothing that the file has', async () => {
+  const { index, locs, found } = await filled(place())
+  const fresh = someLocators(5000, seededRng(11))
+  const all = new Uint8Array(Buffer.concat([...locs, ...fresh]))
+  found.blobs.reserve(20_000)
+  const source = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    Promise.all([import(workerData.hash), import(workerData.module)]).then(async ([{ initHashing }, { BlobIndex }]) => {
+      await initHashing()
+      const index = BlobIndex.attach(workerData.handle)
+      const won = []
+      for (let at = 0; at < workerData.all.length; at += 24) if (index.claim(workerData.all, at)) won.push(at / 24)
+      parentPort.postMessage(won)
+    })`
+  const module = new URL('./blob-index.ts', import.meta.url).href
+  const hash = new URL('../crypto/hash.ts', import.meta.url).href
+  const won = await Promise.all(
+    [1, 2, 3].map(
+      () =>
+        new Promise<number[]>((resolve, reject) => {
+          const worker = new Worker(source, {
+            eval: true,
+            workerData: { module, hash, all, handle: found.blobs.handle },
+          })
+          worker.once('message', resolve)
+          worker.once('error', reject)
+        }),
+    ),
+  )
+  assert.deepEqual(
+    won.flat().sort((a, b) => a - b),
+    fresh.map((_, i) => locs.length + i),
+  )
   index.close()
 })

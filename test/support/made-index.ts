@@ -17,20 +17,29 @@ import { MemoryRepository } from './memory-repository.ts'
 export class MadeIndex {
   readonly made: MemoryRepository
   readonly #repo: Repository
-  readonly #writer: WriterIdentity
+  /** By their names. */
+  readonly #writers = new Map<string, WriterIdentity>()
   readonly #opened: LocalIndex[] = []
 
-  private constructor(made: MemoryRepository, repo: Repository, writer: WriterIdentity) {
+  private constructor(made: MemoryRepository, repo: Repository) {
     this.made = made
     this.#repo = repo
-    this.#writer = writer
   }
 
   static async create(): Promise<MadeIndex> {
     const made = await MemoryRepository.create()
-    const repo = await made.open()
-    const opts = { state: memoryState(), clock: systemClock, random: secureRandom, host: 'host' }
-    return new MadeIndex(made, repo, await writerIdentity(repo, opts))
+    return new MadeIndex(made, await made.open())
+  }
+
+  /** A writer of that name. */
+  async writer(name: string): Promise<WriterIdentity> {
+    let writer = this.#writers.get(name)
+    if (writer === undefined) {
+      const opts = { state: memoryState(), clock: systemClock, random: secureRandom, host: name }
+      writer = await writerIdentity(this.#repo, opts)
+      this.#writers.set(name, writer)
+    }
+    return writer
   }
 
   /** Opens the repository as a new process does, with a local index where `opts` say. */
@@ -43,9 +52,10 @@ export class MadeIndex {
   }
 
   /** Puts a segment of these packs; its name. */
-  async put(packs: readonly IndexedPack[], distrusted: readonly Uint8Array[] = []): Promise<string> {
+  async put(packs: readonly IndexedPack[], distrusted: readonly Uint8Array[] = [], by = 'ant'): Promise<string> {
     const segment = { sessions: SESSIONS, packs, distrusted: [...distrusted].sort(Buffer.compare) }
-    const bytes = encodeIndexSegment(segment, { sealer: this.#repo.indexSealer, signer: this.#writer.signer })
+    const { signer } = await this.writer(by)
+    const bytes = encodeIndexSegment(segment, { sealer: this.#repo.indexSealer, signer })
     const name = indexName(hash(bytes))
     await this.made.store.put(name, [bytes])
     return name
