@@ -7,6 +7,8 @@ export interface Goal {
   readonly measure: Measure
   /** Another tool or a floor; its figure divided by Holdfast's must be at least `ratio`. */
   readonly versus?: string
+  /** Another row, whose figure it is that is divided; the same tool unless `versus` names one. */
+  readonly versusRow?: string
   readonly ratio?: number
   /** Holdfast's figure itself must be at most this. */
   readonly atMost?: number
@@ -39,6 +41,15 @@ export const GOALS: readonly Goal[] = [
   { row: 'size-image', measure: 'bytes', versus: 'restic', ratio: 1 },
   { row: 'first-sql', measure: 'seconds', versus: 'restic', ratio: 3 },
   { row: 'size-sql', measure: 'bytes', versus: 'restic', ratio: 1 },
+  { row: 'list-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'find-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'diff-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'check-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'forget-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'prune-history', measure: 'seconds', versus: 'restic', ratio: 3 },
+  { row: 'restore-history', measure: 'seconds', versusRow: 'restore-fresh', ratio: 1 / 1.3 },
+  { row: 'size-history', measure: 'bytes', versus: 'restic', ratio: 1 },
+  { row: 'size-pruned', measure: 'bytes', versus: 'restic', ratio: 1 },
   { row: 'start-version', measure: 'seconds', atMost: 0.15 },
   { row: 'start-scrub', measure: 'seconds', atMost: 0.15 },
   { row: 'start-list', measure: 'seconds', atMost: 0.15, of: 'holdfast-key-file' },

@@ -112,7 +112,7 @@ function judge(goal: Goal, samples: readonly Sample[]): { figure: string; yes: b
   const own = summary(samples, goal.row, goal.of ?? 'holdfast', goal.measure)
   if (own === undefined) return undefined
   if (goal.atMost !== undefined) return { figure: figure(own.median, goal.measure), yes: own.median <= goal.atMost }
-  const other = summary(samples, goal.row, goal.versus!, goal.measure)
+  const other = summary(samples, goal.versusRow ?? goal.row, goal.versus ?? goal.of ?? 'holdfast', goal.measure)
   if (other === undefined) return undefined
   const ratio = other.median / own.median
   return { figure: `${ratio.toFixed(2)}×`, yes: ratio >= goal.ratio! }
@@ -122,7 +122,7 @@ function describe(goal: Goal): string {
   const title = TABLES.find(({ measure }) => measure === goal.measure)!.title.toLowerCase()
   if (goal.atMost !== undefined)
     return `${title} at most ${figure(goal.atMost, goal.measure)}${goal.of ? ` (${goal.of})` : ''}`
-  return `${title}: ${goal.versus} at least ${goal.ratio!.toFixed(2)}×`
+  return `${title}: ${goal.versus ?? goal.versusRow} at least ${goal.ratio!.toFixed(2)}×`
 }
 
 function figure(value: number, measure: Measure): string {

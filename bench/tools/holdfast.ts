@@ -44,8 +44,8 @@ function chores({ ids, file, keep }: History, command: (args: string[]) => Comma
     'find-history': command(['find', file]),
     'diff-history': command(['diff', ids[0]!, ids.at(-1)!]),
     'check-history': command(['check']),
-    'forget-history': command(['forget', '--keep-last', String(keep)]),
-    'prune-history': command(['prune', '--trash-days', '0']),
+    'forget-history': command(['forget', '--keep-last', String(keep), '--trash-days', '0', '--allow-unusual']),
+    'prune-history': command(['prune']),
   }
 }
 
