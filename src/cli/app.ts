@@ -33,6 +33,7 @@ import { ls } from './commands/ls.ts'
 import { man } from './commands/man.ts'
 import { policySet } from './commands/policy-set.ts'
 import { policyShow } from './commands/policy-show.ts'
+import { repair } from './commands/repair.ts'
 import { restore } from './commands/restore.ts'
 import { scrub } from './commands/scrub.ts'
 import { snapshots } from './commands/snapshots.ts'
@@ -57,6 +58,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       audit,
       checkpoint,
       scrub,
+      repair,
       stats,
       keyList,
       keyAdd,
@@ -201,6 +203,7 @@ const root = withHelp(
       key,
       enroll,
       domain,
+      repair,
       scrub,
       version,
       completion,

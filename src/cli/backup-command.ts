@@ -6,6 +6,10 @@ import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { runBackup, type BackupResult } from '../ops/backup/backup.ts'
 import { FileSystemSource } from '../ops/backup/file-system-source.ts'
+import { packName } from '../format/names.ts'
+import type { LocalState } from '../repo/local-state.ts'
+import { ReadTimes } from '../repo/read-times.ts'
+import type { Repository } from '../repo/repository.ts'
 import type { Store } from '../store/store.ts'
 import { backupRules } from './backup-rules.ts'
 import { printBackup } from './backup-view.ts'
@@ -22,6 +26,7 @@ import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { whyNothingIsLeft } from './nothing-left.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
+import { counted } from './units.ts'
 import { userName } from './user-name.ts'
 import { VERSION } from './version.ts'
 
@@ -60,11 +65,13 @@ export async function runBackupCommand(
     const repository = domain === undefined ? opened : opened.inDomain(domain)
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const description = flags.description ?? set?.description
+    const state = openStateFolder(stateFolder(context.env))
+    const distrust = flags.heal === true ? await foundDamaged(context, repository, state) : undefined
     const result = await stoppable(context, kept, (signal) =>
       runBackup({
         repo: repository,
         source,
-        state: openStateFolder(stateFolder(context.env)),
+        state,
         clock: context.clock,
         random: secureRandom,
         host: flags.host ?? config.host ?? hostname(),
@@ -75,6 +82,7 @@ export async function runBackupCommand(
         ...dates,
         ...(flags.parent === undefined ? {} : { parent: flags.parent === 'none' ? null : flags.parent }),
         ...(compression.method === undefined ? {} : { compression: compression.method }),
+        ...(distrust !== undefined && { distrust }),
         onEvent: context.reporter.onEvent,
         fileEvents: context.globals.verbose,
         estimate: context.reporter.showsProgress,
@@ -92,6 +100,21 @@ export async function runBackupCommand(
     if (nothing !== undefined) context.reporter.onEvent({ type: 'warning', code: 'usage', message: nothing })
     return nothing === undefined ? exitCodeOfBackup(result) : EXIT.partial
   })
+}
+
+/** Names of the packs that checks on this machine have found damaged. */
+async function foundDamaged(context: Context, repository: Repository, state: LocalState): Promise<string[]> {
+  const { damaged } = await ReadTimes.load(repository, state)
+  const names: string[] = []
+  for (const hash of damaged) {
+    for (const kind of ['data', 'meta'] as const) {
+      const name = packName(kind, hash)
+      if ((await repository.store.stat(name)) !== null) names.push(name)
+    }
+  }
+  const found = names.length === 0 ? 'nothing' : counted(names.length, 'damaged pack')
+  context.reporter.note(`checks on this machine have found ${found}`)
+  return names
 }
 
 function exitCodeOfBackup({ body }: BackupResult): ExitCode {

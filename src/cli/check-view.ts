@@ -4,27 +4,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { BackupError, reasonsOf } from '../base/errors.ts'
 import { secureRandom, seededRng, type Rng } from '../base/random.ts'
 import { checkRepository, type CheckOptions, type CheckResult } from '../ops/check.ts'
-import type { Damage } from '../ops/check/damage.ts'
 import { scrubStore } from '../ops/scrub.ts'
 import { ReadTimes } from '../repo/read-times.ts'
 import type { Store } from '../store/store.ts'
 import { ThrottledStore } from '../store/throttled-store.ts'
 import type { CheckFlags } from './commands/check.ts'
 import type { Context } from './context.ts'
-import { escapeName, escapeText } from './escape.ts'
+import { damageLines, damageRecord } from './damage-lines.ts'
+import { escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { jsonName } from './json-lines.ts'
 import { openWith, warnOf, withStore } from './repository.ts'
 import { revokedJson, revokedText } from './revocation.ts'
 import { stoppable } from './signals.ts'
-import { shortId } from './snapshot-view.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted, formatCount, formatSize } from './units.ts'
-
-/** Paths shown for each snapshot that damage costs something; --json has more. */
-const PATHS_SHOWN = 5
-/** Snapshots shown for each damage: one that is old is in all of them. */
-const SNAPSHOTS_SHOWN = 20
 
 export async function runCheck(context: Context, flags: CheckFlags): Promise<ExitCode> {
   const depth = checkDepth(flags)
@@ -64,6 +57,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     for (const [packs, about] of aboutUnindexed(result)) {
       if (packs > 0) out.line(`${counted(packs, 'pack')} in no index: ${about}`)
     }
+    if (counts.packsSuperseded > 0) {
+      const what = counted(counts.packsSuperseded, 'damaged pack')
+      out.line(`${what} that nobody needs any more: what was in there is stored again`)
+    }
     if (counts.packsHashedOnly > 0) {
       const what = counted(counts.packsHashedOnly, 'pack')
       out.line(`${what} compared with the hash in the name alone: this key may not open what is in there`)
@@ -92,6 +89,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs_read: counts.packsRead,
       packs_passed_over: counts.packsPassedOver,
       packs_hashed_only: counts.packsHashedOnly,
+      packs_superseded: counts.packsSuperseded,
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,
       packs_unopened: counts.packsUnopened,
@@ -224,33 +222,7 @@ function showFindings({ out }: Context, findings: Findings): void {
   out.line(`damage in ${counted(damageCount, 'object')}:`)
   for (const damage of damages) {
     for (const line of damageLines(damage)) out.line(line)
-    out.record({
-      type: 'damage',
-      object: damage.object,
-      code: damage.code,
-      messages: damage.messages,
-      findings: damage.findings,
-      snapshots_affected: damage.affectedCount,
-      affected: damage.affected.map(({ id, paths, pathCount }) => ({
-        snapshot: id,
-        paths: paths.map((path) => jsonName(path)),
-        path_count: pathCount,
-      })),
-    })
+    out.record(damageRecord(damage))
   }
-  out.line('Copy the objects named from another copy of the store, if there is one, and check again.')
-}
-
-function damageLines({ object, messages, findings, affected, affectedCount }: Damage): string[] {
-  const more = findings > messages.length ? ` (and ${formatCount(findings - messages.length)} more)` : ''
-  const lines = [`  ${escapeText(object)}: ${escapeText(messages.join('; '))}${more}`]
-  for (const { id, paths, pathCount } of affected.slice(0, SNAPSHOTS_SHOWN)) {
-    lines.push(`    snapshot ${shortId(id)} needs it for ${counted(pathCount, 'path')}:`)
-    for (const path of paths.slice(0, PATHS_SHOWN))
-      lines.push(`      ${path.length === 0 ? 'the whole tree' : escapeName(path)}`)
-    if (pathCount > PATHS_SHOWN) lines.push(`      and ${formatCount(pathCount - PATHS_SHOWN)} more`)
-  }
-  const others = affectedCount - Math.min(affected.length, SNAPSHOTS_SHOWN)
-  if (others > 0) lines.push(`    and ${counted(others, 'more snapshot')}`)
-  return lines
+  out.line('`holdfast repair --dry-run` says what of it can be made good.')
 }

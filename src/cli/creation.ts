@@ -3,6 +3,7 @@ import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import type { KeyFile, NewCredential } from '../credentials/credential.ts'
 import { type Cipher, cipherOf, suiteOf } from '../crypto/ciphers.ts'
+import type { ParityShares } from '../format/repo-description.ts'
 import type { Repository } from '../repo/repository.ts'
 import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
@@ -20,6 +21,8 @@ export interface CreationFlags extends RecipientFlags {
   readonly label?: string
   readonly cipher?: Cipher
   readonly publicData?: boolean
+  readonly parity?: number
+  readonly parityOfMetadata?: number
 }
 
 /** `holdfast init`. */
@@ -33,7 +36,11 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
     const { refuseUnlessFree } = await import('../repo/free-place.ts')
     await refuseUnlessFree(store, () => foreignAmong(skipped))
     const credential = await firstCredential(context, location, flags)
-    const repository = await createAt(context, store, credential, { label: flags.label ?? '', cipher })
+    const repository = await createAt(context, store, credential, {
+      label: flags.label ?? '',
+      cipher,
+      parity: chosenParity(flags),
+    })
     await rememberRoot(context, store.location, repository.description.rootPublic)
     const what = cipher === 'none' ? 'a repository without encryption' : 'an encrypted repository'
     context.out.line(`created ${what} at ${escapeName(store.location)}${cipher === 'none' ? '' : ` (${cipher})`}`)
@@ -73,6 +80,16 @@ function chosenCipher({ cipher = 'aes-256-gcm', publicData = false }: CreationFl
     })
   }
   return cipher
+}
+
+/** See docs/decisions/0020-parity-and-repair.md. */
+const DEFAULT_PARITY: ParityShares = { data: 0.015, meta: 0.1 }
+
+/** Null for none. */
+function chosenParity({ parity, parityOfMetadata }: CreationFlags): ParityShares | null {
+  const { data, meta } = DEFAULT_PARITY
+  if (parity === 0 && parityOfMetadata === undefined) return null
+  return { data: parity ?? data, meta: parityOfMetadata ?? meta }
 }
 
 /** Says before anything is stored who will be able to read it. */
@@ -132,7 +149,11 @@ export async function createAt(
   context: Context,
   store: Store,
   credential: NewCredential,
-  { label = '', cipher = 'aes-256-gcm' }: { readonly label?: string; readonly cipher?: Cipher } = {},
+  {
+    label = '',
+    cipher = 'aes-256-gcm',
+    parity = DEFAULT_PARITY,
+  }: { readonly label?: string; readonly cipher?: Cipher; readonly parity?: ParityShares | null } = {},
 ): Promise<Repository> {
   const [{ createRepository }, { DEFAULT_PARAMS }, { initHashing }] = await Promise.all([
     import('../repo/create-repository.ts'),
@@ -142,7 +163,15 @@ export async function createAt(
   await initHashing()
   const { clock } = context
   const suite = suiteOf(cipher)
-  return createRepository(store, { credential, label, clock, random: secureRandom, chunker: DEFAULT_PARAMS, suite })
+  return createRepository(store, {
+    credential,
+    label,
+    clock,
+    random: secureRandom,
+    chunker: DEFAULT_PARAMS,
+    suite,
+    ...(parity !== null && { parity }),
+  })
 }
 
 export function keepWarning(kind: NewCredential['kind'], cipher: Cipher, keyFile?: string): string {

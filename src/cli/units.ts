@@ -100,6 +100,14 @@ export function parseShare(text: string): number {
   return percent / 100
 }
 
+/** `none`, or a share that is at least a tenth of a percent: parity is counted in those. Throws `usage`. */
+export function parseParity(text: string): number {
+  if (text === 'none') return 0
+  const share = Math.round(parseShare(text) * 1000) / 1000
+  if (share > 0) return share
+  throw new BackupError('usage', 'too little to be of use', text, { hint: 'write at least 0.1%, or none' })
+}
+
 const AGO_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400, y: 365 * 86_400 }
 
 /** Milliseconds of `12h`, `30d`, `4w`, `1y`. Throws `usage`. */

@@ -22,6 +22,8 @@ import { readPlace, withReason, writePlaces, writeText, LOG_PLACES_MAX, LOG_TEXT
 import type { ChainPlace } from './log-parts.ts'
 import { readHoldAction, readPolicyAction, readSnapshotsAction, writeRetentionAction } from './retention-actions.ts'
 import type { RetentionAction } from './retention-actions.ts'
+import { readRepairAction, writeRepairAction } from './repair-action.ts'
+import type { RepairAction } from './repair-action.ts'
 import { HEADS_MAX, SHORT_TEXT_MAX } from './snapshot-body.ts'
 
 export * from './log-parts.ts'
@@ -30,6 +32,8 @@ export type { Hold, RetentionAction } from './retention-actions.ts'
 /** What was done. */
 export type LogAction = (
   | RetentionAction
+  /** What could not be made good. */
+  | RepairAction
   /** What a writer signs does not count any more, but for what is named. */
   | {
       readonly kind: 'revoke'
@@ -105,6 +109,7 @@ const NUMBERS = {
   policy: 7,
   hold: 8,
   recall: 9,
+  repair: 14,
 } as const
 
 /** The plaintext of the sealed part. */
@@ -177,6 +182,8 @@ function writeAction(w: CborWriter, action: LogAction): void {
       writePlaces(w.key(0), action.snapshots)
       writePlaces(w.key(1), action.records)
       return writeText(w, 2, action.reason)
+    case 'repair':
+      return writeRepairAction(w, action)
     case 'unknown':
       return
   }
@@ -202,6 +209,8 @@ function readAction(r: CborReader, number: number): LogAction {
       return readNote(r)
     case NUMBERS.accept:
       return readAccept(r)
+    case NUMBERS.repair:
+      return readRepairAction(r)
     default:
       return { kind: 'unknown', number, ...withUnknown(r.fields(() => false)) }
   }

@@ -23,6 +23,8 @@ export const PREFIXES = {
   log: 'log/',
   enrolments: 'enrol/',
   trash: 'trash/',
+  parity: 'parity/',
+  damaged: 'damaged/',
 } as const
 
 export type PackKind = 'data' | 'meta'
@@ -42,6 +44,10 @@ export type ObjectName =
   | { readonly kind: 'plan'; readonly pid: string }
   | { readonly kind: 'log'; readonly wid: string; readonly seq: number; readonly hash: string }
   | { readonly kind: 'enrolment'; readonly hash: string }
+  /** Makes good the object of that name. */
+  | { readonly kind: 'parity'; readonly of: string }
+  /** A repair has taken it out of the way. */
+  | { readonly kind: 'set-aside'; readonly of: string }
   | { readonly kind: 'trash'; readonly wid: string; readonly seq: number; readonly hash: string }
 
 /** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
@@ -64,6 +70,10 @@ export const logPrefix = (wid: Uint8Array | string): string => `log/${hex(wid, I
 export const logName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${logPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
 export const enrolmentName = (hash: Uint8Array | string): string => `enrol/${hex(hash, HASH_SIZE)}`
+/** Of the parity of an object. */
+export const parityName = (of: string): string => `parity/${of}`
+/** Where a repair puts what is damaged and needed by nobody. */
+export const damagedName = (of: string): string => `damaged/${of}`
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
@@ -96,6 +106,8 @@ const PATTERN = new RegExp(
     '|gc/(?<plan>[0-9a-f]{32})',
     '|log/(?<logWid>[0-9a-f]{32})/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
     '|enrol/(?<enrolment>[0-9a-f]{64})',
+    '|damaged/(?<setAside>.+)',
+    '|parity/(?<parity>(?:format|writers|skeys|data|meta|snap|log)/.+)',
     '|trash/(?<trashWid>[0-9a-f]{32})/(?<trashSeq>[0-9]{10})-(?<trash>[0-9a-f]{64})',
     ')$',
   ].join(''),
@@ -126,6 +138,8 @@ export function parseObjectName(name: string): ObjectName | null {
     return { kind: 'log', wid: g['logWid']!, seq: Number(g['logSeq']), hash: g['log'] }
   }
   if (g['enrolment'] !== undefined) return { kind: 'enrolment', hash: g['enrolment'] }
+  if (g['setAside'] !== undefined) return parseObjectName(g['setAside']) && { kind: 'set-aside', of: g['setAside'] }
+  if (g['parity'] !== undefined) return parseObjectName(g['parity']) && { kind: 'parity', of: g['parity'] }
   return { kind: 'trash', wid: g['trashWid']!, seq: Number(g['trashSeq']), hash: g['trash']! }
 }
 

@@ -27,6 +27,7 @@ export const OBJECT_TYPES = {
   repoDescription: 11,
   sessionMark: 12,
   enrolmentRequest: 13,
+  parity: 14,
 } as const
 
 /** Types of sealed parts that are not whole objects; they go into the additional data of a seal. */
@@ -61,6 +62,7 @@ export const OBJECT_TYPE_NAMES: Readonly<Record<ObjectType, string>> = {
   11: 'repository description',
   12: 'session mark',
   13: 'enrolment request',
+  14: 'parity',
 }
 
 const MAGIC = [0x48, 0x46, 0x53, 0x54] as const

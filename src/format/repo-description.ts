@@ -1,7 +1,7 @@
 // docs/format.md, 3.8: what every client has to know of a repository, in the clear and signed by the root key.
 //
 //   header (8) | {0: repoId, 1: created, 2: suite, 3: root public key, 4: {0: min, 1: average, 2: max}, 5: pack size,
-//                 6: incompat, 7: ro_compat, 8: compat} | signature (64)
+//                 6: incompat, 7: ro_compat, 8: compat, 9: parity} | signature (64)
 import { assert } from '../base/assert.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
@@ -12,7 +12,7 @@ import { SIGNING_PUBLIC_KEY_SIZE } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
 import { BLOCK_PLAIN_MAX } from './block-table.ts'
 import { PACK_SIZE_MAX } from './directory.ts'
-import { need, withUnknown } from './fields.ts'
+import { need, readTuple, withUnknown } from './fields.ts'
 import { ID_SIZE } from './names.ts'
 import { OBJECT_TYPES } from './object-header.ts'
 import { checkSignedObject, signedContent, signObject } from './signed-object.ts'
@@ -39,7 +39,15 @@ export interface RepoDescription {
   readonly roCompat: number
   /** … need not care. */
   readonly compat: number
+  /** How much parity writers make where a store can be repaired; none when absent. */
+  readonly parity?: ParityShares
   readonly unknown?: readonly RawField[]
+}
+
+/** Shares of the size of packs of either kind, 0 to 1 in steps of 0.001; everything else that has parity has all of it. */
+export interface ParityShares {
+  readonly data: number
+  readonly meta: number
 }
 
 /** Bytes of the object. */
@@ -67,6 +75,7 @@ export function encodeRepoDescription(d: Omit<RepoDescription, 'rootPublic'>, si
   w.key(6).uint(d.incompat)
   w.key(7).uint(d.roCompat)
   w.key(8).uint(d.compat)
+  if (d.parity !== undefined) w.key(9).array(2).uint(inSteps(d.parity.data)).uint(inSteps(d.parity.meta))
   const content = w.rawFields(d.unknown).closeMap().finish()
   return signObject(OBJECT_TYPES.repoDescription, d.suite, [content], signer)
 }
@@ -105,6 +114,21 @@ export function checkFeatures(
   }
 }
 
+const PARITY_STEPS = 1000
+
+function inSteps(share: number): number {
+  const steps = Math.round(share * PARITY_STEPS)
+  assert(steps >= 0 && steps <= PARITY_STEPS, 'parity is a share')
+  return steps
+}
+
+function readParity(r: CborReader): ParityShares {
+  return readTuple(r, 2, () => ({
+    data: r.uint(PARITY_STEPS) / PARITY_STEPS,
+    meta: r.uint(PARITY_STEPS) / PARITY_STEPS,
+  }))
+}
+
 function parse(content: Uint8Array, subject: string): RepoDescription {
   const r = new CborReader(content, subject)
   const d: { -readonly [K in keyof RepoDescription]?: RepoDescription[K] } = {}
@@ -118,6 +142,7 @@ function parse(content: Uint8Array, subject: string): RepoDescription {
     else if (key === 6) d.incompat = r.uint(FLAGS_MAX)
     else if (key === 7) d.roCompat = r.uint(FLAGS_MAX)
     else if (key === 8) d.compat = r.uint(FLAGS_MAX)
+    else if (key === 9) d.parity = readParity(r)
     else return false
     return true
   })
@@ -132,6 +157,7 @@ function parse(content: Uint8Array, subject: string): RepoDescription {
     incompat: need(r, d.incompat, 'set of incompat features'),
     roCompat: need(r, d.roCompat, 'set of ro_compat features'),
     compat: need(r, d.compat, 'set of compat features'),
+    ...(d.parity !== undefined && { parity: d.parity }),
     ...withUnknown(unknown),
   }
   const flaw = descriptionFlaw(description)

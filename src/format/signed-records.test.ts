@@ -63,7 +63,8 @@ test('a repository description is read back, with and without knowing the root k
   const description = {
     ...sampleDescription(),
     incompat: 0x8000_0001,
-    unknown: [{ key: 9, value: new Uint8Array([0]) }],
+    parity: { data: 0.015, meta: 1 },
+    unknown: [{ key: 31, value: new Uint8Array([0]) }],
   }
   const bytes = encodeRepoDescription(description, root())
   const expected = { ...description, rootPublic: root().publicKey }

@@ -137,7 +137,9 @@ class Check {
     for (const index of this.#indexes) await this.#checkTrees(index)
     const wanted = wantedPacks(this.#opts)
     if (wanted !== undefined) await this.#checkPacks(wanted)
+    if (this.#opts.depth === 'all') await this.#checkParity()
     for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
+    this.#passOverSuperseded()
     this.#countUnindexed()
   }
 
@@ -259,7 +261,7 @@ class Check {
 
   async #checkPacks(wanted: PackShare): Promise<void> {
     const { times = ReadTimes.forgetful(), clock = systemClock, rng } = this.#opts
-    const all = Array.from(this.#packs, ([name, pack]) => ({ ...pack, readMs: times.of(name) }))
+    const all = Array.from(this.#packs, ([name, pack]) => ({ ...pack, name, readMs: times.of(name) }))
     const begunMs = clock.now()
     const { lastBegunMs, firstBegunMs } = times
     const chosen = choosePacks(all, wanted, { nowMs: begunMs, lastBegunMs, firstBegunMs, rng })
@@ -270,7 +272,7 @@ class Check {
     if (wanted.kind === 'all') times.unfinishedMs = begunMs
     try {
       await this.#readPacks(chosen, times, clock)
-      if (wanted.kind !== 'share' && wanted.kind !== 'within') times.unfinishedMs = undefined
+      if (wanted.kind === 'all' || wanted.kind === 'since') times.unfinishedMs = undefined
     } finally {
       await this.#save(times)
     }
@@ -301,6 +303,13 @@ class Check {
       const mayBeForeign = index === undefined && this.#verifier.hasForeignDomains
       await checkPacks({ ...shared, index: index ?? this.#indexes[0]!, mayBeForeign }, packs)
     }
+  }
+
+  async #checkParity(): Promise<void> {
+    await surveyObjects(this.#survey, this.#objects(PREFIXES.parity), ({ name, parsed }, bytes) => {
+      this.#verifier.verify(name, parsed, bytes)
+      this.#object(name)
+    })
   }
 
   /** What is remembered decides what is read next, and nothing else: a check is none the worse without it. */
@@ -339,6 +348,13 @@ class Check {
       this.#survey.checkStopped()
       this.#progress('finding what is affected', i, snapshots.length, 'snapshots')
       await walk.snapshot(id, body.root)
+    }
+  }
+
+  /** Of a damaged pack that is distrusted everything that is needed is elsewhere, where no snapshot needs it. */
+  #passOverSuperseded(): void {
+    for (const { index } of this.#indexes) {
+      for (const name of index.distrusted) if (this.#damage.dropUnneeded(name)) this.#counts.packsSuperseded++
     }
   }
 

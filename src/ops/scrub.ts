@@ -136,6 +136,7 @@ class Scrub {
     this.checkChains()
     await this.objects(PREFIXES.meta)
     await this.objects(PREFIXES.data)
+    await this.objects(PREFIXES.parity)
   }
 
   async objects(prefix: string): Promise<void> {

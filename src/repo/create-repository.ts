@@ -6,13 +6,14 @@ import { timespecFromMs } from '../base/time.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { signingKeyFromSeed } from '../crypto/signing.ts'
 import { encodeRepoDescription } from '../format/repo-description.ts'
-import type { ChunkerSizes } from '../format/repo-description.ts'
+import type { ChunkerSizes, ParityShares } from '../format/repo-description.ts'
 import { descriptionName } from '../format/names.ts'
 import type { Store } from '../store/store.ts'
 import type { NewCredential, PassphraseCost } from '../credentials/credential.ts'
 import { refuseUnlessFree } from './free-place.ts'
 import { putSlot } from './keyring.ts'
 import { newBundle } from './new-bundle.ts'
+import { ParityMaker } from './parity-maker.ts'
 import { Repository } from './repository.ts'
 
 /** Bytes of a full data pack: large enough for few requests, small enough to be held in memory twice. */
@@ -30,11 +31,13 @@ export interface CreateOptions {
   readonly packSize?: number
   /** AES-256-GCM unless given. With 0 whoever has the store reads it. */
   readonly suite?: Suite
+  /** None unless given; made where the store can be repaired. */
+  readonly parity?: ParityShares
 }
 
 /** Makes a repository in a free place; throws what `refuseUnlessFree` throws. */
 export async function createRepository(store: Store, opts: CreateOptions): Promise<Repository> {
-  const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE, suite = 1 } = opts
+  const { credential, label, cost, clock, random, chunker, packSize = PACK_SIZE, suite = 1, parity } = opts
   await refuseUnlessFree(store)
   const bundle = newBundle(random)
   const created = timespecFromMs(clock.now())
@@ -47,6 +50,7 @@ export async function createRepository(store: Store, opts: CreateOptions): Promi
     incompat: 0,
     roCompat: 0,
     compat: 0,
+    ...(parity !== undefined && { parity }),
   }
   // The credential comes first: a repository without one could not be opened, a slot without a repository is ignored.
   // So is what is left of a run that died in between, also where it was for the same key file.
@@ -61,6 +65,11 @@ export async function createRepository(store: Store, opts: CreateOptions): Promi
   const bytes = encodeRepoDescription(description, signingKeyFromSeed(bundle.rootSeed!))
   const put = await doing('creating the repository', name, () => store.put(name, [bytes]))
   if (!put.created) throw new BackupError('exists', 'another process has just made a repository here', store.location)
+  if (parity !== undefined && store.replace !== undefined) {
+    const maker = new ParityMaker(store, { suite, shares: parity })
+    maker.ofBytes(name, bytes)
+    await maker.finish()
+  }
   return new Repository({
     store,
     description: { ...description, rootPublic: bundle.rootPublic },

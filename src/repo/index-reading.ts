@@ -1,4 +1,5 @@
 // Reads the index: all segments for who reads blobs, and less than that for a session that relies on what is in it.
+import { assert } from '../base/assert.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
@@ -48,14 +49,15 @@ export async function readIndex(repo: Repository, reading: IndexReading): Promis
 /**
  * The index for a session that writes: without the packs that a plan condemns, and without those that are not there as the
  * index says (LoadedIndex.missing), cannot be opened (closed), are distrusted or, where `usable` is given, are not to be
- * relied on (passedOver): they hold nothing that may be referenced.
+ * relied on (passedOver): they hold nothing that may be referenced. `distrust` names further packs that somebody found damaged.
  */
 export async function readIndexToWrite(
   repo: Repository,
   closedPacks: ClosedPacks,
   usable: UsablePacks | undefined,
+  distrust: Iterable<string> = [],
 ): Promise<LoadedIndex> {
-  const condemned = await repo.condemnedPacks()
+  const condemned = (await repo.condemnedPacks()).union(new Set(distrust))
   // Only now: what a plan took away is gone by the time that the plan is, and then this list does not show it.
   const listing = listPacks(repo.store)
   listing.catch(() => {})
@@ -127,6 +129,12 @@ async function readListedIndex(repo: Repository, reading: IndexReading): Promise
   return index
 }
 
+function hashOfPack(name: string): string {
+  const parsed = parseObjectName(name)
+  assert(parsed?.kind === 'pack', 'packs are distrusted')
+  return parsed.hash
+}
+
 /** Which packs of which segments go into an index, and in which order. */
 class PackChoice {
   readonly #reading: IndexReading
@@ -140,7 +148,7 @@ class PackChoice {
 
   distrust(index: LoadedIndex, wid: string, names: readonly string[]): void {
     if (this.#revoked.has(wid)) return
-    for (const name of names) index.distrusted.add(name)
+    for (const name of names) index.distrust(hashOfPack(name))
   }
 
   /** A pack that a segment of `wid` names: `add` is called now, later or not at all. */

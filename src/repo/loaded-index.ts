@@ -179,6 +179,13 @@ export class LoadedIndex {
     if (taken !== block) this.#contest(taken, packNumber)
   }
 
+  /** A segment distrusts the pack with this hash. */
+  distrust(hash: Uint8Array | string): void {
+    // A hash does not say of which kind the pack is.
+    this.distrusted.add(packName('data', hash))
+    this.distrusted.add(packName('meta', hash))
+  }
+
   /** Some blobs are taken from a distrusted pack although another one has them. */
   get overshadowed(): boolean {
     return this.contested.some(({ objectName }) => this.distrusted.has(objectName))

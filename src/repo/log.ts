@@ -18,6 +18,7 @@ import { listAll } from '../store/store.ts'
 import { checkWritable } from './descriptions.ts'
 import { foreignOf, openInDomains } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
+import { parityMakerOf } from './parity-maker.ts'
 import type { Repository } from './repository.ts'
 import { checkNotRevoked, countingRecords, revocationsOf } from './revocations.ts'
 import type { Revocations } from './revocations.ts'
@@ -67,6 +68,7 @@ const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   policy: new Set<Role>(['admin', 'maintain']),
   hold: new Set<Role>(['admin', 'maintain']),
   recall: new Set<Role>(['admin', 'maintain']),
+  repair: new Set<Role>(['admin', 'maintain']),
   unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
 }
 
@@ -302,7 +304,10 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
     )
     const id = toHex(hash(bytes))
     const objectName = logName(wid, seq, id)
+    const parity = parityMakerOf(repo)
+    parity.ofBytes(objectName, bytes)
     await doing('storing a log record', objectName, () => repo.store.put(objectName, [bytes]))
+    await parity.finish() // what could not be made a repair makes
     return { objectName, id, wid, seq, storedSize: bytes.length, receivedMs: clock.now() }
   }
 }

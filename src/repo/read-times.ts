@@ -4,7 +4,7 @@ import { fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { deriveKey, HASH_SIZE } from '../crypto/hash.ts'
-import { need } from '../format/fields.ts'
+import { need, readFilledList, writeList } from '../format/fields.ts'
 import { parseObjectName } from '../format/names.ts'
 import { SEALED_TYPES } from '../format/object-header.ts'
 import type { LocalState } from './local-state.ts'
@@ -13,15 +13,18 @@ import type { Repository } from './repository.ts'
 const VERSION = 1
 /** Packs remembered: those of 32 TB at full size. */
 const PACKS_MAX = 1_000_000
+/** Damaged packs remembered. */
+const BAD_MAX = 10_000
 /** A hash and the minutes since 1970, 32 bits. */
 const RECORD_SIZE = HASH_SIZE + 4
-const FILE_SIZE_MAX = PACKS_MAX * RECORD_SIZE + 4096
+const FILE_SIZE_MAX = PACKS_MAX * RECORD_SIZE + BAD_MAX * (HASH_SIZE + 2) + 4096
 const MINUTE_MS = 60_000
 const CONTEXT = utf8('read times')
 
 export class ReadTimes {
   /** Milliseconds since 1970 by the hash in the name of the pack, hex. */
   readonly #times = new Map<string, number>()
+  readonly #bad = new Set<string>()
   readonly #place: { readonly repo: Repository; readonly state: LocalState } | undefined
   /** When the last check that read packs began; undefined before the first. */
   lastBegunMs: number | undefined
@@ -45,6 +48,7 @@ export class ReadTimes {
     } catch (error) {
       if (!(error instanceof BackupError) || (error.code !== 'corrupt' && error.code !== 'unsupported')) throw error
       times.#times.clear()
+      times.#bad.clear()
       times.lastBegunMs = times.firstBegunMs = times.unfinishedMs = undefined
     }
     return times
@@ -55,6 +59,11 @@ export class ReadTimes {
     return new ReadTimes(undefined)
   }
 
+  /** Hashes, hex, of the packs that were found damaged and have not been found good since. */
+  get damaged(): ReadonlySet<string> {
+    return this.#bad
+  }
+
   /** Undefined for a pack that was never read. */
   of(packName: string): number | undefined {
     return this.#times.get(hashOf(packName))
@@ -62,17 +71,20 @@ export class ReadTimes {
 
   good(packName: string, nowMs: number): void {
     this.#times.set(hashOf(packName), nowMs)
+    this.#bad.delete(hashOf(packName))
   }
 
   /** A pack that is not as it should be counts as never read, and so is among the first of the next check. */
   bad(packName: string): void {
     this.#times.delete(hashOf(packName))
+    this.#bad.add(hashOf(packName))
   }
 
   /** Forgets packs that are not there any more. */
   keepOnly(packNames: Iterable<string>): void {
     const there = new Set(Array.from(packNames, hashOf))
     for (const hash of this.#times.keys()) if (!there.has(hash)) this.#times.delete(hash)
+    for (const hash of this.#bad) if (!there.has(hash)) this.#bad.delete(hash)
   }
 
   async save(): Promise<void> {
@@ -96,6 +108,7 @@ export class ReadTimes {
     if (this.lastBegunMs !== undefined) w.key(2).uint(minutes(this.lastBegunMs))
     if (this.unfinishedMs !== undefined) w.key(3).uint(minutes(this.unfinishedMs))
     if (this.firstBegunMs !== undefined) w.key(4).uint(minutes(this.firstBegunMs))
+    if (this.#bad.size > 0) writeList(w.key(5), [...this.#bad].slice(-BAD_MAX), (hash) => w.bytes(fromHex(hash)!))
     return w.closeMap().finish()
   }
 
@@ -109,6 +122,8 @@ export class ReadTimes {
       else if (key === 2) this.lastBegunMs = r.uint() * MINUTE_MS
       else if (key === 3) this.unfinishedMs = r.uint() * MINUTE_MS
       else if (key === 4) this.firstBegunMs = r.uint() * MINUTE_MS
+      else if (key === 5)
+        for (const hash of readFilledList(r, BAD_MAX, () => r.fixed(HASH_SIZE))) this.#bad.add(toHex(hash))
       else return false
       return true
     })

@@ -178,8 +178,12 @@ export class Repository {
   }
 
   /** The index for a session that writes (index-reading.ts). */
-  readIndexToWrite(closedPacks = new ClosedPacks(this), usable?: UsablePacks): Promise<LoadedIndex> {
-    return readIndexToWrite(this, closedPacks, usable)
+  readIndexToWrite(
+    closedPacks = new ClosedPacks(this),
+    usable?: UsablePacks,
+    distrust?: Iterable<string>,
+  ): Promise<LoadedIndex> {
+    return readIndexToWrite(this, closedPacks, usable, distrust)
   }
 
   /** Lets a large index lie on this machine's disk. */

@@ -33,6 +33,8 @@ import { ClosedPacks } from './closed-packs.ts'
 import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import { PackAssembler } from './pack-assembler.ts'
+import { parityMakerOf } from './parity-maker.ts'
+import type { ParityMaker } from './parity-maker.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
 import { putOwn } from './put-own.ts'
@@ -64,6 +66,8 @@ export interface SessionOptions {
   readonly tool: string
   /** On whose packs it relies; everybody's unless given. */
   readonly trust?: PackTrust
+  /** Names of packs that somebody found damaged: nothing relies on them from now on. */
+  readonly distrust?: Iterable<string>
 }
 
 export interface CommittedSnapshot {
@@ -96,13 +100,15 @@ export class WriteSession {
   /** Hashes of packs that the next segment says are not relied on. */
   #distrusted: Uint8Array[] = []
   readonly #indexPuts: Promise<void>[] = []
+  readonly #parity: ParityMaker
   #indexedAt: number
   #beatAt: number
   #beats = 0
   storedBytes = 0
 
-  private constructor(repo: Repository, opts: SessionOptions, found: FoundPacks) {
+  private constructor(repo: Repository, opts: SessionOptions, found: FoundPacks, parity: ParityMaker) {
     this.#repo = repo
+    this.#parity = parity
     this.#opts = opts
     this.index = found.index
     this.#found = found
@@ -124,7 +130,7 @@ export class WriteSession {
 
   /** Declares the run, then reads the plans, then the index, in this order (W1); publishes its keys (W2). */
   static async begin(repo: Repository, opts: SessionOptions): Promise<WriteSession> {
-    const { secrets, writer, clock, host, tool, trust = 'all' } = opts
+    const { secrets, writer, clock, host, tool, trust = 'all', distrust = [] } = opts
     await checkNotRevoked(repo, writer.wid)
     const intent = encodeSessionIntent(
       { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
@@ -148,17 +154,22 @@ export class WriteSession {
     // From here on everybody who sees the store knows the name of what comes next.
     const keysPut = putOwn(repo.store, sessionKeysName(secrets.sid), keys)
     keysPut.catch(() => {})
+    const parity = parityMakerOf(repo)
+    parity.ofBytes(sessionKeysName(secrets.sid), keys)
     const closedPacks = new ClosedPacks(repo)
     const usable = await UsablePacks.of(repo, writer.wid, trust)
-    const index = await repo.readIndexToWrite(closedPacks, usable)
+    const index = await repo.readIndexToWrite(closedPacks, usable, distrust)
     await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
-    return new WriteSession(repo, opts, { index, closedPacks, usable })
+    const session = new WriteSession(repo, opts, { index, closedPacks, usable }, parity)
+    for (const objectName of distrust) session.distrust({ objectName })
+    return session
   }
 
   /** Puts a pack; once it is acknowledged its blobs may be referenced (W3) and it is noted for the index (W4). */
   async putPack(pack: FinishedPack): Promise<void> {
     await doing('storing a pack', pack.objectName, () => storePack(this.#repo.store, pack))
     this.storedBytes += pack.size
+    this.#parity.ofPack(pack.objectName, pack.size)
     this.index.addPack(pack, [this.#opts.secrets.sid])
     const blobs = countBlobs(pack.blocks)
     if (this.#unindexed.length > 0 && this.#unindexedBlobs + blobs > SEGMENT_BLOBS_MAX) this.#putIndex()
@@ -169,10 +180,10 @@ export class WriteSession {
     if (due || this.#unindexed.length >= SEGMENT_PACKS_MAX) this.#putIndex()
   }
 
-  /** Something in a data pack is not what the index says: from the next segment on everybody takes other copies first. */
-  distrust({ objectName }: PackRecord): void {
+  /** Something in a pack is not what the index says: from the next segment on everybody takes other copies first. */
+  distrust({ objectName }: Pick<PackRecord, 'objectName'>): void {
     const parsed = parseObjectName(objectName)
-    assert(parsed?.kind === 'pack' && parsed.packKind === 'data', 'only data packs are compared')
+    assert(parsed?.kind === 'pack', 'packs are distrusted')
     if (this.index.distrusted.has(objectName)) return
     this.index.distrusted.add(objectName)
     this.#distrusted.push(fromHex(parsed.hash)!)
@@ -249,6 +260,7 @@ export class WriteSession {
       )
       const id = toHex(hash(bytes))
       const objectName = snapshotName(writer.wid, seq, id)
+      this.#parity.ofBytes(objectName, bytes)
       await doing('storing the snapshot', objectName, () => this.#repo.store.put(objectName, [bytes]))
       return { id, objectName, wid: toHex(writer.wid), seq, size: bytes.byteLength }
     })
@@ -257,6 +269,19 @@ export class WriteSession {
     const present = await doing('confirming the backup', intent, () => this.#repo.store.stat(intent))
     if (present === null) throw this.#fenced()
     return committed
+  }
+
+  /** Waits for the parity of everything that was stored; gives what kept some of it from being made. */
+  async finishParity(): Promise<BackupError | undefined> {
+    const problem = await this.#parity.finish()
+    this.storedBytes += this.#parity.storedBytes
+    this.#parity.storedBytes = 0
+    return problem
+  }
+
+  /** For a run that ends early: what is under way is finished, the rest is left to a repair. */
+  stopParity(): void {
+    this.#parity.stop()
   }
 
   /**

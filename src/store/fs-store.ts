@@ -149,6 +149,32 @@ export class FsStore implements Store {
     })
   }
 
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    checkPut(name, parts)
+    this.#isWriter = true
+    await this.#doing('replacing', name, async () => {
+      const folder = folderOf(name)
+      const path = this.#root.pathOf(name)
+      await this.#folders.ensure(folder)
+      const temporary = await this.#openTemporary()
+      const aside = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
+      try {
+        await writeAll(temporary.handle, parts)
+        await temporary.handle.sync()
+        // Where there are no links, or nothing to keep, the new name takes the place of the old one all the same.
+        const kept = await link(path, aside).then(
+          () => true,
+          () => false,
+        )
+        await rename(temporary.path, path)
+        await this.#folders.sync(folder)
+        if (kept) await unlink(aside)
+      } finally {
+        await removeTemporary(temporary)
+      }
+    })
+  }
+
   async close(): Promise<void> {}
 
   /** False when somebody else has the name by then. */

@@ -78,6 +78,13 @@ export interface Store {
   /** Removes an object; true if it was there. In either case it stays away after a power cut. */
   delete(name: string): Promise<boolean>
 
+  /**
+   * Puts the right bytes in the place of an object that is damaged, with the promises of `put`: nobody ever sees another
+   * object than one of the two, and the damaged one is let go only when the other is acknowledged. For repairs alone, by
+   * who has compared the bytes with what the name promises. Absent where a store has no objects to repair.
+   */
+  replace?(name: string, parts: readonly Uint8Array[]): Promise<void>
+
   close(): Promise<void>
 }
 

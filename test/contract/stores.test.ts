@@ -7,6 +7,7 @@ import { FaultyDisk } from '../../src/store/faulty-disk.ts'
 import { FaultyStore } from '../../src/store/faulty-store.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { OverlayStore } from '../../src/store/overlay-store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
 import { RetryingStore } from '../../src/store/retrying-store.ts'
@@ -38,6 +39,10 @@ storeContract(
 storeContract('RetryingStore', async () => {
   const sleep = () => Promise.resolve()
   return new RetryingStore(new MemoryStore(), { clock: systemClock, sleep, rng: seededRng(1) })
+})
+
+storeContract('OverlayStore', async () => {
+  return new OverlayStore(new MemoryStore(), { now: () => 0, bytesMax: Infinity })
 })
 
 storeContract('ThrottledStore', async () => {

@@ -149,6 +149,12 @@ export const sampleLogActions: readonly LogAction[] = [
   { kind: 'hold', hold: 'destroy-by', time: fixedTime, snapshots: [place('held', 5)] },
   { kind: 'hold', hold: 'release', snapshots: [place('held', 3)] },
   { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
+  {
+    kind: 'repair',
+    healed: 12,
+    lost: ['data/00/lost', 'data blob 0011'],
+    snapshots: [{ snapshot: fixedBytes('damaged'), count: 2, paths: [fixedBytes('path', 16)] }],
+  },
   { kind: 'unknown', number: 77, unknown: [{ key: 4, value: new Uint8Array([0x81, 0x00]) }] },
 ]
 

@@ -9,6 +9,7 @@ import { DEFAULT_PARAMS, type ChunkerParams } from '../../src/chunker/params.ts'
 import { textOfBytes } from '../../src/cli/native-text.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { formatKeyFile } from '../../src/crypto/keyfile.ts'
+import type { ParityShares } from '../../src/format/repo-description.ts'
 import type { Entry } from '../../src/format/entry-model.ts'
 import { contentOf } from '../../src/ops/cat.ts'
 import { listTree } from '../../src/ops/ls.ts'
@@ -32,6 +33,7 @@ export interface ScratchOptions {
   readonly location?: string
   /** Bytes of a data pack, a power of two: small ones make many steps of a short run. */
   readonly packSize?: number
+  readonly parity?: ParityShares
 }
 
 /** What a snapshot has under each path: `file <sha256>`, `file unread`, `symlink <target>`, or the kind alone. */
@@ -51,7 +53,7 @@ export class ScratchRepository {
   /** Makes the repository; its key file lies in `folder`, which must be there. */
   static async create(folder: string, opts: ScratchOptions = {}): Promise<ScratchRepository> {
     await initHashing()
-    const { location = join(folder, 'repository'), packSize } = opts
+    const { location = join(folder, 'repository'), packSize, parity } = opts
     const secret = secureRandom(32)
     const keyFile = join(folder, 'repository.key')
     writeFileSync(keyFile, formatKeyFile(secret), { mode: 0o600 })
@@ -62,6 +64,7 @@ export class ScratchRepository {
       random: secureRandom,
       chunker: packSize === undefined ? DEFAULT_PARAMS : chunksFor(packSize),
       ...(packSize !== undefined && { packSize }),
+      ...(parity !== undefined && { parity }),
     })
     return scratch
   }

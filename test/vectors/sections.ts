@@ -6,6 +6,7 @@ import { chunking, derivations } from './sections/keys.ts'
 import { logSection } from './sections/log.ts'
 import { objectsSection } from './sections/objects.ts'
 import { packSection } from './sections/pack.ts'
+import { paritySection } from './sections/parity.ts'
 import { slotsSection } from './sections/slots.ts'
 import { treeSection } from './sections/tree.ts'
 
@@ -15,6 +16,7 @@ export const SECTIONS: readonly Section[] = [
   treeSection,
   blockSection,
   packSection,
+  paritySection,
   slotsSection,
   objectsSection,
   logSection,

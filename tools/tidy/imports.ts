@@ -11,11 +11,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compress: ['base', 'posix'],
   store: ['base'],
   chunker: ['base'],
-  format: ['base', 'crypto'],
+  parity: ['base'],
+  format: ['base', 'crypto', 'parity'],
   credentials: ['base', 'posix', 'crypto', 'format'],
-  repo: ['base', 'crypto', 'compress', 'format', 'store', 'credentials'],
+  repo: ['base', 'crypto', 'compress', 'format', 'store', 'credentials', 'parity'],
   source: ['base', 'posix', 'compress', 'format'],
-  ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source'],
+  ops: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'parity', 'format', 'credentials', 'repo', 'source'],
   cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source', 'ops'],
 }
 

@@ -15,6 +15,7 @@ export type BackupFlags = RuleFlags &
     readonly parent?: string
     readonly domain?: string
     readonly compression?: readonly string[]
+    readonly heal?: boolean
   }
 
 export const backup = defineCommand<BackupFlags, string[]>({
@@ -41,6 +42,7 @@ export const backup = defineCommand<BackupFlags, string[]>({
       command: "holdfast backup /srv --compression zstd:9 --compression 'none=*.mp4' --compression 'xz,min=1M=*.log'",
       what: 'compress harder, films not at all, long logs as far as it goes',
     },
+    { command: 'holdfast backup --heal ~/photos', what: 'after a check has found damage' },
     {
       command: "holdfast backup /srv --compare '/ledger/**' --distrust 'all=/ledger/**'",
       what: 'reads these files and what is stored of them, every time',
@@ -73,6 +75,7 @@ export const backup = defineCommand<BackupFlags, string[]>({
         'METHOD[=GLOB]',
         'How to compress: none, lz4, zstd:LEVEL, xz:LEVEL, or auto (the default); with a GLOB only the files that match, `METHOD,min=SIZE=GLOB` those of at least SIZE',
       ),
+      heal: yes('Store again what checks on this machine have found damaged, as far as the sources still have it'),
       ignoreCtime: yes('A changed inode time alone does not make a file changed'),
       ignoreInode: yes('A changed inode number alone does not make a file changed'),
       distrust: texts(

@@ -62,6 +62,8 @@ export interface BackupOptions {
   readonly compression?: Method
   /** On whose packs it relies instead of storing what is in them; everybody's unless given. */
   readonly trust?: PackTrust
+  /** Names of packs that were found damaged: what was in them is stored again where the source has it. */
+  readonly distrust?: readonly string[]
   readonly onEvent: EventSink
   /** Whether each file is reported, not only problems and progress. */
   readonly fileEvents?: boolean
@@ -114,7 +116,16 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   repo.sessionKeys.learn(secrets.sid, 'data', secrets.data)
   const executor = (opts.makeExecutor ?? defaultExecutor)(workerSetup(opts, secrets))
   try {
-    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool, trust })
+    const session = await WriteSession.begin(repo, {
+      secrets,
+      writer,
+      clock,
+      random,
+      host,
+      tool,
+      trust,
+      ...(opts.distrust !== undefined && { distrust: opts.distrust }),
+    })
     repo.useIndex(session.index)
     for (const { code, message } of session.index.damaged) {
       opts.onEvent({ type: 'warning', code, message: `${message}; what it names is stored again` })
@@ -179,6 +190,11 @@ async function backUpIn(
     ...(opts.destroyBy !== undefined && { destroyBy: opts.destroyBy }),
   }
   const snapshot = await session.commit(body)
+  const withoutParity = await session.finishParity()
+  if (withoutParity !== undefined) {
+    const message = `the snapshot is complete; parity is missing, which \`holdfast repair\` makes: ${reasonsOf(withoutParity)}`
+    opts.onEvent({ type: 'warning', code: withoutParity.code, message })
+  }
   const problem = await session.end()
   if (problem !== undefined) {
     const message = `the snapshot is complete; only this failed: ${reasonsOf(problem)}`
@@ -278,6 +294,7 @@ async function storeTree(opts: BackupOptions, { session, executor, parent, cache
     await session.finishIndex()
     return { root: root.ref, report, stats: report.stats(pipeline.totals, meta, session.storedBytes) }
   } catch (error) {
+    session.stopParity()
     if (!(error instanceof BackupError)) throw error
     if (error.code === 'interrupted') {
       meta.flush()

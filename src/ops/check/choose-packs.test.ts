@@ -8,18 +8,14 @@ import type { PackAge, PackShare } from './choose-packs.ts'
 const DAY = 24 * 60 * 60 * 1000
 const NOW = 1000 * DAY
 
-interface Named extends PackAge {
-  readonly name: string
-}
-
-const pack = (name: string, readMs?: number, size = 10, receivedMs = NOW - 500 * DAY): Named => ({
+const pack = (name: string, readMs?: number, size = 10, receivedMs = NOW - 500 * DAY): PackAge => ({
   name,
   size,
   receivedMs,
   readMs,
 })
 
-function chosen(packs: readonly Named[], wanted: PackShare, lastBegunMs?: number, nowMs = NOW): string[] {
+function chosen(packs: readonly PackAge[], wanted: PackShare, lastBegunMs?: number, nowMs = NOW): string[] {
   return choosePacks(packs, wanted, { nowMs, lastBegunMs, firstBegunMs: NOW, rng: seededRng(1) }).map(
     ({ name }) => name,
   )

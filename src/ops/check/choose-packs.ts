@@ -3,6 +3,7 @@ import type { Rng } from '../../base/random.ts'
 
 /** What is known of a pack before it is read. */
 export interface PackAge {
+  readonly name: string
   readonly size: number
   /** When the store received it, in milliseconds since 1970. */
   readonly receivedMs: number
@@ -17,6 +18,7 @@ export type PackShare =
   | { readonly kind: 'within'; readonly periodMs: number }
   /** Everything but what was read since then: goes on with a check that was stopped. */
   | { readonly kind: 'since'; readonly sinceMs: number }
+  | { readonly kind: 'named'; readonly names: ReadonlySet<string> }
   | { readonly kind: 'all' }
 
 export interface ChoiceContext {
@@ -35,6 +37,7 @@ const FIRST_INTERVAL_MS = 24 * 60 * 60 * 1000
 /** Packs to read, first what was never read, then what was read longest ago. At least one where there are any. */
 export function choosePacks<T extends PackAge>(packs: readonly T[], wanted: PackShare, ctx: ChoiceContext): T[] {
   if (wanted.kind === 'all') return [...packs]
+  if (wanted.kind === 'named') return packs.filter(({ name }) => wanted.names.has(name))
   if (wanted.kind === 'since') return packs.filter(({ readMs }) => readMs === undefined || readMs < wanted.sinceMs)
   const ordered = inOrder(packs, ctx.rng)
   if (wanted.kind === 'share') return first(ordered, wanted.share)

@@ -91,6 +91,14 @@ export class DamageLog {
     return this.#records.has(object)
   }
 
+  /** Takes back what was found wrong with an object, if no snapshot needs it; true if it was. */
+  dropUnneeded(object: string): boolean {
+    if (this.#records.get(object)?.snapshots !== 0) return false
+    this.#records.delete(object)
+    this.#objects--
+    return true
+  }
+
   add(object: string, code: ErrorCode, message: string): DamageRecord {
     let record = this.#records.get(object)
     if (record === undefined) {

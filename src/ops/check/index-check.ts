@@ -97,7 +97,7 @@ class IndexCheck {
   }
 
   segment({ distrusted, packs, sessions }: ReturnType<typeof decodeIndexSegment>, segment: string): void {
-    for (const hash of distrusted ?? []) this.#index.distrusted.add(packName('data', hash))
+    for (const hash of distrusted ?? []) this.#index.distrust(hash)
     for (const pack of packs) {
       const size = this.#opts.listed.get(packName(pack.kind, pack.hash))
       // A blob that is also in a pack that is whole is found there.

@@ -11,6 +11,7 @@ import { hashInName, planName, sessionName, writerName } from '../../format/name
 import type { ObjectName } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
 import type { ObjectType } from '../../format/object-header.ts'
+import { checkParityObject } from '../../format/parity-object.ts'
 import { decodeRepoDescription } from '../../format/repo-description.ts'
 import { decodeSessionIntent, decodeSessionMark, readSessionMark } from '../../format/session.ts'
 import { decodeSessionKeys, readSessionKeys } from '../../format/session-keys.ts'
@@ -118,6 +119,12 @@ export class ObjectVerifier {
         )
       case 'log':
         return this.#record(name, parsed, bytes, facts)
+      // It is known to be damaged.
+      case 'set-aside':
+        return NOTHING
+      case 'parity':
+        checkParityObject(bytes, name)
+        return NOTHING
       case 'enrolment':
         decodeEnrolmentRequest(bytes, name)
         return NOTHING

@@ -20,6 +20,8 @@ export interface CheckOptions {
   readonly withinMs?: number
   /** At the depth `all`: passes over what was read and found good since then, in milliseconds since 1970. */
   readonly sinceMs?: number
+  /** At the depth `sample`: these packs and no others. */
+  readonly only?: ReadonlySet<string>
   /** Remembers which packs were read and when; nothing is remembered unless given. */
   readonly times?: ReadTimes
   readonly clock?: Clock
@@ -42,6 +44,8 @@ export interface CheckCounts {
   /** Packs that `since` passed over, and those of which only the hash was compared: the key may not open their blocks. */
   packsPassedOver: number
   packsHashedOnly: number
+  /** Damaged packs that backups do not rely on any more, and that no snapshot needs: no damage. */
+  packsSuperseded: number
   /** Blobs verified, and the bytes of their plaintext. */
   blobs: number
   bytes: number
@@ -91,6 +95,7 @@ export function noCounts(): CheckCounts {
     packsRead: 0,
     packsPassedOver: 0,
     packsHashedOnly: 0,
+    packsSuperseded: 0,
     blobs: 0,
     bytes: 0,
     packsUnindexed: 0,
@@ -102,8 +107,9 @@ export function noCounts(): CheckCounts {
 }
 
 /** Undefined when no pack is to be read. */
-export function wantedPacks({ depth, sample = 1, withinMs, sinceMs }: CheckOptions): PackShare | undefined {
+export function wantedPacks({ depth, sample = 1, withinMs, sinceMs, only }: CheckOptions): PackShare | undefined {
   if (depth === 'structure') return undefined
   if (depth === 'all') return sinceMs === undefined ? { kind: 'all' } : { kind: 'since', sinceMs }
+  if (only !== undefined) return { kind: 'named', names: only }
   return withinMs === undefined ? { kind: 'share', share: sample } : { kind: 'within', periodMs: withinMs }
 }

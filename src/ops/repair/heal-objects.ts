@@ -1,0 +1,169 @@
+// Goes through the objects of a store, compares each with what it must be, and puts the right bytes in the place of what is
+// damaged. Needs no key. What is not there is another matter: whether it should be only somebody with a key can tell.
+import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
+import { parseObjectName, PREFIXES, trashName } from '../../format/names.ts'
+import type { ObjectName } from '../../format/names.ts'
+import type { ParityShares } from '../../format/repo-description.ts'
+import type { Suite } from '../../crypto/seal.ts'
+import { encodeParityObject } from '../../format/parity-object.ts'
+import { hash } from '../../crypto/hash.ts'
+import { ParityEncoder } from '../../parity/code.ts'
+import { shapeFor } from '../../parity/shape.ts'
+import { parityShareOf } from '../../repo/parity-maker.ts'
+import { listAll } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+import type { EventSink } from '../events.ts'
+import { Healer, parityNameFor } from './healer.ts'
+import type { RepairStep } from './options.ts'
+
+export interface HealContext {
+  readonly store: Store
+  readonly mirror?: Store | undefined
+  /** Throws `corrupt` or `unsupported` unless the bytes are those of the object; in the order of `HEAL_ORDER`. */
+  readonly verify: (name: string, parsed: ObjectName, bytes: Uint8Array) => void
+  readonly steps: RepairStep[]
+  /** Why objects could not be healed. */
+  readonly reasons: Map<string, readonly string[]>
+  readonly onEvent: EventSink
+  readonly checkStopped: () => void
+}
+
+/** One vouches for the next. */
+export const HEAL_ORDER = [
+  PREFIXES.format,
+  PREFIXES.writers,
+  PREFIXES.keys,
+  PREFIXES.sessionKeys,
+  PREFIXES.sessions,
+  PREFIXES.plans,
+  PREFIXES.log,
+  PREFIXES.index,
+  PREFIXES.snapshots,
+  PREFIXES.trash,
+] as const
+
+/** An object as the store has it, once it was found to be right; `parity` says whether it has some. */
+export type OnSound = (name: string, bytes: Uint8Array) => Promise<void>
+
+export class ObjectHealing {
+  readonly #ctx: HealContext
+  readonly #healer: Healer
+  #done = 0
+
+  constructor(ctx: HealContext) {
+    this.#ctx = ctx
+    this.#healer = new Healer(ctx)
+  }
+
+  /** Heals what is damaged under a prefix; `onSound` gets everything that is right then. */
+  async under(prefix: string, onSound: OnSound): Promise<void> {
+    const { store, checkStopped, onEvent } = this.#ctx
+    for await (const { name } of listAll(store, prefix)) {
+      checkStopped()
+      const parsed = parseObjectName(name)
+      if (parsed === null) continue
+      onEvent({
+        type: 'progress',
+        phase: 'comparing objects',
+        filesDone: ++this.#done,
+        bytesDone: 0,
+        current: Buffer.from(name),
+        unit: 'objects',
+      })
+      const bytes = await this.object(name, parsed)
+      if (bytes !== undefined) await onSound(name, bytes)
+    }
+  }
+
+  /** The right bytes of an object that is listed, which are there then; undefined when there are none, or it is gone. */
+  async object(name: string, parsed: ObjectName): Promise<Uint8Array | undefined> {
+    const { store, verify, steps, reasons } = this.#ctx
+    try {
+      const bytes = await store.get(name)
+      verify(name, parsed, bytes)
+      return bytes
+    } catch (cause) {
+      const code = codeOf(cause)
+      if (code === 'not-found' || !(cause instanceof BackupError)) {
+        if (code !== 'not-found') throw cause
+        // Gone since it was listed, by somebody who may; or what it is signed by is missing, which is told there.
+        return undefined
+      }
+      if (!IS_DAMAGE.has(code)) throw cause
+      const healed = await this.#healer.find(name, parsed)
+      if (healed.bytes === undefined) {
+        reasons.set(name, [reasonsOf(cause), ...healed.reasons])
+        return undefined
+      }
+      if (!(await this.#replace(name, parsed, healed.bytes))) return undefined
+      steps.push({ kind: 'healed', object: name, from: healed.from })
+      return healed.bytes
+    }
+  }
+
+  /** Brings back an object that is missing; the caller knows that it must be there. */
+  async bringBack(name: string, parsed: ObjectName): Promise<boolean> {
+    const { store, steps, reasons } = this.#ctx
+    const healed = await this.#healer.find(name, parsed)
+    if (healed.bytes === undefined) {
+      reasons.set(name, ['it is not there', ...healed.reasons])
+      return false
+    }
+    await store.put(name, [healed.bytes])
+    steps.push({ kind: 'brought-back', object: name, from: healed.from })
+    return true
+  }
+
+  /** False when somebody forgets the snapshot at this moment. */
+  async #replace(name: string, parsed: ObjectName, bytes: Uint8Array): Promise<boolean> {
+    const { store } = this.#ctx
+    if (store.replace === undefined) {
+      throw new BackupError('unsupported', 'this store cannot replace what is damaged', name, {
+        hint: 'copy the repository to a folder and repair it there',
+      })
+    }
+    if (parsed.kind !== 'snapshot') {
+      await store.replace(name, [bytes])
+      return true
+    }
+    // Both names together would bring it back from the trash (docs/format.md, 10).
+    const trash = trashName(parsed.wid, parsed.seq, parsed.hash)
+    if ((await store.stat(trash)) !== null) return false
+    await store.replace(name, [bytes])
+    if ((await store.stat(trash)) === null) return true
+    await store.delete(name)
+    return false
+  }
+}
+
+const IS_DAMAGE: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit', 'io'])
+
+/** Makes parity of an object that is right, unless it has some that is whole; tells so in `steps`. */
+export async function ensureParity(
+  { store, steps, verify }: Pick<HealContext, 'store' | 'steps' | 'verify'>,
+  { shares, suite }: { readonly shares: ParityShares; readonly suite: Suite },
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const share = parityShareOf(name, shares)
+  const own = parseObjectName(name)
+  if (share === undefined || share === 0 || own === null || bytes.length === 0) return
+  const parity = parityNameFor(name, own)
+  const parsed = parseObjectName(parity)!
+  const there = await store.stat(parity)
+  if (there !== null) {
+    try {
+      verify(parity, parsed, await store.get(parity))
+      return
+    } catch (cause) {
+      if (!(cause instanceof BackupError) || !IS_DAMAGE.has(cause.code)) throw cause
+    }
+  }
+  const shape = shapeFor(bytes.length, share)
+  const encoder = new ParityEncoder(shape)
+  encoder.add(bytes)
+  const made = encodeParityObject(hash(bytes), shape, encoder.finish(), suite)
+  if (there === null) await store.put(parity, [made])
+  else await store.replace?.(parity, [made])
+  steps.push({ kind: 'parity-made', object: parity })
+}

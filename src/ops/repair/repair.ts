@@ -1,0 +1,309 @@
+// Repairs a repository: makes good what is damaged, brings back what is missing, indexes again what no segment names, and says
+// of the rest what it costs. It deletes nothing that it does not understand. Run on an OverlayStore it is its own rehearsal.
+import { BackupError, codeOf } from '../../base/errors.ts'
+import { seededRng } from '../../base/random.ts'
+import { initHashing } from '../../crypto/hash.ts'
+import { damagedName, parseObjectName, PREFIXES, snapshotName } from '../../format/names.ts'
+import { readSnapshotHead } from '../../format/snapshot.ts'
+import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import { appendRecord, mayLog } from '../../repo/log.ts'
+import { listPacks } from '../../repo/missing-packs.ts'
+import { Repository } from '../../repo/repository.ts'
+import { readDirectories } from '../../repo/unindexed-packs.ts'
+import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
+import { writerIdentity } from '../../repo/writer-identity.ts'
+import type { WriterIdentity } from '../../repo/writer-identity.ts'
+import { listAll } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+import { checkRepository } from '../check.ts'
+import type { CheckResult, Damage } from '../check.ts'
+import { ObjectVerifier } from '../check/object-verifier.ts'
+import { ignoreEvents } from '../events.ts'
+import type { EventSink } from '../events.ts'
+import { ensureParity, HEAL_ORDER, ObjectHealing } from './heal-objects.ts'
+import type { OnSound } from './heal-objects.ts'
+import { lossRecord } from './loss-record.ts'
+import type { RepairOptions, RepairResult, RepairStep } from './options.ts'
+
+export type { RepairOptions, RepairResult, RepairStep } from './options.ts'
+
+/** How often it is looked again what is missing: bringing back keys shows trees, and those what else is missing. */
+const ROUNDS_MAX = 4
+
+/**
+ * What is lost for good is in the result. Throws `interrupted`, `unreachable`, `wrong-key` when the credential may not read
+ * trees or store anything, `unsupported` when the store cannot replace objects. Every step is whole in itself: what was done
+ * before stays, and running it again goes on.
+ */
+export async function repair(repo: Repository, opts: RepairOptions): Promise<RepairResult> {
+  await initHashing()
+  return new Repair(repo, opts).run()
+}
+
+class Repair {
+  #repo: Repository
+  readonly #opts: RepairOptions
+  readonly #onEvent: EventSink
+  readonly #steps: RepairStep[] = []
+  readonly #reasons = new Map<string, readonly string[]>()
+  readonly #healing: ObjectHealing
+  readonly #verify: (name: string, parsed: NonNullable<ReturnType<typeof parseObjectName>>, bytes: Uint8Array) => void
+  #writer: WriterIdentity | undefined
+
+  constructor(repo: Repository, opts: RepairOptions) {
+    this.#repo = repo
+    this.#opts = opts
+    this.#onEvent = opts.onEvent ?? ignoreEvents
+    const facts = { repoId: repo.id, rootPublic: repo.bundle.rootPublic }
+    const verifier = new ObjectVerifier(facts, repo.inDomains)
+    this.#verify = (name, parsed, bytes) => void verifier.verify(name, parsed, bytes)
+    this.#healing = new ObjectHealing({
+      store: repo.store,
+      mirror: opts.mirror,
+      verify: this.#verify,
+      steps: this.#steps,
+      reasons: this.#reasons,
+      onEvent: this.#onEvent,
+      checkStopped: () => this.#checkStopped(),
+    })
+  }
+
+  async run(): Promise<RepairResult> {
+    const sound: OnSound = (name, bytes) => this.#sound(name, bytes)
+    for (const prefix of HEAL_ORDER) await this.#healing.under(prefix, sound)
+    if (this.#opts.readData !== false) {
+      for (const prefix of [PREFIXES.meta, PREFIXES.data]) await this.#healing.under(prefix, sound)
+    }
+    let found = await this.#bringBackAll()
+    if (await this.#mendIndex(found)) found = await this.#check()
+    if (found.damageCount === 0) await this.#tidyParity()
+    const { damages, damageCount, unreadable } = found
+    if (damageCount > 0) await this.#record(found)
+    return {
+      steps: this.#steps,
+      lost: damages,
+      lostCount: damageCount,
+      reasons: this.#reasons,
+      unreadable,
+    }
+  }
+
+  async #sound(name: string, bytes: Uint8Array): Promise<void> {
+    const { store, description } = this.#repo
+    if (description.parity === undefined || store.replace === undefined) return
+    const context = { store, steps: this.#steps, verify: this.#verify }
+    await ensureParity(context, { shares: description.parity, suite: description.suite }, name, bytes)
+  }
+
+  /** Looks for what is missing, and brings it back, until nothing more comes of it. */
+  async #bringBackAll(): Promise<CheckResult> {
+    const tried = new Set<string>()
+    for (let round = 1; ; round++) {
+      const found = await this.#check()
+      if (round === ROUNDS_MAX) return found
+      let changed = false
+      for (const damage of found.damages) {
+        for (const name of await this.#suspects(damage)) {
+          this.#checkStopped()
+          if (tried.has(name)) continue
+          tried.add(name)
+          changed = (await this.#tryAgain(name)) || changed
+        }
+      }
+      const blobs = found.damages.some(({ object }) => parseObjectName(object) === null)
+      if (!changed && blobs) changed = await this.#bringBackUnnamed(tried)
+      if (!changed) return found
+    }
+  }
+
+  /**
+   * Blobs are missing and no segment says in which pack they were: packs that have left parity behind, or that the mirror has,
+   * and that hold something which is nowhere else.
+   */
+  async #bringBackUnnamed(tried: Set<string>): Promise<boolean> {
+    const { store } = this.#repo
+    const { mirror } = this.#opts
+    const candidates = new Set<string>()
+    for (const prefix of [PREFIXES.meta, PREFIXES.data]) {
+      for await (const { name } of listAll(store, PREFIXES.parity + prefix)) {
+        candidates.add(name.slice(PREFIXES.parity.length))
+      }
+    }
+    for (const [name, size] of mirror === undefined ? [] : await listPacks(mirror)) {
+      if (await this.#hasMore(mirror!, name, size)) candidates.add(name)
+    }
+    let changed = false
+    for (const name of candidates) {
+      this.#checkStopped()
+      const parsed = parseObjectName(name)
+      if (parsed?.kind !== 'pack' || tried.has(name) || (await store.stat(name)) !== null) continue
+      tried.add(name)
+      if (await this.#healing.bringBack(name, parsed)) changed = true
+      else this.#reasons.delete(name) // nobody has said that it must be there
+    }
+    return changed
+  }
+
+  /** Whether a pack of a mirror holds a blob that the index here does not name. */
+  async #hasMore(mirror: Store, name: string, size: number): Promise<boolean> {
+    for (const { indexSealer, index } of this.#repo.inDomains) {
+      if (index.hasPack(name)) return false
+      for await (const { blocks } of readDirectories(mirror, indexSealer, [[name, size]])) {
+        for (const { locs } of blocks) {
+          for (let at = 0; at < locs.length; at += LOCATOR_SIZE) {
+            if (index.locate(locs.subarray(at, at + LOCATOR_SIZE)) === undefined) return true
+          }
+        }
+      }
+    }
+    return false
+  }
+
+  /** Names of the objects whose damage or absence a finding may be about. */
+  async #suspects({ object, code }: Damage): Promise<string[]> {
+    const parsed = parseObjectName(object)
+    if (parsed === null) return []
+    if (parsed.kind !== 'snapshot' || code !== 'not-found' || parsed.seq === 1) return [object]
+    // A hole in a chain is told at the snapshot behind it, which has the hash of what is missing.
+    try {
+      const { wid, previous } = readSnapshotHead(await this.#repo.store.get(object), object, this.#repo.id)
+      return [snapshotName(wid, parsed.seq - 1, previous)]
+    } catch (cause) {
+      if (codeOf(cause) === 'not-found') return [object]
+      if (cause instanceof BackupError && cause.code === 'corrupt') return [object]
+      throw cause
+    }
+  }
+
+  /** Whether an object is right now that was not. */
+  async #tryAgain(name: string): Promise<boolean> {
+    const parsed = parseObjectName(name)!
+    if ((await this.#repo.store.stat(name)) === null) return this.#healing.bringBack(name, parsed)
+    const before = this.#steps.length
+    const bytes = await this.#healing.object(name, parsed)
+    if (bytes !== undefined) await this.#sound(name, bytes)
+    return this.#steps.length > before
+  }
+
+  /** A check of the structure, and of the packs of which it is known that they are damaged. */
+  async #check(): Promise<CheckResult> {
+    const bad = new Set([...this.#reasons.keys()].filter((name) => parseObjectName(name)?.kind === 'pack'))
+    this.#repo = afresh(this.#repo)
+    const { clock, signal } = this.#opts
+    return checkRepository({
+      repo: this.#repo,
+      depth: bad.size === 0 ? 'structure' : 'sample',
+      ...(bad.size > 0 && { only: bad }),
+      clock,
+      rng: seededRng(1),
+      threads: 0,
+      onEvent: (event) => event.type === 'progress' && this.#onEvent(event),
+      ...(signal !== undefined && { signal }),
+    })
+  }
+
+  /**
+   * Indexes what no segment names where snapshots need it, says which packs may not be relied on, and sets segments aside that
+   * nobody can read. True if anything was changed.
+   */
+  async #mendIndex({ damages, indexIncomplete }: CheckResult): Promise<boolean> {
+    const named = damages.flatMap(({ object }) => ({ object, parsed: parseObjectName(object) }))
+    const segments = named.flatMap(({ object, parsed }) => (parsed?.kind === 'index' ? [object] : []))
+    const packs = named.flatMap(({ object, parsed }) => (parsed?.kind === 'pack' ? [object] : []))
+    if (!indexIncomplete && segments.length + packs.length === 0) return false
+    const before = this.#steps.length
+    for (const { domain, index } of this.#repo.inDomains) {
+      const own = packs.filter((name) => index.hasPack(name) && !index.distrusted.has(name))
+      const distrust: string[] = []
+      for (const name of own) if ((await this.#repo.store.stat(name)) !== null) distrust.push(name)
+      if (!indexIncomplete && segments.length + distrust.length === 0) continue
+      const repo = afresh(this.#repo).inDomains.find((each) => each.domain === domain)!
+      await this.#inSession(repo, distrust, async (session) => {
+        if (!indexIncomplete && segments.length === 0) return
+        const indexed = await session.adoptUnindexed(() => this.#checkStopped())
+        if (indexed > 0) this.#steps.push({ kind: 'indexed', packs: indexed })
+      })
+      for (const object of distrust) this.#steps.push({ kind: 'distrusted', object })
+    }
+    for (const name of segments) await this.#setAside(name)
+    return this.#steps.length > before
+  }
+
+  async #inSession(
+    repo: Repository,
+    distrust: readonly string[],
+    work: (session: WriteSession) => Promise<void>,
+  ): Promise<void> {
+    const { random, clock, host, tool } = this.#opts
+    const writer = await this.#identity()
+    const secrets = newSessionSecrets(random)
+    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool, distrust })
+    repo.useIndex(session.index)
+    await work(session)
+    await session.finishIndex()
+    await session.finishParity()
+    await session.end()
+  }
+
+  /** What is in its place under `damaged/` nobody needs any more: the packs say again what it said. */
+  async #setAside(name: string): Promise<void> {
+    const { store } = this.#repo
+    let bytes: Uint8Array
+    try {
+      bytes = await store.get(name)
+    } catch (cause) {
+      const code = codeOf(cause)
+      if (code === 'not-found' || code === 'io' || code === 'refused' || code === 'limit') return
+      throw cause
+    }
+    await store.put(damagedName(name), [bytes])
+    await store.delete(name)
+    this.#steps.push({ kind: 'set-aside', object: name })
+  }
+
+  /** Parity of packs that are gone, and that nobody misses, is of no use. */
+  async #tidyParity(): Promise<void> {
+    const { store } = this.#repo
+    const orphans: string[] = []
+    for await (const { name } of listAll(store, PREFIXES.parity)) {
+      this.#checkStopped()
+      const parsed = parseObjectName(name)
+      if (parsed?.kind !== 'parity') continue
+      const of = parseObjectName(parsed.of)
+      if (of?.kind !== 'pack') continue
+      if (this.#repo.inDomains.some((each) => each.index.hasPack(parsed.of))) continue
+      if ((await store.stat(parsed.of)) === null) orphans.push(name)
+    }
+    for (const name of orphans) {
+      await store.delete(name)
+      this.#steps.push({ kind: 'parity-removed', object: name })
+    }
+  }
+
+  async #record(found: CheckResult): Promise<void> {
+    const { clock, by } = this.#opts
+    if (!mayLog(this.#repo.bundle.role, 'repair')) return
+    const healed = this.#steps.filter(({ kind }) => kind === 'healed' || kind === 'brought-back').length
+    const action = lossRecord(found, healed)
+    const { objectName } = await appendRecord(afresh(this.#repo), action, { writer: await this.#identity(), clock, by })
+    this.#steps.push({ kind: 'recorded', object: objectName })
+  }
+
+  async #identity(): Promise<WriterIdentity> {
+    const { state, clock, random, host } = this.#opts
+    return (this.#writer ??= await writerIdentity(this.#repo, { state, clock, random, host, act: 'store' }))
+  }
+
+  #checkStopped(): void {
+    if (this.#opts.signal?.aborted !== true) return
+    throw new BackupError('interrupted', 'the repair was stopped', this.#repo.store.location)
+  }
+}
+
+/** What was found wrong before is not remembered. */
+function afresh(repo: Repository): Repository {
+  const { store, description, descriptionNumber, bundle, problems, newerDamaged, machineSeed } = repo
+  const again = new Repository({ store, description, descriptionNumber, bundle, problems, newerDamaged })
+  again.machineSeed = machineSeed
+  return again
+}

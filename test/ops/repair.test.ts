@@ -1,0 +1,324 @@
+// Repairs of real repositories in real folders: every kind of object, every kind of damage; what is healed is as it was.
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { BackupError } from '../../src/base/errors.ts'
+import { secureRandom, seededRng } from '../../src/base/random.ts'
+import { parseObjectName, PREFIXES } from '../../src/format/names.ts'
+import { checkRepository } from '../../src/ops/check.ts'
+import { repair } from '../../src/ops/repair/repair.ts'
+import type { RepairOptions, RepairResult } from '../../src/ops/repair/repair.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
+import { OverlayStore } from '../../src/store/overlay-store.ts'
+import { listAll } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { backUp } from '../support/scratch-backup.ts'
+import { ScratchRepository } from '../support/scratch-repository.ts'
+import type { SnapshotContent } from '../support/scratch-repository.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const PACK_SIZE = 256 * 1024
+
+interface Scene {
+  readonly scratch: ScratchRepository
+  readonly source: string
+  readonly state: ReturnType<typeof memoryState>
+  /** Every object, before anything was damaged. */
+  readonly objects: ReadonlyMap<string, Uint8Array>
+  readonly content: readonly SnapshotContent[]
+  repair(opts?: Partial<RepairOptions>, store?: Store): Promise<RepairResult>
+  /** Damage that a check of everything finds. */
+  damages(): Promise<string[]>
+  pathOf(name: string): string
+  put(name: string, bytes: Uint8Array): void
+}
+
+async function scene(t: TestContext, parity = { data: 0.05, meta: 0.2 }): Promise<Scene> {
+  const folder = tempFolder(t, 'repair')
+  const source = join(folder, 'source')
+  mkdirSync(join(source, 'sub'), { recursive: true })
+  const rng = seededRng(5)
+  const noise = (size: number) => Uint8Array.from({ length: size }, () => Math.floor(rng() * 256))
+  for (let i = 0; i < 4; i++) writeFileSync(join(source, `large-${i}`), noise(200_000))
+  for (let i = 0; i < 30; i++) writeFileSync(join(source, 'sub', `small-${i}`), noise(1500))
+  const scratch = await ScratchRepository.create(folder, { packSize: PACK_SIZE, parity })
+  const state = memoryState()
+  await backUp(scratch, [source], { state })
+  writeFileSync(join(source, 'new'), noise(3000))
+  await backUp(scratch, [source], { state })
+  const store = await scratch.store()
+  const pathOf = (name: string) => join(scratch.location, name)
+  const put = (name: string, bytes: Uint8Array) => {
+    mkdirSync(dirname(pathOf(name)), { recursive: true })
+    rmSync(pathOf(name), { force: true })
+    writeFileSync(pathOf(name), bytes)
+  }
+  const run: Scene['repair'] = async (opts = {}, through) =>
+    repair(await scratch.open(through), {
+      state,
+      clock: systemClock,
+      random: secureRandom,
+      host: 'test',
+      tool: 'test',
+      by: 'test@test',
+      ...opts,
+    })
+  // What backups leave without parity (the certificate of the writer) is made at first.
+  await run()
+  return {
+    scratch,
+    source,
+    state,
+    objects: await objectsOf(store),
+    content: await scratch.readAll(),
+    repair: run,
+    damages: async () => {
+      const repo = await scratch.open()
+      const { damages } = await checkRepository({ repo, depth: 'all', rng: seededRng(1), threads: 0 })
+      return damages.map(({ object }) => object)
+    },
+    pathOf,
+    put,
+  }
+}
+
+async function objectsOf(store: Store): Promise<Map<string, Uint8Array>> {
+  const objects = new Map<string, Uint8Array>()
+  for await (const { name } of listAll(store, '')) objects.set(name, await store.get(name))
+  return objects
+}
+
+function names(s: Scene, kind: string): string[] {
+  return [...s.objects.keys()].filter((name) => parseObjectName(name)?.kind === kind)
+}
+
+/** A data pack that is too large for a copy of it in its parity. */
+function largePack(s: Scene): string {
+  const isLarge = (name: string) => name.startsWith(PREFIXES.data) && s.objects.get(name)!.length > 200_000
+  return names(s, 'pack').find(isLarge)!
+}
+
+const kinds = ({ steps }: RepairResult) => steps.map(({ kind }) => kind)
+
+test('a repository without damage is left as it is', async (t) => {
+  const s = await scene(t)
+  const { steps, lostCount } = await s.repair()
+  assert.deepEqual([steps, lostCount], [[], 0])
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+const HARMS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+  'a flipped bit': (bytes) => bytes.with(bytes.length >> 1, bytes[bytes.length >> 1]! ^ 4),
+  'its first sector lost': (bytes) => bytes.slice().fill(0, 0, 4096),
+  'its last bytes cut off': (bytes) => bytes.slice(0, -Math.min(bytes.length - 1, 3000)),
+  'a hole in the middle': (bytes) => bytes.slice().fill(0xff, bytes.length >> 1, (bytes.length >> 1) + 8000),
+  'something behind it': (bytes) => new Uint8Array([...bytes, 1, 2, 3]),
+}
+
+/** What has parity, but for the description, without which no repository opens. */
+const PROTECTED = ['pack', 'session-keys', 'snapshot', 'writer'] as const
+
+test('objects of every kind are healed by parity, bit for bit', async (t) => {
+  const s = await scene(t)
+  for (const [harm, apply] of Object.entries(HARMS)) {
+    const harmed = PROTECTED.flatMap((kind) => names(s, kind))
+    for (const name of harmed) s.put(name, apply(s.objects.get(name)!))
+    const result = await s.repair()
+    assert.deepEqual([result.lost.map(({ object }) => object), await s.damages()], [[], []], harm)
+    assert.ok(result.steps.every((step) => step.kind === 'healed' && step.from === 'parity'))
+    assert.equal(result.steps.length, harmed.length)
+    assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+  }
+  assert.deepEqual(await s.scratch.readAll(), s.content)
+})
+
+test('small objects and metadata that are gone are brought back from parity', async (t) => {
+  const s = await scene(t, { data: 0.05, meta: 1 })
+  const gone = [...names(s, 'session-keys'), ...names(s, 'writer'), names(s, 'snapshot')[0]!]
+  gone.push(...names(s, 'pack').filter((name) => name.startsWith(PREFIXES.meta)))
+  for (const name of gone) rmSync(s.pathOf(name))
+  const result = await s.repair()
+  assert.deepEqual(new Set(result.steps.flatMap((step) => ('object' in step ? [step.object] : []))), new Set(gone))
+  assert.deepEqual(await s.damages(), [])
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('parity that is damaged or gone is made again', async (t) => {
+  const s = await scene(t)
+  const [a, b] = names(s, 'parity')
+  s.put(a!, s.objects.get(a!)!.slice().fill(0, 30, 40))
+  rmSync(s.pathOf(b!))
+  const { steps } = await s.repair()
+  assert.deepEqual(new Set(steps.flatMap((step) => ('object' in step ? [step.object] : []))), new Set([a, b]))
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('a pack heals also when its parity is damaged in part', async (t) => {
+  const s = await scene(t)
+  const pack = largePack(s)
+  const parity = `parity/${pack}`
+  s.put(pack, s.objects.get(pack)!.slice().fill(1, 50_000, 51_000))
+  s.put(parity, s.objects.get(parity)!.slice().fill(0, 0, 100))
+  assert.deepEqual(kinds(await s.repair()), ['healed', 'parity-made'])
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('what parity cannot make good is fetched from a mirror, whatever else the mirror holds', async (t) => {
+  const s = await scene(t)
+  const packs = names(s, 'pack')
+  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
+  for (const [i, name] of packs.entries()) {
+    if (i % 2 === 0) rmSync(s.pathOf(name))
+    else s.put(name, s.objects.get(name)!.slice().fill(0))
+  }
+  const { steps, lostCount } = await s.repair({ mirror })
+  assert.equal(lostCount, 0)
+  assert.ok(steps.some((step) => 'from' in step && step.from === 'mirror'))
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+  // Nothing here says any more which packs there were.
+  for (const name of [...packs, ...names(s, 'index')]) rmSync(s.pathOf(name))
+  assert.equal((await s.repair({ mirror })).lostCount, 0)
+  assert.deepEqual(await s.scratch.readAll(), s.content)
+  // A mirror that lies is believed nothing.
+  const pack = largePack(s)
+  rmSync(s.pathOf(pack))
+  const lying = { ...mirror, get: async () => s.objects.get(packs.find((name) => name !== pack)!)! }
+  const second = await s.repair({ mirror: lying })
+  assert.deepEqual(
+    second.lost.map(({ object }) => object),
+    [pack],
+  )
+  assert.ok(second.reasons.get(pack)!.some((why) => why.startsWith('mirror: ')))
+})
+
+async function mirrorOf(s: Scene): Promise<Store> {
+  const overlay = new OverlayStore(await s.scratch.store(), { now: () => 0, bytesMax: 1e9 })
+  for (const [name, bytes] of s.objects) await overlay.replace(name, [bytes])
+  return {
+    location: overlay.location,
+    put: (name, parts) => overlay.put(name, parts),
+    get: (name, range) => overlay.get(name, range),
+    stat: (name) => overlay.stat(name),
+    list: (prefix, cursor) => overlay.list(prefix, cursor),
+    delete: (name) => overlay.delete(name),
+    close: () => overlay.close(),
+  }
+}
+
+test('the index is made again from the packs when all of it is lost or damaged', async (t) => {
+  const s = await scene(t)
+  const [first, ...others] = names(s, 'index')
+  for (const name of others) rmSync(s.pathOf(name))
+  s.put(first!, s.objects.get(first!)!.slice().fill(7, 100, 200))
+  const { steps, lostCount } = await s.repair()
+  assert.equal(lostCount, 0)
+  assert.deepEqual(
+    steps.map(({ kind }) => kind).filter((kind) => kind !== 'parity-made'),
+    ['indexed', 'set-aside'],
+  )
+  assert.deepEqual(await s.damages(), [])
+  assert.deepEqual(await s.scratch.readAll(), s.content)
+  const repo = await s.scratch.open()
+  const { indexIncomplete } = await checkRepository({ repo, depth: 'structure', rng: seededRng(1), threads: 0 })
+  assert.equal(indexIncomplete, false)
+})
+
+test('what is beyond parity is told with the paths it costs, noted in the log, and stored again by the next backup', async (t) => {
+  const s = await scene(t)
+  const pack = largePack(s)
+  s.put(pack, s.objects.get(pack)!.slice().fill(9, 8, 150_000))
+  const result = await s.repair()
+  assert.deepEqual(
+    result.lost.map(({ object }) => object),
+    [pack],
+  )
+  assert.ok(result.lost[0]!.affected.length === 2 && result.lost[0]!.affected.every(({ pathCount }) => pathCount > 0))
+  assert.match(result.reasons.get(pack)!.join(), /parity: .* bytes are lost where it cannot make good so many/)
+  assert.deepEqual(kinds(result), ['distrusted', 'recorded'])
+  // The rest can be restored; and the source still has what is lost.
+  await backUp(s.scratch, [s.source], { state: s.state })
+  const [, , third] = await s.scratch.readAll()
+  assert.deepEqual(third, s.content[1])
+  const { counts, damages } = await checkRepository({
+    repo: await s.scratch.open(),
+    depth: 'all',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual([damages, counts.packsSuperseded], [[], 1])
+  assert.deepEqual(kinds(await s.repair()), [])
+  // All snapshots are whole again, since what was stored again has the same names.
+  assert.deepEqual((await s.scratch.readAll()).slice(0, 2), s.content)
+})
+
+test('a rehearsal says exactly what the repair then does, and changes nothing', async (t) => {
+  const s = await scene(t)
+  const packs = names(s, 'pack')
+  for (const name of packs) s.put(name, HARMS['a hole in the middle']!(s.objects.get(name)!))
+  rmSync(s.pathOf(names(s, 'index')[0]!))
+  rmSync(s.pathOf(names(s, 'session-keys')[0]!))
+  rmSync(s.pathOf(names(s, 'parity').find((name) => name.includes('/snap/'))!))
+  const before = await objectsOf(await s.scratch.store())
+  const rehearsal = new OverlayStore(await s.scratch.store(), { now: () => Date.UTC(2026, 0), bytesMax: 1e9 })
+  const foretold = await s.repair({}, rehearsal)
+  assert.deepEqual(await objectsOf(await s.scratch.store()), before)
+  const done = await s.repair()
+  const told = ({ steps }: RepairResult) =>
+    steps.map((step) => ('object' in step ? `${step.kind} ${step.object}` : step.kind))
+  assert.deepEqual(told(done).filter(isTheSame), told(foretold).filter(isTheSame))
+  assert.ok(told(done).length > packs.length)
+  assert.deepEqual(await s.damages(), [])
+})
+
+/** Objects of the session that indexes have other names each time. */
+const isTheSame = (step: string) => !/^parity-made .*\/(?:skeys|log)\//.test(step)
+
+test('names that belong to no repository, and forgotten snapshots, are left alone', async (t) => {
+  const s = await scene(t)
+  const notes = join(s.scratch.location, 'notes')
+  mkdirSync(notes)
+  writeFileSync(join(notes, 'readme'), 'mine')
+  await s.repair()
+  assert.equal(readFileSync(join(notes, 'readme'), 'utf8'), 'mine')
+})
+
+test('sectors that cannot be read at all are computed like those that say something else', async (t) => {
+  const s = await scene(t)
+  const pack = largePack(s)
+  const inner = await s.scratch.store()
+  let healed = false
+  const get: Store['get'] = async (name, range) => {
+    const end = range === undefined ? Infinity : range.offset + range.length
+    if (name === pack && !healed && (range?.offset ?? 0) < 28_672 && end > 20_480) {
+      throw new BackupError('io', 'EIO: i/o error, read', name)
+    }
+    return inner.get(name, range)
+  }
+  const replace: Store['replace'] = async (name, parts) => {
+    healed = true
+    await inner.replace!(name, parts)
+  }
+  const failing = new Proxy(inner, {
+    get: (target, key) => {
+      if (key === 'get') return get
+      if (key === 'replace') return replace
+      const own: unknown = Reflect.get(target, key, target)
+      return typeof own === 'function' ? own.bind(target) : own
+    },
+  })
+  const { steps, lostCount } = await s.repair({}, failing)
+  assert.deepEqual([steps.map(({ kind }) => kind), lostCount], [['healed'], 0])
+  assert.deepEqual(await objectsOf(inner), s.objects)
+})
+
+test('a store that cannot be written to is left as it is', async (t) => {
+  const s = await scene(t)
+  const name = names(s, 'snapshot')[0]!
+  chmodSync(s.pathOf(name), 0o600)
+  truncateSync(s.pathOf(name), 50)
+  const { ReadOnlyStore } = await import('../../src/store/read-only-store.ts')
+  await assert.rejects(s.repair({}, new ReadOnlyStore(await s.scratch.store())), { code: 'unsupported' })
+})
