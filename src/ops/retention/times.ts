@@ -31,18 +31,8 @@ export function timesOf(snapshots: readonly Received[]): SnapshotTimes {
   const chains = [...Map.groupBy(snapshots, ({ wid }) => wid).values()]
   const late = chains.filter((chain) => isMost(chain, isLate)).length
   const isCopy = late * 2 > chains.length
+  if (!isCopy) return { timeOf: new Map(snapshots.map(({ id, receivedMs }) => [id, receivedMs])), isCopy }
   const timeOf = new Map<string, number>()
-  if (!isCopy) {
-    // Nothing was received after what follows it in its chain, whatever became of it since.
-    for (const chain of chains) {
-      let after = Infinity
-      for (const { id, receivedMs } of chain.toSorted((a, b) => b.seq - a.seq)) {
-        after = Math.min(after, receivedMs)
-        timeOf.set(id, after)
-      }
-    }
-    return { timeOf, isCopy }
-  }
   for (const chain of chains) {
     let before = -Infinity
     for (const each of chain.toSorted((a, b) => a.seq - b.seq)) {
