@@ -34,6 +34,7 @@ import { man } from './commands/man.ts'
 import { policySet } from './commands/policy-set.ts'
 import { policyShow } from './commands/policy-show.ts'
 import { repair } from './commands/repair.ts'
+import { prune } from './commands/prune.ts'
 import { restore } from './commands/restore.ts'
 import { scrub } from './commands/scrub.ts'
 import { snapshots } from './commands/snapshots.ts'
@@ -49,7 +50,7 @@ import { renderOverview, type HelpTopic } from './help.ts'
 const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastCommand[]])[] = [
   ['Every day', [backup, snapshots, restore]],
   ['Looking into snapshots', [ls, find, diff, cat]],
-  ['What is kept', [forget, policyShow, policySet, holdAdd, holdRemove, holdList, trashList, trashRecall, trashPurge]],
+  ['What is kept', [forget, prune, policyShow, policySet, holdAdd, holdRemove, holdList, trashList, trashRecall, trashPurge]],
   [
     'Care for the repository',
     [
@@ -190,6 +191,7 @@ const root = withHelp(
       ls,
       cat,
       restore,
+      prune,
       check,
       audit,
       checkpoint,

@@ -106,6 +106,9 @@ export function parseParity(text: string): number {
   const share = Math.round(parseShare(text) * 1000) / 1000
   if (share > 0) return share
   throw new BackupError('usage', 'too little to be of use', text, { hint: 'write at least 0.1%, or none' })
+/** As `parseShare`, and 0%. */
+export function parseShareOrNone(text: string): number {
+  return /^0+(\.0+)?\s*%?$/.test(text.trim()) ? 0 : parseShare(text)
 }
 
 const AGO_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 7 * 86_400, y: 365 * 86_400 }

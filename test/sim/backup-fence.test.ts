@@ -2,7 +2,7 @@
 // a successful backup refers to is deleted.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { BackupError, codeOf } from '../../src/base/errors.ts'
+import { BackupError, codeOf, reasonsOf } from '../../src/base/errors.ts'
 import { parseObjectName, PREFIXES } from '../../src/format/names.ts'
 import { chance, randomBelow } from '../../src/store/faults.ts'
 import { listAll } from '../../src/store/store.ts'
@@ -11,10 +11,9 @@ import { BackupWorld } from './backup-world.ts'
 import type { Run } from './backup-world.ts'
 import { Accompanied } from './passing-store.ts'
 import { forEachSeed } from './seeds.ts'
-import { SimPruner } from './sim-pruner.ts'
-import type { PrunerOptions } from './sim-pruner.ts'
 import { changeTree, SMALL_TREE } from './source-changes.ts'
-import { Careless, Planless, Trusting } from './weak-stores.ts'
+import { Careless, Planless, Sessionless, Stubborn, Trusting } from './weak-stores.ts'
+import { WorldPruner } from './world-pruner.ts'
 
 const FILE = 'sim/backup-fence'
 
@@ -99,8 +98,8 @@ test('a pruner that runs beside backups makes none of them fail and takes nothin
 for (const [what, mistakes] of [
   ['of a backup that takes no notice of plans', { wrap: (store: Store) => new Planless(store) }],
   ['of a backup that does not look for its intent again', { wrap: (store: Store) => new Trusting(store) }],
-  ['of a pruner that does not wait for sessions', { pruner: { hasty: true } }],
-  ['of a pruner that does not look again', { pruner: { stubborn: true } }],
+  ['of a pruner that does not wait for sessions', { pruner: (store: Store) => new Sessionless(store) }],
+  ['of a pruner that does not look again', { pruner: (store: Store) => new Stubborn(store) }],
 ] as const) {
   test(`the mistake ${what} loses data`, async () => {
     let found: unknown
@@ -109,17 +108,20 @@ for (const [what, mistakes] of [
         found = error
       })
     }
-    assert.match(String(found), /in no pack that the index names|a snapshot needs blob|no such object/)
+    assert.match(reasonsOf(found), LOST)
   })
 }
 
+/** Content, nodes, or the keys of a session that a snapshot needs. */
+const LOST = /in no pack that the index names|it is in no pack|no such object|keys of a session are missing/
+
 interface Mistakes {
   readonly wrap?: (store: Store) => Store
-  readonly pruner?: Partial<PrunerOptions>
+  readonly pruner?: (store: Store) => Store
 }
 
 /** Two clients back up time and again, some of them with long pauses, while a pruner works. */
-async function backupsBesidePruner(seed: number, { wrap, pruner = {} }: Mistakes = {}): Promise<Run[]> {
+async function backupsBesidePruner(seed: number, { wrap, pruner }: Mistakes = {}): Promise<Run[]> {
   const world = await BackupWorld.create(seed)
   const { rng, clock } = world
   for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
@@ -143,12 +145,14 @@ async function backupsBesidePruner(seed: number, { wrap, pruner = {} }: Mistakes
     }
   }
   const prune = async () => {
-    const patienceMs = chance(rng, 0.5) ? 0 : 2000
-    const opened = await SimPruner.open(world, { patienceMs, forget: 0.5, ...pruner })
+    const silenceMs = chance(rng, 0.5) ? 0 : 2000
+    const opened = await WorldPruner.open(world, pruner === undefined ? {} : { wrap: pruner })
     for (let round = 0; round < 3; round++) {
       await clock.sleep(rng() * 1000)
-      await opened.run()
+      await opened.forget(0.5)
+      await opened.run({ silenceMs, maxUnused: 0, allowMissing: pruner !== undefined || wrap !== undefined })
     }
+    if (pruner === undefined) await opened.checkOrder()
   }
   await world.finish(Promise.all([...world.clients.map(backUp), prune()]))
   await world.verify({ pruned: true })
@@ -171,7 +175,7 @@ async function condemnedWorld(seed: number): Promise<BackupWorld> {
   for (const prefix of [PREFIXES.data, PREFIXES.meta]) {
     for await (const { name } of listAll(world.objects, prefix)) packs.push(name)
   }
-  const pruner = await SimPruner.open(world, { patienceMs: 0, forget: 0 })
+  const pruner = await WorldPruner.open(world)
   // Even seeds: all of them.
   const condemned = seed % 2 === 0 ? packs : packs.filter(() => chance(world.rng, 0.5))
   await world.finish(pruner.condemn(condemned))

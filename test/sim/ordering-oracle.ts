@@ -215,7 +215,7 @@ interface WholeList {
 }
 
 /** Lists of all names below `folder`, with all their pages. */
-function wholeLists(session: Session, folder: string): WholeList[] {
+export function wholeLists(session: Pick<Session, 'operations'>, folder: string): WholeList[] {
   const lists = session.operations.filter(
     (list) => list.kind === 'list' && folder.startsWith(list.name) && endedWell(list),
   )

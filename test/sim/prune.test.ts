@@ -16,12 +16,13 @@ import { WorldPruner } from './world-pruner.ts'
 const FILE = 'sim/prune'
 
 test('what no snapshot needs goes, and what one needs stays', () =>
-  forEachSeed(FILE, 10, async (seed) => {
+  forEachSeed(FILE, 5, async (seed) => {
     const world = await worldWithHistory(seed)
     const before = await packsOf(world)
     const pruner = await WorldPruner.open(world)
     await world.finish(pruner.forget(0.5))
     const report = await world.finish(pruner.run({ maxUnused: 0 }))
+    await pruner.checkOrder()
     assert.deepEqual(report.waiting, [])
     await world.verify()
     if (world.forgotten.size === 0) return
@@ -47,8 +48,8 @@ test('a prune that is cut off at any step loses nothing, and the next one comes 
   forEachSeed(FILE, 2, async (seed) => {
     const world = await worldWithHistory(seed, 2)
     await world.finish((await WorldPruner.open(world)).forget(0.5))
-    // Every fifth step, others with each seed.
-    for (let step = seed % 5, finished = false; !finished; step += 5) {
+    // Every eighth step, others with each seed.
+    for (let step = seed % 8, finished = false; !finished; step += 8) {
       const branch = await world.fork(step)
       const pruner = await WorldPruner.open(branch)
       // Half of the times only what changes something counts: more of the steps between are met.
@@ -60,6 +61,8 @@ test('a prune that is cut off at any step loses nothing, and the next one comes 
       const next = await WorldPruner.open(branch, { name: 'next pruner' })
       await branch.finish(next.run({ maxUnused: 0 }))
       await branch.verify()
+      await pruner.checkOrder()
+      await next.checkOrder()
       assert.deepEqual(await namesUnder(branch, 'gc/'), [], 'no plan is left')
       for (const client of branch.clients) await branch.backupWell(client)
       await branch.verify()
@@ -68,7 +71,7 @@ test('a prune that is cut off at any step loses nothing, and the next one comes 
 
 test('prunes beside backups and one another take nothing that a snapshot refers to', async () => {
   let [successes, deleted, rescued] = [0, 0, 0]
-  await forEachSeed(FILE, 15, async (seed) => {
+  await forEachSeed(FILE, 8, async (seed) => {
     const world = await BackupWorld.create(seed)
     const { rng, clock } = world
     for (const name of ['ant', 'bee']) world.addClient(name, SMALL_TREE)
@@ -98,6 +101,7 @@ test('prunes beside backups and one another take nothing that a snapshot refers 
         deleted += report?.packsDeleted ?? 0
         rescued += report?.newPacks ?? 0
       }
+      await pruner.checkOrder()
     }
     await world.finish(Promise.all([...world.clients.map(backUp), pruneOften('one'), pruneOften('other')]))
     await world.verify({ pruned: true })

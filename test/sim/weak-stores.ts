@@ -95,3 +95,24 @@ export class Tidying extends Passing {
     return this.inner.put(name, parts)
   }
 }
+
+/** Takes no notice of sessions: does not wait for those that may not have read its plan. */
+export class Sessionless extends Passing {
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    return prefix === 'sess/' ? { objects: [], cursor: undefined } : this.inner.list(prefix, cursor)
+  }
+}
+
+/** Does not look again: sees no snapshots but those that there were when it looked first. */
+export class Stubborn extends Passing {
+  readonly #first = new Map<string, ReadonlySet<string>>()
+
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    const page = await this.inner.list(prefix, cursor)
+    if (prefix !== 'snap/' && prefix !== 'trash/') return page
+    const key = `${prefix} ${cursor}`
+    const known = this.#first.get(key) ?? new Set(page.objects.map(({ name }) => name))
+    this.#first.set(key, known)
+    return { ...page, objects: page.objects.filter(({ name }) => known.has(name)) }
+  }
+}

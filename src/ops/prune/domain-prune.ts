@@ -64,6 +64,7 @@ export class DomainPrune {
       await this.#mark.close()
       const { result } = this
       result.nodes = this.#mark.nodes
+      result.missing = this.#mark.missing
       result.note(this.#index, this.#copier)
       result.packsUnopened = this.#view.unopened.size
     }

@@ -9,6 +9,7 @@
 //   carry out look again, save what is needed after all, delete index, packs, plan
 //   clear     what sessions have left
 import { initHashing } from '../../crypto/hash.ts'
+import { returnLargeBuffers } from '../../posix/allocator.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { checkNotRevoked } from '../../repo/revocations.ts'
@@ -29,6 +30,8 @@ export type { PruneCounts, PruneOptions, PruneReport, WaitingPlan } from './opti
  */
 export async function prune(repo: Repository, opts: PruneOptions): Promise<PruneReport> {
   await initHashing()
+  // Reading trees in several threads passes large arrays on, which the C library would keep.
+  if (opts.threads > 0) returnLargeBuffers()
   const { location } = repo.store
   checkRole(repo.bundle.role, 'plan', location)
   if (opts.dryRun !== true) checkWritable(repo, location)

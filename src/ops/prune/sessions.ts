@@ -18,8 +18,8 @@ import type { Root } from './roots.ts'
 export interface Session {
   /** Hex. */
   readonly sid: string
-  /** `unsound` when its intent is not what a writer of this repository has put. */
-  readonly state: 'open' | 'ended' | 'committed' | 'unsound'
+  /** `unsound` when its intent is not what a writer of this repository has put; `gone` when it went away since it was listed. */
+  readonly state: 'open' | 'ended' | 'committed' | 'unsound' | 'gone'
   readonly host: string
   /** When it began, as it says itself, in milliseconds since 1970. */
   readonly startedMs: number
@@ -55,7 +55,7 @@ export async function listSessionNames({ store }: Repository): Promise<Map<strin
 /** Reads the intents of sessions that are of this domain; those of other domains rely on nothing that is ours. */
 export class SessionReader {
   readonly #repo: Repository
-  readonly #intents = new Map<string, Promise<Intent | undefined>>()
+  readonly #intents = new Map<string, Promise<Intent | 'foreign' | 'gone'>>()
 
   constructor(repo: Repository) {
     this.#repo = repo
@@ -68,7 +68,11 @@ export class SessionReader {
     for (const [sid, { hasIntent, hasEnd, beats }] of names) {
       if (!hasIntent) continue
       const intent = await this.#intent(sid)
-      if (intent === undefined) continue
+      if (intent === 'foreign') continue
+      if (intent === 'gone') {
+        sessions.push({ sid, state: 'gone', host: 'unknown', startedMs: 0, beat: -1 })
+        continue
+      }
       const { wid, host, startedMs } = intent
       let state: Session['state'] = wid === undefined && !intent.isNewer ? 'unsound' : 'open'
       if (wid !== undefined && snapshots.get(sid) === toHex(wid)) state = 'committed'
@@ -79,8 +83,7 @@ export class SessionReader {
     return sessions
   }
 
-  /** Undefined when it is of another domain, or gone. */
-  #intent(sid: string): Promise<Intent | undefined> {
+  #intent(sid: string): Promise<Intent | 'foreign' | 'gone'> {
     let known = this.#intents.get(sid)
     if (known === undefined) {
       known = this.#readIntent(sid)
@@ -90,10 +93,10 @@ export class SessionReader {
     return known
   }
 
-  async #readIntent(sid: string): Promise<Intent | undefined> {
+  async #readIntent(sid: string): Promise<Intent | 'foreign' | 'gone'> {
     const name = sessionName(sid)
     try {
-      return await unlessGone(this.#repo.store, name, async () => {
+      const found = await unlessGone(this.#repo.store, name, async () => {
         const bytes = await this.#repo.store.get(name)
         const writer = await this.#writer(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name), name)
         const intent = openInDomain(this.#repo, writer, name, (keys) => decodeSessionIntent(bytes, name, keys))
@@ -101,8 +104,9 @@ export class SessionReader {
         const { host, started } = intent
         return { wid: writer.wid, publicKey: writer.publicKey, host, startedMs: started.sec * 1000 }
       })
+      return found ?? 'gone'
     } catch (error) {
-      if (foreignOf(error) !== undefined) return undefined
+      if (foreignOf(error) !== undefined) return 'foreign'
       if (!(error instanceof BackupError) || !UNSOUND.has(error.code)) throw error
       // Something newer than this program may have put it.
       const isNewer = error.code === 'unsupported'

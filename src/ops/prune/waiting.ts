@@ -58,17 +58,18 @@ export class SessionWatch {
     const remembered = await readWatch(repo, state)
     const open = new Map<string, WatchedSession & Session>()
     for (const session of sessions) {
-      if (session.state === 'ended' || session.state === 'committed') continue
+      if (session.state !== 'open' && session.state !== 'unsound') continue
       const watched = this.#watched(session, remembered.sessions.get(session.sid))
       if (session.state === 'open' && watched.silentMs < this.#silenceMs)
         open.set(session.sid, { ...session, ...watched })
       else await this.#fence(session.sid)
     }
+    const seenGone = new Set(sessions.flatMap(({ sid, state: now }) => (now === 'gone' ? [sid] : [])))
     const states = await Promise.all(
       plans.map(async (plan) => {
         const before = remembered.plans.get(plan.pid) ?? sessions.map(({ sid }) => sid)
         const waiting = before.filter((sid) => open.has(sid))
-        const gone = before.filter((sid) => !names.get(sid)?.hasIntent)
+        const gone = before.filter((sid) => names.get(sid)?.hasIntent !== true || seenGone.has(sid))
         // Somebody else may have fenced it, and that it is gone may not survive a power cut: then it would believe to be alive.
         for (const sid of gone) await this.#ctx.repo.store.delete(sessionName(sid))
         return { plan, sids: waiting, waitingFor: waiting.map((sid) => open.get(sid)!) }

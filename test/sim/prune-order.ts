@@ -1,0 +1,217 @@
+// The rules on order for pruning (docs/format.md, section 10, M1 to M7), of what each prune in a simulated world did and saw.
+import { toHex } from '../../src/base/bytes.ts'
+import { readSnapshotHead } from '../../src/format/snapshot.ts'
+import { readPlans } from '../../src/repo/condemned-packs.ts'
+import { packName, parseObjectName, PREFIXES, sessionEndName, sessionName } from '../../src/format/names.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { OrderViolation, wholeLists } from './ordering-oracle.ts'
+import { Passing } from './passing-store.ts'
+
+/** Keeps what is small and passes through: others may have deleted it when its order is looked at. */
+export class SmallObjectKeeper extends Passing {
+  readonly #kept: MemoryStore
+
+  constructor(inner: Store, kept: MemoryStore) {
+    super(inner)
+    this.#kept = kept
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    await this.#keep(name, parts)
+    return super.put(name, parts)
+  }
+
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    const bytes = await super.get(name, range)
+    await this.#keep(name, [bytes])
+    return bytes
+  }
+
+  async #keep(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    if (!/^(?:data|meta)\//.test(name)) await this.#kept.put(name, parts)
+  }
+}
+
+export interface PruneEvidence {
+  readonly log: OperationLog
+  /** Who pruned. */
+  readonly actors: ReadonlySet<string>
+  /** The repository over what a SmallObjectKeeper kept. */
+  readonly kept: Repository
+}
+
+interface Contents {
+  /** Names of packs, by name of the plan or the segment. */
+  readonly plans: ReadonlyMap<string, ReadonlySet<string>>
+  readonly segments: ReadonlyMap<string, readonly string[]>
+  /** Names of snapshots by session, hex. */
+  readonly snapshots: ReadonlyMap<string, readonly string[]>
+}
+
+/** Throws an OrderViolation for the first rule that a prune broke. */
+export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Promise<void> {
+  const contents = await contentsOf(kept)
+  for (const actor of actors) {
+    const own = log.operations.filter((operation) => operation.actor === actor)
+    for (const operation of own.filter(({ kind }) => kind === 'delete')) {
+      const kind = parseObjectName(operation.name)?.kind
+      if (kind === 'pack') checkPackDeletion(own, operation, contents)
+      else if (kind === 'plan') checkPlanDeletion(own, operation, contents)
+      else if (kind === 'index') checkSegmentDeletion(own, operation, contents)
+      else if (kind === 'session-keys') checkKeysDeletion(own, operation)
+      else if (kind === 'session') checkIntentDeletion(own, operation)
+    }
+    for (const put of own.filter(({ kind, name }) => kind === 'put' && name.startsWith(PREFIXES.index))) {
+      checkSegmentPut(own, put, contents)
+    }
+  }
+}
+
+function checkPackDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
+  const plans = [...contents.plans].flatMap(([name, packs]) => (packs.has(removal.name) ? [name] : []))
+  const carried = plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))
+  if (!carried) throw new OrderViolation('M2', 'no plan was put, waited for, and what is needed looked at again', removal)
+  const index = wholeLists({ operations: own }, PREFIXES.index).findLast(({ ended }) => ended < removal.began)
+  for (const segment of index?.names ?? []) {
+    if (contents.segments.get(segment)?.includes(removal.name) !== true) continue
+    if (isAcknowledged(own, 'delete', segment, removal.began)) continue
+    throw new OrderViolation('M4', `${segment} still names it`, removal)
+  }
+}
+
+/** M1, M2 and M3 for one plan. */
+function mayBeCarriedOut(own: readonly Operation[], plan: string, removal: Operation, contents: Contents): boolean {
+  const puts = own.filter(({ kind, name, outcome }) => kind === 'put' && name === plan && outcome === 'ok')
+  return puts.some((put) => {
+    // The first look at sessions after a plan tells for whom it waits; what is remembered of it holds for later runs.
+    const sessions = wholeLists({ operations: own }, PREFIXES.sessions).find(({ began }) => began > put.ended!)
+    if (sessions === undefined || sessions.ended > removal.began) return false
+    const sids = sessions.names.flatMap((name) => {
+      const parsed = parseObjectName(name)
+      return parsed?.kind === 'session' ? [parsed.sid] : []
+    })
+    const over = sids.map((sid) => overSince(own, sid, sessions.began, contents))
+    const waited = Math.max(sessions.ended, ...over)
+    return waited < removal.began && wasLookedAtAgain(own, waited, removal.began)
+  })
+}
+
+/** When it was seen for the first time that nothing comes from a session any more; infinity if it never was. */
+function overSince(own: readonly Operation[], sid: string, since: number, { snapshots }: Contents): number {
+  const committed = snapshots.get(sid) ?? []
+  const seen = own.filter((operation) => {
+    const { kind, name, outcome, found, names } = operation
+    if (outcome !== 'ok') return false
+    if (kind === 'delete') return name === sessionName(sid)
+    if (kind === 'get') return found && name === sessionEndName(sid)
+    return kind === 'list' && committed.some((snapshot) => names.includes(snapshot))
+  })
+  return Math.min(Infinity, ...seen.map(({ began, ended }) => (ended! > since ? ended! : began)))
+}
+
+/** M3: snapshots, trash, snapshots again, then plans, then the index. */
+function wasLookedAtAgain(own: readonly Operation[], after: number, before: number): boolean {
+  let at = after
+  for (const folder of [PREFIXES.snapshots, PREFIXES.trash, PREFIXES.snapshots, PREFIXES.plans, PREFIXES.index]) {
+    const list = wholeLists({ operations: own }, folder).find(({ began }) => began > at)
+    if (list === undefined || list.ended > before) return false
+    at = list.ended
+  }
+  return true
+}
+
+/** M5: a plan goes when all of its packs are gone. */
+function checkPlanDeletion(own: readonly Operation[], removal: Operation, { plans }: Contents): void {
+  for (const pack of plans.get(removal.name) ?? []) {
+    if (!isAcknowledged(own, 'delete', pack, removal.began)) {
+      throw new OrderViolation('M5', `${pack} was not deleted before`, removal)
+    }
+  }
+}
+
+/** M4: what takes the place of a segment was put and read back. */
+function checkSegmentDeletion(own: readonly Operation[], removal: Operation, { segments, plans }: Contents): void {
+  const readBack = own.filter(
+    ({ kind, name, outcome, ended }) =>
+      kind === 'put' && outcome === 'ok' && segments.has(name) && name !== removal.name && ended! < removal.began,
+  )
+  const named = new Set(
+    readBack
+      .filter((put) => own.some((get) => isRead(get, put.name) && get.began > put.ended! && get.ended! < removal.began))
+      .flatMap(({ name }) => segments.get(name)!),
+  )
+  for (const pack of segments.get(removal.name) ?? []) {
+    if (named.has(pack)) continue
+    // Condemned packs are left out before they are deleted: a process may die in between.
+    const condemning = [...plans].flatMap(([plan, packs]) => (packs.has(pack) ? [plan] : []))
+    if (condemning.some((plan) => isAcknowledged(own, 'put', plan, removal.began))) continue
+    throw new OrderViolation('M4', `${pack} is named by no segment that was put and read back`, removal)
+  }
+}
+
+/** M6: packs that a prune has made were read back before a segment names them. */
+function checkSegmentPut(own: readonly Operation[], segment: Operation, { segments }: Contents): void {
+  for (const pack of segments.get(segment.name) ?? []) {
+    const put = own.find(({ kind, name, found }) => kind === 'put' && name === pack && found)
+    if (put === undefined) continue
+    const readBack = own.some((get) => isRead(get, pack) && get.began > put.ended! && get.ended! < segment.began)
+    if (!readBack) throw new OrderViolation('M6', `${pack} was not read back`, segment)
+  }
+}
+
+/** M7: keys, sessions, index, packs, snapshots were listed in this order before. */
+function checkKeysDeletion(own: readonly Operation[], removal: Operation): void {
+  let before = removal.began
+  for (const folder of [PREFIXES.snapshots, PREFIXES.meta, PREFIXES.index, PREFIXES.sessions, PREFIXES.sessionKeys]) {
+    const list = wholeLists({ operations: own }, folder).findLast(({ ended }) => ended < before)
+    if (list === undefined) throw new OrderViolation('M7', `${folder} was not listed in its turn`, removal)
+    before = list.began
+  }
+}
+
+/** M7: the end of a session is acknowledged before its intent goes, unless the session is fenced. */
+function checkIntentDeletion(own: readonly Operation[], removal: Operation): void {
+  const end = sessionEndName(removal.name.slice(PREFIXES.sessions.length))
+  const seen = own.some(({ kind, name, ended }) => kind === 'get' && name === end && ended! < removal.began)
+  if (seen && !isAcknowledged(own, 'put', end, removal.began)) {
+    throw new OrderViolation('M7', 'its end is not acknowledged', removal)
+  }
+}
+
+function isAcknowledged(own: readonly Operation[], kind: Operation['kind'], name: string, before: number): boolean {
+  return own.some((each) => each.kind === kind && each.name === name && each.outcome === 'ok' && each.ended! < before)
+}
+
+function isRead({ kind, name, outcome }: Operation, wanted: string): boolean {
+  return kind === 'get' && name === wanted && outcome === 'ok'
+}
+
+async function contentsOf(kept: Repository): Promise<Contents> {
+  const plans = new Map((await readPlans(kept)).map(({ name, packs }) => [name, packs]))
+  const segments = new Map<string, readonly string[]>()
+  const snapshots = new Map<string, string[]>()
+  let cursor: string | undefined
+  do {
+    const page = await kept.store.list('', cursor)
+    for (const { name } of page.objects) {
+      const parsed = parseObjectName(name)
+      if (parsed?.kind === 'index') {
+        // One that it read just before it died, and whose writer it did not come to know.
+        const segment = await kept.readSegment(name).catch(() => undefined)
+        if (segment === undefined) continue
+        segments.set(
+          name,
+          segment.packs.map(({ kind, hash }) => packName(kind, hash)),
+        )
+      } else if (parsed?.kind === 'snapshot' || parsed?.kind === 'trash') {
+        const sid = toHex(readSnapshotHead(await kept.store.get(name), name, kept.id).sid)
+        snapshots.set(sid, [...(snapshots.get(sid) ?? []), name])
+      }
+    }
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return { plans, segments, snapshots }
+}
