@@ -73,7 +73,8 @@ export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Pro
 function checkPackDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
   const plans = [...contents.plans].flatMap(([name, packs]) => (packs.has(removal.name) ? [name] : []))
   const carried = plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))
-  if (!carried) throw new OrderViolation('M2', 'no plan was put, waited for, and what is needed looked at again', removal)
+  if (!carried)
+    throw new OrderViolation('M2', 'no plan was put, waited for, and what is needed looked at again', removal)
   const index = wholeLists({ operations: own }, PREFIXES.index).findLast(({ ended }) => ended < removal.began)
   for (const segment of index?.names ?? []) {
     if (contents.segments.get(segment)?.includes(removal.name) !== true) continue
