@@ -38,7 +38,7 @@ export const prune = defineCommand<PruneFlags>({
       maxRepack: parsed('SIZE', 'Copy at most so much, such as 20G', parseSize),
       repackSmall: yes('Merge small packs, so that there are fewer'),
       maxRemoved: parsed('SHARE', 'Go on if so much of what is stored would be deleted; 30% unless given', parseShare),
-      allowMissing: yes('Go on although content is lost that snapshots need'),
+      allowMissing: yes('Go on although snapshots are missing without a reason, or content that snapshots need'),
     },
   },
   async run(context, flags) {

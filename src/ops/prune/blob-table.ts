@@ -70,6 +70,10 @@ export class BlobTable {
     return true
   }
 
+  forgetNeeds(): void {
+    this.#needed.fill(0)
+  }
+
   isNeeded(place: number): boolean {
     return (this.#needed[place >>> 3]! & (1 << (place & 7))) !== 0
   }

@@ -11,13 +11,15 @@ import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
 import { checkChoice, checkNothingIsMissing } from './limits.ts'
-import { Mark } from './mark.ts'
+import { checkNoneIsLost } from './lost-snapshots.ts'
+import { isDamage, Mark } from './mark.ts'
 import { MAX_UNUSED } from './options.ts'
 import type { PruneOptions } from './options.ts'
 import type { PackInfo } from './pack-table.ts'
 import { plansToCarryOut, putPlan } from './plans.ts'
 import { DomainResult } from './report.ts'
 import { Roots } from './roots.ts'
+import type { Root } from './roots.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
@@ -93,33 +95,55 @@ export class DomainPrune {
   async #look(): Promise<ReadonlySet<string>> {
     const { repo, check } = this.#ctx
     const before = await listSessionNames(repo)
+    // Snapshots before the index: what one needs is named before it is there.
+    const roots = await this.#listRoots()
     await this.#view.refresh(check)
     const after = await listSessionNames(repo)
-    const mark = await this.#lookAgain()
-    await mark()
-    checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
+    if (this.#opts.allowMissing !== true) await checkNoneIsLost(repo, roots, this.#roots.listed)
+    await this.#markTrees(roots)
     const plans = await readPlans(repo)
     applyPlans(this.#view, plans, plans)
     const busy = [...before, ...after].flatMap(([sid, { hasIntent, hasEnd }]) => (hasIntent && !hasEnd ? [sid] : []))
     return new Set(busy)
   }
 
-  /** Lists the snapshots; what it gives walks the trees of those that are new. */
-  async #lookAgain(): Promise<() => Promise<void>> {
+  async #listRoots(): Promise<readonly Root[]> {
     const roots = await this.#roots.list(this.#ctx.check)
     this.result.snapshots = roots.length
     this.result.inTrash = roots.filter(({ inTrash }) => inTrash).length
-    return async () => {
-      const own = roots.filter((root) => this.#ctx.repo.of(root) === this.#ctx.repo && !this.#walked.has(root.id))
-      for (const tolerant of [false, true]) {
-        const some = own.filter(({ confirmed }) => confirmed !== tolerant)
-        await this.#mark.trees(
-          some.map(({ body }) => body.root),
-          { tolerant },
-        )
-        for (const { id } of some) this.#walked.add(id)
-      }
+    return roots
+  }
+
+  /** Walks the trees of those that were not walked before. */
+  async #markTrees(roots: readonly Root[]): Promise<void> {
+    try {
+      await this.#walk(roots)
+    } catch (error) {
+      // Somebody may have purged a snapshot since it was listed, and another prune what it needed.
+      if (!isDamage(error)) throw error
+      const now = await this.#listRoots()
+      const present = new Set(now.map(({ id }) => id))
+      if (roots.every(({ id }) => present.has(id))) throw error
+      // What a walk has noted that broke off in the middle is of no use: nodes wait in it that were never read.
+      this.#mark.forget()
+      this.#walked.clear()
+      await this.#view.refresh(this.#ctx.check)
+      await this.#markTrees(now)
     }
+  }
+
+  async #walk(roots: readonly Root[]): Promise<void> {
+    const { repo } = this.#ctx
+    const own = roots.filter((root) => repo.of(root) === repo && !this.#walked.has(root.id))
+    for (const tolerant of [false, true]) {
+      const some = own.filter(({ confirmed }) => confirmed !== tolerant)
+      await this.#mark.trees(
+        some.map(({ body }) => body.root),
+        { tolerant },
+      )
+      for (const { id } of some) this.#walked.add(id)
+    }
+    checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
   }
 
   #choose(busy: ReadonlySet<string>): Choice {
@@ -178,13 +202,15 @@ export class DomainPrune {
       const ready = states.flatMap(({ plan, waitingFor }) => (waitingFor.length === 0 ? [plan] : []))
       if (ready.length > 0) {
         const { removal } = this.result
-        const lookAgain = () => this.#lookAgain()
+        const lookAgain = async () => {
+          const roots = await this.#listRoots()
+          return () => this.#markTrees(roots)
+        }
         await carryOut(
           { ctx: this.#ctx, view: this.#view, index: this.#index, copier: this.#copier, lookAgain },
           ready,
           removal,
         )
-        checkNothingIsMissing(this.#mark, this.#opts, this.#ctx.repo.store.location)
       }
       const waiting = states.filter(({ waitingFor }) => waitingFor.length > 0)
       this.result.fenced = watch.fenced

@@ -38,7 +38,7 @@ export class Mark {
   readonly #close: () => Promise<void>
   readonly #width: number
   /** Nodes that wait, by block, and the blocks in the order in which their first one came. */
-  #waiting = new Map<number, WantedNode[]>()
+  readonly #waiting = new Map<number, WantedNode[]>()
   readonly #blocks: number[] = []
   /** Places of nodes that could not be read and that no confirmed snapshot has as far as is known. */
   readonly #failed = new Set<number>()
@@ -71,6 +71,16 @@ export class Mark {
   /** The beginnings of the references of some missing blobs. */
   get missingNames(): readonly string[] {
     return this.#missingNames
+  }
+
+  /** Forgets what was noted. */
+  forget(): void {
+    this.#waiting.clear()
+    this.#blocks.length = 0
+    this.#failed.clear()
+    this.#packs.blobs.forgetNeeds()
+    this.missing = 0
+    this.#missingNames.length = 0
   }
 
   /**
@@ -230,7 +240,8 @@ function setupOf({ id, description, domain, blobKeys }: Repository): ScanSetup {
   }
 }
 
-function isDamage(error: unknown): boolean {
+/** Whether an error says that something cannot be read, and not that the store does not answer. */
+export function isDamage(error: unknown): boolean {
   return error instanceof BackupError && DAMAGE.has(error.code)
 }
 

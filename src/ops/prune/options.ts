@@ -30,7 +30,7 @@ export interface PruneOptions {
   readonly repackSmall?: boolean
   /** Share of everything stored that may be deleted without asking: 0.3 unless given. */
   readonly maxRemoved?: number
-  /** Prunes although content is lost that snapshots need. */
+  /** Prunes although snapshots are missing without a reason, or content that snapshots need. */
   readonly allowMissing?: boolean
   /** How long a session is silent before it is taken for dead, in milliseconds: a day unless given. */
   readonly silenceMs?: number

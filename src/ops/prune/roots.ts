@@ -32,6 +32,9 @@ export class Roots {
   /** By name: what is the matter with them, and their sessions, hex, where these can be told. */
   readonly #unreadable = new Map<string, { readonly error: BackupError; readonly sid: string | undefined }>()
 
+  /** Hashes of all snapshots that the last list had, hex. */
+  listed: ReadonlySet<string> = new Set()
+
   constructor(repo: Repository) {
     this.#repo = repo
   }
@@ -62,6 +65,7 @@ export class Roots {
       const after = await catalog.list()
       const inPlace = new Set([...before, ...after].map(({ id }) => id))
       const all = new Map([...trash, ...before, ...after].map((each) => [each.objectName, each]))
+      this.listed = new Set([...all.values()].map(({ id }) => id))
       if (await this.#openAll([...all.values()], check)) {
         const present = new Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>()
         for (const { id } of all.values()) {
