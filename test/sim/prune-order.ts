@@ -133,8 +133,10 @@ function checkPlanDeletion(own: readonly Operation[], removal: Operation, { plan
   }
 }
 
-/** M4: what takes the place of a segment was put and read back. */
+/** M4: what takes the place of a segment was put and read back, unless somebody else has seen to that. */
 function checkSegmentDeletion(own: readonly Operation[], removal: Operation, { segments, plans }: Contents): void {
+  const last = own.findLast(({ kind, name, began }) => kind === 'get' && name === removal.name && began < removal.began)
+  if (last?.outcome === 'failed') return
   const readBack = own.filter(
     ({ kind, name, outcome, ended }) =>
       kind === 'put' && outcome === 'ok' && segments.has(name) && name !== removal.name && ended! < removal.began,

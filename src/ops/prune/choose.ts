@@ -41,7 +41,7 @@ export interface ChooseOptions {
 }
 
 /** A pack with less than this share of a full one is small. */
-const SMALL_SHARE = 1 / 4
+const SMALL_SHARE = 1 / 2
 /** Small packs are merged when they come to this share of a full one: what comes out is not small, so it happens once. */
 const MERGED_SHARE = 1 / 2
 

@@ -1,0 +1,115 @@
+// A repository in a folder with a history, and prunes of it by real machines: what each test of pruning begins with.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom } from '../../src/base/random.ts'
+import { ignoreEvents } from '../../src/ops/events.ts'
+import { prune } from '../../src/ops/prune/prune.ts'
+import type { PruneOptions, PruneReport } from '../../src/ops/prune/prune.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
+import type { LocalState } from '../../src/repo/local-state.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { moveToTrash, purgeTrash } from '../../src/repo/trash.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { listAll } from '../../src/store/store.ts'
+import { backUp } from './scratch-backup.ts'
+import { fileWith, ScratchRepository } from './scratch-repository.ts'
+import type { SnapshotContent } from './scratch-repository.ts'
+import { tempFolder } from './temp-folder.ts'
+
+const KIB = 1024
+/** Small packs, so that a few files fill some. */
+const PACK_SIZE = 256 * KIB
+
+export class PruningScene {
+  readonly folder: string
+  readonly scratch: ScratchRepository
+  readonly source: string
+  /** The machine that backs up and prunes. */
+  readonly state = memoryState()
+  /** What each snapshot has to hold, oldest first. */
+  readonly contents: SnapshotContent[] = []
+
+  private constructor(folder: string, scratch: ScratchRepository) {
+    this.folder = folder
+    this.scratch = scratch
+    this.source = join(folder, 'source')
+    mkdirSync(this.source)
+  }
+
+  /** With one snapshot for each list of files; a file that a list does not have is removed. Each has 100 KiB of its own. */
+  static async create(t: TestContext, ...states: readonly (readonly string[])[]): Promise<PruningScene> {
+    const folder = tempFolder(t, 'prune')
+    const scene = new PruningScene(folder, await ScratchRepository.create(folder, { packSize: PACK_SIZE }))
+    const files = new Map<string, Uint8Array>()
+    for (const names of states) {
+      for (const name of files.keys()) {
+        if (names.includes(name)) continue
+        files.delete(name)
+        rmSync(join(scene.source, name))
+      }
+      for (const name of names) {
+        if (files.has(name)) continue
+        files.set(name, secureRandom(100 * KIB))
+        writeFileSync(join(scene.source, name), files.get(name)!)
+      }
+      await scene.backUp()
+      scene.contents.push(
+        Object.fromEntries([
+          [scene.source, 'directory'],
+          ...[...files].map(([name, bytes]) => [join(scene.source, name), fileWith(bytes)]),
+        ]) as SnapshotContent,
+      )
+    }
+    return scene
+  }
+
+  backUp(): ReturnType<typeof backUp> {
+    return backUp(this.scratch, [this.source], { state: this.state })
+  }
+
+  /** Forgets snapshots by their numbers, oldest first, from 0; `purge` empties the trash at once. */
+  async forget(numbers: readonly number[], { purge = true } = {}): Promise<void> {
+    const repo = await this.scratch.open()
+    const all = await repo.snapshots()
+    const signing = {
+      writer: await writerIdentity(repo, { state: this.state, clock: systemClock, random: secureRandom, host: 'test' }),
+      clock: systemClock,
+      by: 'test',
+    }
+    await moveToTrash(
+      repo,
+      numbers.map((number) => all[number]!),
+      signing,
+    )
+    if (purge) await purgeTrash(repo, { ...signing, days: -1 })
+  }
+
+  async prune(
+    opts: Partial<PruneOptions> & { readonly repo?: Repository; readonly state?: LocalState } = {},
+  ): Promise<PruneReport> {
+    const { repo = await this.scratch.open(), ...rest } = opts
+    return prune(repo, {
+      state: this.state,
+      clock: systemClock,
+      random: secureRandom,
+      host: 'test',
+      by: 'test',
+      threads: 0,
+      onEvent: ignoreEvents,
+      maxRemoved: 1,
+      ...rest,
+    })
+  }
+
+  async names(prefix = ''): Promise<string[]> {
+    const names: string[] = []
+    for await (const { name } of listAll(await this.scratch.store(), prefix)) names.push(name)
+    return names
+  }
+
+  async packs(): Promise<string[]> {
+    return [...(await this.names('data/')), ...(await this.names('meta/'))]
+  }
+}
