@@ -50,7 +50,10 @@ import { renderOverview, type HelpTopic } from './help.ts'
 const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastCommand[]])[] = [
   ['Every day', [backup, snapshots, restore]],
   ['Looking into snapshots', [ls, find, diff, cat]],
-  ['What is kept', [forget, prune, policyShow, policySet, holdAdd, holdRemove, holdList, trashList, trashRecall, trashPurge]],
+  [
+    'What is kept',
+    [forget, prune, policyShow, policySet, holdAdd, holdRemove, holdList, trashList, trashRecall, trashPurge],
+  ],
   [
     'Care for the repository',
     [

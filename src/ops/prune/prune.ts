@@ -37,7 +37,8 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   if (opts.dryRun !== true) checkWritable(repo, location)
   const { state, clock, random, host, by, onEvent = ignoreEvents } = opts
   const check = stopper(opts.signal, location)
-  const writer = opts.dryRun === true ? undefined : await writerIdentity(repo, { state, clock, random, host })
+  const writer =
+    opts.dryRun === true ? undefined : await writerIdentity(repo, { state, clock, random, host, act: 'plan' })
   if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
   const domains: DomainPrune[] = []
   for (const domain of repo.inDomains) {
