@@ -106,6 +106,8 @@ export function parseParity(text: string): number {
   const share = Math.round(parseShare(text) * 1000) / 1000
   if (share > 0) return share
   throw new BackupError('usage', 'too little to be of use', text, { hint: 'write at least 0.1%, or none' })
+}
+
 /** As `parseShare`, and 0%. */
 export function parseShareOrNone(text: string): number {
   return /^0+(\.0+)?\s*%?$/.test(text.trim()) ? 0 : parseShare(text)
