@@ -25,6 +25,15 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
       hint: 'add one such as --keep-daily 14, or change the policy with `holdfast policy set`',
     })
   }
+  if (flags.path !== undefined) {
+    if (policy !== undefined) {
+      throw new BackupError('usage', 'both paths and rules are given', flags.path[0]!, {
+        hint: 'do one, then the other',
+      })
+    }
+    const { forgetPaths } = await import('./forget-paths.ts')
+    return forgetPaths(context, flags, specs)
+  }
   return withMaintenance(context, async (repository, signing) => {
     // Those of revoked writers do not count, and can be forgotten by name.
     repository.catalog.showsRevoked = true

@@ -110,6 +110,7 @@ function snapshotRow({ id, body, confirmed, revoked }: SnapshotInfo): string[] {
   const notes = [
     ...(body.partial ? ['partial'] : []),
     ...(confirmed ? [] : ['unconfirmed']),
+    ...(body.rewrittenFrom === undefined ? [] : ['rewritten']),
     ...(revoked === undefined ? [] : [revokedText(revoked.record)]),
     ...body.tags.map((tag) => `#${escapeText(tag)}`),
   ]
@@ -149,6 +150,9 @@ export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): J
     troubles: body.troubleCount,
     domain_id: toHex(body.domainId),
     parent: body.parent === undefined ? undefined : toHex(body.parent),
+    rewritten_from: body.rewrittenFrom === undefined ? undefined : toHex(body.rewrittenFrom),
+    keep_until: body.keepUntil === undefined ? undefined : jsonTime(body.keepUntil),
+    destroy_by: body.destroyBy === undefined ? undefined : jsonTime(body.destroyBy),
     tool_version: body.toolVersion,
     object_size: storedSize,
     files: stats.files,

@@ -20,14 +20,20 @@ import {
 import { ID_SIZE, SEQ_MAX } from './names.ts'
 import { readPlace, withReason, writePlaces, writeText, LOG_PLACES_MAX, LOG_TEXT_MAX } from './log-parts.ts'
 import type { ChainPlace } from './log-parts.ts'
-import { readHoldAction, readPolicyAction, readSnapshotsAction, writeRetentionAction } from './retention-actions.ts'
+import {
+  readHoldAction,
+  readPolicyAction,
+  readRewriteAction,
+  readSnapshotsAction,
+  writeRetentionAction,
+} from './retention-actions.ts'
 import type { RetentionAction } from './retention-actions.ts'
 import { readRepairAction, writeRepairAction } from './repair-action.ts'
 import type { RepairAction } from './repair-action.ts'
 import { HEADS_MAX, SHORT_TEXT_MAX } from './snapshot-body.ts'
 
 export * from './log-parts.ts'
-export type { Hold, RetentionAction } from './retention-actions.ts'
+export type { Hold, RetentionAction, Rewritten } from './retention-actions.ts'
 
 /** What was done. */
 export type LogAction = (
@@ -109,6 +115,7 @@ const NUMBERS = {
   policy: 7,
   hold: 8,
   recall: 9,
+  rewrite: 10,
   repair: 14,
 } as const
 
@@ -156,6 +163,7 @@ function writeAction(w: CborWriter, action: LogAction): void {
     case 'recall':
     case 'policy':
     case 'hold':
+    case 'rewrite':
       return writeRetentionAction(w, action)
     case 'revoke':
       assert(action.wid.length === ID_SIZE && action.fromSeq >= 1, 'a writer is revoked from one of its snapshots on')
@@ -197,6 +205,8 @@ function readAction(r: CborReader, number: number): LogAction {
       return readPolicyAction(r)
     case NUMBERS.hold:
       return readHoldAction(r)
+    case NUMBERS.rewrite:
+      return readRewriteAction(r)
     case NUMBERS.recall:
       return readSnapshotsAction(r, 'recall')
     case NUMBERS.revoke:

@@ -2,7 +2,7 @@
 import type { CborReader, CborWriter, RawField } from '../base/cbor.ts'
 import type { Timespec } from '../base/time.ts'
 import { assert } from '../base/assert.ts'
-import { need, readFilledList, withUnknown, writeList } from './fields.ts'
+import { limitCount, need, readFilledList, readTuple, withUnknown, writeList } from './fields.ts'
 import { LOG_PLACES_MAX, LOG_TEXT_MAX, readPlace, withReason, writePlaces, writeText } from './log-parts.ts'
 import type { ChainPlace } from './log-parts.ts'
 import { readPolicy, writePolicy } from './retention-policy.ts'
@@ -23,6 +23,8 @@ export type RetentionAction =
   | { readonly kind: 'policy'; readonly policy: RetentionPolicy; readonly reason?: string }
   /** What is to become of snapshots whatever the policy says. */
   | ({ readonly kind: 'hold'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string } & Hold)
+  /** Snapshots were made of others by leaving out paths; they take the places of those. */
+  | { readonly kind: 'rewrite'; readonly rewritten: readonly Rewritten[]; readonly reason?: string }
   /** What had been forgotten is part of the history again: undoes the forgets that its writer has seen. */
   | { readonly kind: 'recall'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
 
@@ -31,12 +33,26 @@ export type Hold =
   | { readonly hold: 'keep' | 'release' }
   | { readonly hold: 'keep-until' | 'destroy-by'; readonly time: Timespec }
 
+export interface Rewritten {
+  readonly from: ChainPlace
+  readonly to: ChainPlace
+  /** When the store had received the first of those that this one goes back to. */
+  readonly received: Timespec
+}
+
 type Read<A> = A & { readonly unknown?: readonly RawField[] }
 
 export function writeRetentionAction(w: CborWriter, action: RetentionAction): void {
   if (action.kind === 'hold') return writeHold(w, action)
   if (action.kind === 'policy') writePolicy(w.key(0), action.policy)
-  else writePlaces(w.key(0), action.snapshots)
+  else if (action.kind === 'rewrite') {
+    limitCount(action.rewritten, LOG_PLACES_MAX, 'snapshots in one record')
+    writeList(w.key(0), action.rewritten, ({ from, to, received }) => {
+      w.array(3)
+      for (const { wid, seq, hash } of [from, to]) w.array(3).bytes(wid).uint(seq).bytes(hash)
+      w.timespec(received)
+    })
+  } else writePlaces(w.key(0), action.snapshots)
   writeText(w, 1, action.reason)
   if (action.kind !== 'forget' || action.received === undefined) return
   assert(action.received.length === action.snapshots.length, 'each of the snapshots has a time')
@@ -62,6 +78,26 @@ export function readSnapshotsAction(r: CborReader, kind: 'forget' | 'recall'): R
   if (kind === 'recall' || received === undefined) return { kind, ...common }
   if (received.length !== common.snapshots.length) throw r.corrupt('has more snapshots than times,')
   return { kind, received, ...common }
+}
+
+export function readRewriteAction(r: CborReader): Read<RetentionAction> {
+  let rewritten: Rewritten[] | undefined
+  let reason: string | undefined
+  const unknown = r.fields((key) => {
+    if (key === 0) {
+      rewritten = readFilledList(r, LOG_PLACES_MAX, () =>
+        readTuple(r, 3, () => ({ from: readPlace(r), to: readPlace(r), received: r.timespec() })),
+      )
+    } else if (key === 1) reason = r.text(LOG_TEXT_MAX)
+    else return false
+    return true
+  })
+  return {
+    kind: 'rewrite',
+    rewritten: need(r, rewritten, 'list of snapshots'),
+    ...withReason(reason),
+    ...withUnknown(unknown),
+  }
 }
 
 export function readPolicyAction(r: CborReader): Read<RetentionAction> {

@@ -10,7 +10,7 @@ import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { moveToTrash } from '../repo/trash.ts'
 import type { Moved } from '../repo/trash.ts'
 import { planRetention } from './retention/plan.ts'
-import type { RetentionPlan, Verdict } from './retention/plan.ts'
+import type { Candidate, RetentionPlan, Verdict } from './retention/plan.ts'
 import { findUnusual } from './retention/unusual.ts'
 import type { Unusual } from './retention/unusual.ts'
 import { filterSnapshots } from './snapshot-filter.ts'
@@ -31,8 +31,11 @@ export interface ForgetPlan extends RetentionPlan<SnapshotInfo> {
   readonly at: (nowMs: number) => ForgetPlan
 }
 
+/** `receivedMs` is when the store received it first, or what it was made of. */
+export type KnownSnapshot = SnapshotInfo & Pick<Candidate, 'originalWid'>
+
 export interface RetentionState {
-  readonly snapshots: readonly SnapshotInfo[]
+  readonly snapshots: readonly KnownSnapshot[]
   readonly problems: readonly BackupError[]
   readonly records: RetentionRecords
 }
@@ -42,13 +45,16 @@ export async function readRetention(repo: Repository): Promise<RetentionState> {
   const { snapshots, problems } = await repo.catalog.readable()
   const log = await readLog(repo)
   const facts = new LogFacts(log.records)
+  const records = new RetentionRecords(facts)
   return {
     snapshots: snapshots.map((each) => {
-      const first = facts.receivedMs.get(keyOfPlace(each.wid, each.seq, each.id))
-      return first === undefined ? each : { ...each, receivedMs: Math.min(first, each.receivedMs) }
+      const key = keyOfPlace(each.wid, each.seq, each.id)
+      const origin = records.originOf(key)
+      const first = Math.min(each.receivedMs, facts.receivedMs.get(key) ?? Infinity, origin?.receivedMs ?? Infinity)
+      return { ...each, receivedMs: first, ...(origin !== undefined && { originalWid: origin.wid }) }
     }),
     problems: [...problems, ...log.problems],
-    records: new RetentionRecords(facts),
+    records,
   }
 }
 

@@ -68,6 +68,7 @@ const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   policy: new Set<Role>(['admin', 'maintain']),
   hold: new Set<Role>(['admin', 'maintain']),
   recall: new Set<Role>(['admin', 'maintain']),
+  rewrite: new Set<Role>(['admin']),
   repair: new Set<Role>(['admin', 'maintain']),
   unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
 }
@@ -313,7 +314,15 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
 }
 
 /** Kinds of records that tell others why something is gone, or counts no longer. */
-const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set(['forget', 'revoke', 'accept', 'policy', 'hold', 'recall'])
+const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set([
+  'forget',
+  'revoke',
+  'accept',
+  'policy',
+  'hold',
+  'recall',
+  'rewrite',
+])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
 async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {

@@ -1,7 +1,7 @@
 // What the log says of retention: the policies in force and what is held, each as far as nothing later has undone it.
 import { toHex } from '../base/bytes.ts'
 import { timespecToMs } from '../base/time.ts'
-import type { LogAction } from '../format/log-record.ts'
+import type { LogAction, Rewritten } from '../format/log-record.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
 import { hasSeen, placeKey } from './log.ts'
 import type { LogFacts, OpenedRecord } from './log.ts'
@@ -34,12 +34,18 @@ export class RetentionRecords {
   readonly policies: readonly PolicyInForce[]
   /** By `placeKey`. */
   readonly held = new Map<string, Held>()
+  /** What took the place of which snapshot, by `placeKey` of the new one. */
+  readonly rewritten = new Map<string, Rewritten>()
   /** Records of kind forget, in order of name. */
   readonly forgets: readonly OpenedRecord[]
 
   constructor({ effective }: Pick<LogFacts, 'effective'>) {
     this.forgets = effective.filter(({ body }) => body.action.kind === 'forget')
     this.policies = inForce(effective)
+    for (const { body } of effective) {
+      if (body.action.kind !== 'rewrite') continue
+      for (const each of body.action.rewritten) this.rewritten.set(placeKey(each.to), each)
+    }
     const byPlace = new Map<string, { record: OpenedRecord; action: HoldAction }[]>()
     for (const record of effective) {
       const { action } = record.body
@@ -58,6 +64,20 @@ export class RetentionRecords {
   /** How long what is forgotten can be brought back: what the policies say, of several the most. */
   get trashDays(): number {
     return this.policies.length === 0 ? TRASH_DAYS : Math.max(...this.policies.map(({ policy }) => policy.trashDays))
+  }
+
+  /** Whose snapshot it was that this one goes back to, hex, and when the store had received that. */
+  originOf(key: string): { readonly wid: string; readonly receivedMs: number } | undefined {
+    let origin: Rewritten | undefined
+    const seen = new Set<string>()
+    for (let at = key; !seen.has(at);) {
+      seen.add(at)
+      const before = this.rewritten.get(at)
+      if (before === undefined) break
+      origin = before
+      at = placeKey(before.from)
+    }
+    return origin && { wid: toHex(origin.from.wid), receivedMs: timespecToMs(origin.received) }
   }
 
   policiesOf(domainId: Uint8Array): readonly RetentionPolicy[] {

@@ -150,3 +150,43 @@ test('what makes no sense together is refused before anything is done', async (t
   }
   assert.deepEqual(idsOf(program), [id])
 })
+
+test('a path is dropped from all snapshots, which stay what they were otherwise', async (t) => {
+  const { program, source } = await scene(t, 1)
+  mkdirSync(join(source, 'deep/er'), { recursive: true })
+  writeFileSync(join(source, 'deep/er/secret'), 'a password')
+  writeFileSync(join(source, 'deep/other'), 'stays')
+  program.expect(0, 'backup', source, '--tag', 'monday')
+  program.expect(0, 'backup', source)
+  const [first, second, third] = idsOf(program) as [string, string, string]
+  const path = join(source, 'deep/er')
+  assert.equal(program.expect(0, 'forget', '--path', path, '--dry-run').trim().split('\n').length, 2)
+  program.expect(0, 'hold', 'add', second)
+  assert.equal(program.run('forget', '--path', path).status, 9)
+  program.expect(0, 'hold', 'remove', second)
+  const done = program.expect(0, 'forget', '--path', path, '--reason', 'a password was in it')
+  assert.match(done, /is now [0-9a-f]{10}, without 2 entries \(10 B\)/)
+  const lines = program.expect(0, 'snapshots', '--json').trim().split('\n')
+  const snapshots = lines.map((line) => JSON.parse(line))
+  assert.deepEqual(
+    snapshots.map(({ id, rewritten_from: from, tags, files, directories }) => [from ?? id, tags, files, directories]),
+    [
+      [first, [], 1, 1],
+      [second, ['monday'], 2, 2],
+      [third, [], 2, 2],
+    ],
+  )
+  for (const { id } of snapshots.slice(1)) {
+    const listed = program.expect(0, 'ls', '--recursive', id)
+    assert.match(listed, /deep\/other/)
+    assert.doesNotMatch(listed, /secret/)
+  }
+  assert.match(program.run('forget', '--path', path).stderr, /no snapshot has such a path/)
+  program.expect(0, 'check', '--read-data')
+  program.expect(0, 'trash', 'purge', '--older-than', '0')
+  program.expect(0, 'check', '--read-data')
+  assert.match(program.run('audit').stdout, /forgotten by .*\(a password was in it\)/)
+  // They are of the same group as before, and as old.
+  assert.match(program.expect(0, 'forget', '--keep-last', '2', '--dry-run'), /3 snapshots, 2 stay, 1 go/)
+  program.expect(0, 'restore', 'latest', '--target', join(source, '../restored'))
+})

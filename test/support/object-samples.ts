@@ -148,6 +148,11 @@ export const sampleLogActions: readonly LogAction[] = [
   { kind: 'hold', hold: 'keep-until', time: fixedTime, snapshots: [place('held', 4)] },
   { kind: 'hold', hold: 'destroy-by', time: fixedTime, snapshots: [place('held', 5)] },
   { kind: 'hold', hold: 'release', snapshots: [place('held', 3)] },
+  {
+    kind: 'rewrite',
+    rewritten: [{ from: place('first', 3), to: place('second', 8), received: fixedTime }],
+    reason: 'a password was in it',
+  },
   { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
   {
     kind: 'repair',

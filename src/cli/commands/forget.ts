@@ -10,6 +10,7 @@ export type ForgetFlags = RetentionFlags & {
   readonly host?: string
   readonly tag?: readonly string[]
   readonly source?: string
+  readonly path?: readonly string[]
 }
 
 export const forget = defineCommand<ForgetFlags, string[]>({
@@ -18,6 +19,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
   description: [
     'Without arguments the policy of the repository decides (`holdfast policy set`), with --keep flags these do, just this once. Each SNAPSHOT named is forgotten as it is. What some rule keeps stays; the newest of each group always does. --dry-run draws a calendar and says of each snapshot why it stays or goes.',
     'Forgotten snapshots lie in the trash for some days, 7 unless the policy says another number, and `holdfast trash recall` brings them back until then; the next run purges what is older. Their space is freed by pruning after that.',
+    'With --path the snapshots stay, without these files or folders: each one that has them is made anew, with its time, host and tags, and the old one goes to the trash. Purge the trash and prune, and what only they had is gone. It takes the key of an administrator.',
     'Rules go by the time at which the store received a snapshot, and by groups of one writer: a machine with a wrong clock, another name, or too many snapshots pushes out nothing of others. What is partial or unconfirmed pushes out nothing at all. A run that would remove unusually much stops with exit code 9.',
   ],
   examples: [
@@ -28,6 +30,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
     },
     { command: 'holdfast forget --keep-daily 14/2', what: 'one of every two days, fourteen of them' },
     { command: 'holdfast forget 1f2e3d4c', what: 'one snapshot' },
+    { command: 'holdfast forget --path ~/work/secret.txt', what: 'one file, out of all snapshots' },
   ],
   parameters: {
     flags: {
@@ -36,6 +39,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
       host: text('NAME', 'Look only at snapshots of this host'),
       tag: texts('TAG', 'Look only at snapshots with this tag'),
       source: text('PATH', 'Look only at snapshots that hold this path'),
+      path: texts('PATH', 'Keep the snapshots, all or those named, and leave this path out of them'),
       allowUnusual: yes('Go on where more than usual would be removed'),
       reason: text('TEXT', 'Why, for the log'),
     },

@@ -14,12 +14,15 @@ export class MetaBlocks {
   readonly #sealer: Sealer
   readonly #refKeys: readonly Uint8Array[]
 
-  constructor({ metaSecret, repoId, suite, keyId }: WorkerSetup) {
+  constructor({ metaSecret, repoId, suite, keyId }: Pick<WorkerSetup, 'metaSecret' | 'repoId' | 'suite' | 'keyId'>) {
     this.#sealer = new Sealer(metaSecret, repoId, suite)
     this.#refKeys = ['data', 'tree', 'list'].map((type) => deriveKey(`holdfast 1 ref ${type}`, keyId))
   }
 
-  seal({ plain, locs, lengths, refs, types }: BundleJob, method: Parameters<typeof encodeBlock>[3]): SealedBlock {
+  seal(
+    { plain, locs, lengths, refs, types }: Omit<BundleJob, 'kind'>,
+    method: Parameters<typeof encodeBlock>[3],
+  ): SealedBlock {
     const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.metaBlock, plain, method)
     const subject = 'block just sealed'
     const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)

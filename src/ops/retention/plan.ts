@@ -12,7 +12,10 @@ import type { Dated } from './rules.ts'
 import { timesOf } from './times.ts'
 
 /** A snapshot that a plan is about. */
-export type Candidate = Pick<SnapshotInfo, 'id' | 'wid' | 'seq' | 'body' | 'receivedMs' | 'confirmed'>
+export type Candidate = Pick<SnapshotInfo, 'id' | 'wid' | 'seq' | 'body' | 'receivedMs' | 'confirmed'> & {
+  /** Of a snapshot that was rewritten, hex: it stays in the group of that writer. */
+  readonly originalWid?: string
+}
 
 export interface PlanInput<S extends Candidate> {
   readonly snapshots: readonly S[]
@@ -69,7 +72,7 @@ export function planRetention<S extends Candidate>(input: PlanInput<S>): Retenti
         return { snapshot, timeMs, isKept: kept.length > 0, reasons: kept }
       })
       const newestFirst = verdicts.toSorted((a, b) => b.timeMs - a.timeMs || b.snapshot.seq - a.snapshot.seq)
-      groups.push({ domainId, wid: members[0]!.wid, verdicts: newestFirst, policies })
+      groups.push({ domainId, wid: members[0]!.originalWid ?? members[0]!.wid, verdicts: newestFirst, policies })
     }
   }
   return { groups: groups.toSorted((a, b) => a.verdicts[0]!.timeMs - b.verdicts[0]!.timeMs), isCopy }
@@ -132,9 +135,9 @@ export const UNCOUNTED: ReadonlySet<string> = new Set(['revoked', 'of the future
  * Snapshots of one writer that have all else in common that is asked for: a host name is a claim, the key that signs is not.
  */
 export function groupsOf<S extends Candidate>(snapshots: readonly S[], groupBy: readonly Grouping[]): S[][] {
-  const keyOf = ({ wid, body }: S) =>
+  const keyOf = ({ wid, originalWid = wid, body }: S) =>
     JSON.stringify([
-      wid,
+      originalWid,
       ...(groupBy.includes('sources') ? [body.sources.map((path) => toHex(path)).toSorted()] : []),
       ...(groupBy.includes('host') ? [body.host] : []),
       ...(groupBy.includes('tags') ? [body.tags.toSorted()] : []),

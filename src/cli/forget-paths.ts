@@ -1,0 +1,91 @@
+// `holdfast forget --path`: leaves files and folders out of snapshots that are kept.
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { displayText } from '../base/bytes.ts'
+import { secureRandom } from '../base/random.ts'
+import { checkNotHeld, readRetention } from '../ops/forget.ts'
+import { rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
+import { filterSnapshots } from '../ops/snapshot-filter.ts'
+import { keyOfPlace, placeKey } from '../repo/log.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { ForgetFlags } from './commands/forget.ts'
+import type { Context } from './context.ts'
+import { escapeName, escapeText } from './escape.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+import { jsonName } from './json-lines.ts'
+import { namedSnapshots, withMaintenance } from './maintenance.ts'
+import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
+import { stoppable } from './signals.ts'
+import { shortId } from './snapshot-view.ts'
+import { counted, formatLocalTime, formatSize } from './units.ts'
+import { VERSION } from './version.ts'
+
+export async function forgetPaths(context: Context, flags: ForgetFlags, specs: readonly string[]): Promise<ExitCode> {
+  const { out } = context
+  const wanted = (flags.path ?? []).map((path) => bytesOfText(resolve(nativeWorkingFolder(), path)))
+  return withMaintenance(context, async (repository, signing) => {
+    const { snapshots: all, problems, records } = await readRetention(repository)
+    const named = new Set((await namedSnapshots(repository, specs)).map(({ id }) => id))
+    const { host, tag: tags } = flags
+    const filtered = filterSnapshots(
+      all.map((each) => ({ ...each.body, each })),
+      { host, tags },
+    ).map(({ each }) => each)
+    const asked = named.size === 0 ? filtered : all.filter(({ id }) => named.has(id))
+    const work = await snapshotsWith(repository, asked, wanted)
+    if (work.length === 0) {
+      context.reporter.note('no snapshot has such a path')
+      return EXIT.ok
+    }
+    checkNotHeld(
+      work.map(({ snapshot }) => snapshot),
+      records.held,
+      context.clock.now(),
+    )
+    if (flags.dryRun === true) {
+      for (const { snapshot, paths } of work) {
+        out.line(`${titleOf(snapshot)} has ${paths.map((path) => escapeName(path)).join(' ')}`)
+        out.record({ type: 'path', snapshot: snapshot.id, paths: paths.map((path) => jsonName(path)) })
+      }
+      return EXIT.ok
+    }
+    const done = new Set(all.map(({ wid, seq, id }) => keyOfPlace(wid, seq, id)))
+    const standing = [...records.rewritten].filter(([to]) => done.has(to))
+    const alreadyRewritten = new Map(standing.map(([to, { from }]) => [placeKey(from), to]))
+    let count = 0
+    for (const [domain, inDomain] of Map.groupBy(work, ({ snapshot }) => repository.of(snapshot))) {
+      const opts = await signing()
+      const kept = 'what was rewritten so far is in its place; the same command goes on'
+      const rewritten = await stoppable(context, kept, (signal) =>
+        rewriteSnapshots(domain, inDomain, {
+          ...opts,
+          random: secureRandom,
+          host: hostname(),
+          tool: `holdfast ${VERSION}`,
+          alreadyRewritten,
+          onEvent: context.reporter.onEvent,
+          signal,
+          ...(flags.reason !== undefined && { reason: flags.reason }),
+        }),
+      )
+      context.reporter.finish()
+      for (const { from, to, dropped } of rewritten) {
+        const { files, directories, others, bytes } = dropped
+        out.line(
+          `${titleOf(from)} is now ${shortId(to)}, without ${counted(files + directories + others, 'entry', 'entries')} (${formatSize(bytes)})`,
+        )
+        out.record({ type: 'rewritten', from: from.id, to, files, directories, others, bytes })
+      }
+      count += rewritten.length
+    }
+    out.line(`${counted(count, 'snapshot')} rewritten; the old ones are in the trash`)
+    out.line('when it must be gone now: `holdfast trash purge --older-than 0`, then prune')
+    out.record({ type: 'summary', rewritten: count, paths: wanted.map((path) => displayText(path)) })
+    const [problem] = problems
+    return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
+  })
+}
+
+function titleOf({ id, body }: SnapshotInfo): string {
+  return `${shortId(id)} of ${escapeText(body.host)}, ${formatLocalTime(body.started)}`
+}

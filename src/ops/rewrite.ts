@@ -1,0 +1,168 @@
+// Drops paths from old snapshots: each gets one in its place without them, and goes to the trash. The new one keeps times,
+// host, tags and the rest, is signed by who made it, and says of which it was made.
+import { displayText, fromHex } from '../base/bytes.ts'
+import { BackupError, codeOf } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
+import { timespecFromMs } from '../base/time.ts'
+import type { Rewritten } from '../format/log-record.ts'
+import type { SnapshotBody, SnapshotStats } from '../format/snapshot.ts'
+import { appendRecord, checkMayLog, keyOfPlace } from '../repo/log.ts'
+import type { AppendOptions } from '../repo/log.ts'
+import type { Repository } from '../repo/repository.ts'
+import { checkRole } from '../repo/roles.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import { moveToTrash, placeOf } from '../repo/trash.ts'
+import { newSessionSecrets, WriteSession } from '../repo/write-session.ts'
+import { contains, locate } from './browse/tree-path.ts'
+import { ignoreEvents } from './events.ts'
+import type { EventSink } from './events.ts'
+import { PathDropper } from './rewrite/drop-paths.ts'
+import type { DroppedCounts, DroppedTree } from './rewrite/drop-paths.ts'
+import { TreeStore } from './rewrite/tree-store.ts'
+
+export interface RewriteOptions extends AppendOptions {
+  readonly random: SecureRandom
+  readonly host: string
+  readonly tool: string
+  readonly reason?: string
+  /** New snapshots for old ones that the log has already, by `keyOfPlace`: what an interrupted run has left. */
+  readonly alreadyRewritten: ReadonlyMap<string, string>
+  readonly onEvent?: EventSink
+  readonly signal?: AbortSignal
+}
+
+export interface RewrittenSnapshot {
+  readonly from: SnapshotInfo
+  /** Hex. */
+  readonly to: string
+  readonly dropped: DroppedCounts
+}
+
+/** Which of the snapshots have one of the paths, and where; paths are as for `locate`. */
+export async function snapshotsWith(
+  repo: Repository,
+  snapshots: readonly SnapshotInfo[],
+  paths: readonly Uint8Array[],
+): Promise<{ readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[]> {
+  const found: { snapshot: SnapshotInfo; paths: Uint8Array[] }[] = []
+  for (const snapshot of snapshots) {
+    const reader = repo.of(snapshot)
+    if (!reader.isIndexLoaded) await reader.loadIndex()
+    const there: Uint8Array[] = []
+    for (const path of paths) {
+      try {
+        there.push((await locate(reader, snapshot.body.root, path)).path)
+      } catch (error) {
+        if (codeOf(error) !== 'not-found' || !(error instanceof BackupError) || error.subject !== displayText(path))
+          throw error
+      }
+    }
+    if (there.length > 0) found.push({ snapshot, paths: there })
+  }
+  return found
+}
+
+/**
+ * Rewrites snapshots of one domain, whose index `repo` has loaded. Throws `wrong-key` when the credential may not make
+ * snapshots or write such records; `fenced` as a backup does: then the old ones are still there.
+ */
+export async function rewriteSnapshots(
+  repo: Repository,
+  work: readonly { readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[],
+  opts: RewriteOptions,
+): Promise<RewrittenSnapshot[]> {
+  const { writer, clock, random, host, tool, onEvent = ignoreEvents, signal, alreadyRewritten, reason } = opts
+  checkRole(repo.bundle.role, 'snapshot', repo.store.location)
+  await checkMayLog(repo, writer, 'rewrite')
+  const secrets = newSessionSecrets(random)
+  repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
+  const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
+  const store = new TreeStore(repo, session, secrets.meta)
+  const dropper = new PathDropper(repo, store.builder, () => store.store())
+  const rewritten: RewrittenSnapshot[] = []
+  const places: Rewritten[] = []
+  const old: SnapshotInfo[] = []
+  try {
+    for (const [at, { snapshot, paths }] of work.entries()) {
+      if (signal?.aborted === true) break
+      onEvent({
+        type: 'progress',
+        phase: 'rewriting',
+        filesDone: at,
+        filesTotal: work.length,
+        bytesDone: 0,
+        unit: 'snapshots',
+      })
+      if (alreadyRewritten.has(keyOfPlace(snapshot.wid, snapshot.seq, snapshot.id))) {
+        old.push(snapshot)
+        continue
+      }
+      const { newBlobs, newBytes } = store.counts
+      const [storedBefore, tree] = [session.storedBytes, await dropper.drop(snapshot.body.root, paths)]
+      if (tree === undefined) continue
+      await store.flush()
+      const stored = {
+        newBlobs: store.counts.newBlobs - newBlobs,
+        newPlainBytes: store.counts.newBytes - newBytes,
+        storedBytes: session.storedBytes - storedBefore,
+      }
+      const heads = await repo.catalog.heads(writer.wid)
+      const { id, seq, wid } = await session.commit(bodyWithout(snapshot, paths, { tree, stored, heads, tool }))
+      rewritten.push({ from: snapshot, to: id, dropped: tree.dropped })
+      places.push({
+        from: placeOf(snapshot),
+        to: { wid: fromHex(wid)!, seq, hash: fromHex(id)! },
+        received: timespecFromMs(Math.floor(snapshot.receivedMs)),
+      })
+      old.push(snapshot)
+    }
+  } finally {
+    await session.meta.discard()
+  }
+  const log = { writer, clock, by: opts.by }
+  if (places.length > 0) {
+    await appendRecord(repo, { kind: 'rewrite', rewritten: places, ...(reason !== undefined && { reason }) }, log)
+  }
+  await session.end()
+  if (old.length > 0) await moveToTrash(repo, old, { ...log, reason: reason ?? 'rewritten' })
+  return rewritten
+}
+
+interface New {
+  readonly tree: DroppedTree
+  readonly stored: Pick<SnapshotStats, 'newBlobs' | 'newPlainBytes' | 'storedBytes'>
+  readonly heads: SnapshotBody['heads']
+  readonly tool: string
+}
+
+function bodyWithout(
+  { id, body }: SnapshotInfo,
+  paths: readonly Uint8Array[],
+  { tree, stored, heads, tool }: New,
+): SnapshotBody {
+  const { files, directories, others, bytes } = tree.dropped
+  const troubles = body.troubles.filter(({ path }) => !paths.some((dropped) => contains(dropped, path)))
+  const troubleCount = body.troubleCount - (body.troubles.length - troubles.length)
+  const left = body.stats.files - files
+  return {
+    ...body,
+    sources: tree.sources,
+    root: tree.root,
+    stats: {
+      files: left,
+      directories: body.stats.directories - directories,
+      others: body.stats.others - others,
+      bytes: body.stats.bytes - bytes,
+      newFiles: 0,
+      changedFiles: 0,
+      unchangedFiles: left,
+      ...stored,
+    },
+    troubles,
+    troubleCount,
+    partial: body.partial && troubleCount > 0,
+    heads,
+    toolVersion: tool,
+    rewrittenFrom: fromHex(id)!,
+  }
+}
