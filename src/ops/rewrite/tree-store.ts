@@ -1,5 +1,4 @@
 // Stores tree nodes that are made in this thread, a few at a time, as part of a session.
-import type { Suite } from '../../crypto/seal.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { bundleTargetFor } from '../../repo/bundle-target.ts'
 import { MetaSink } from '../../repo/meta-sink.ts'
@@ -27,7 +26,7 @@ export class TreeStore {
       submit: (bundle) => this.#full.push(bundle),
     })
     this.builder = new TreeBuilder(repo.blobKeys, this.#sink)
-    this.#blocks = new MetaBlocks({ metaSecret, repoId: repo.id, suite: suite as Suite, keyId: repo.domain.keyId })
+    this.#blocks = new MetaBlocks({ metaSecret, repoId: repo.id, suite, keyId: repo.domain.keyId })
   }
 
   get counts(): { readonly newBlobs: number; readonly newBytes: number } {
