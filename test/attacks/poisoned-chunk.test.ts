@@ -10,7 +10,7 @@ import { tablesDigest } from '../../src/format/tables-digest.ts'
 import { appendRecord } from '../../src/repo/log.ts'
 import { simState } from '../sim/local-state.ts'
 import { HostileWriter } from '../damage/hostile-writer.ts'
-import { readEverything, story } from '../damage/observation.ts'
+import { readEverything, restoreAll, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
 import { administrator, attestAll, letIn, revoke } from './insiders.ts'
 
@@ -36,6 +36,10 @@ async function restored(made: SmallRepository, path: string): Promise<string> {
   const found = (await readEverything(repo)).get(objectName)
   assert.ok(found instanceof Map, story(found))
   const [, what] = [...found].find(([each]) => each.endsWith(path))!
+  // Restores read with threads and plans of their own.
+  const { body } = await repo.findSnapshot('latest')
+  const { troubles } = await restoreAll(repo, body.root, [])
+  assert.equal(troubles.length > 0, typeof what !== 'string', troubles.join('\n'))
   return typeof what === 'string' ? 'whole' : story(what)
 }
 
