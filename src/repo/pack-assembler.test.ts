@@ -97,6 +97,18 @@ test('the last pack tells only the order of magnitude of its content', () => {
   assert.ok(sizes.size <= 2)
 })
 
+test('copies of the same blocks never have the same name, however well they fit', () => {
+  for (let size = 3000; size < 3600; size++) {
+    const block = blockOf(size)
+    const names = [1, 2].map((seed) => {
+      const assembler = new PackAssembler({ ...optionsOf('meta'), random: (n) => new Uint8Array(n).fill(seed) })
+      assembler.add(block)
+      return assembler.finish()[0]!.objectName
+    })
+    assert.notEqual(names[0], names[1], `with a block of ${size} bytes`)
+  }
+})
+
 test('an assembler that got nothing makes no pack', () => {
   assert.deepEqual(assemblerOf().finish(), [])
 })

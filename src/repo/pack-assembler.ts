@@ -189,7 +189,7 @@ export class PackAssembler {
 
   #room(pack: Filling): number {
     const directory = directorySize(pack.sessions.length, pack.blocks.length, pack.blobs) + SEAL_OVERHEAD
-    return this.#opts.packSize - HEADER_SIZE - pack.stored - directory - TRAILER_STORED_SIZE
+    return this.#opts.packSize - HEADER_SIZE - pack.stored - FILL_MIN - directory - TRAILER_STORED_SIZE
   }
 
   #sidOf({ sid = this.#opts.sid }: PackableBlock): Uint8Array {
@@ -223,14 +223,14 @@ export class PackAssembler {
     const { kind, packSize, sealer, random } = this.#opts
     const { staged, hasher, blocks, sessions } = pack
     const directory = sealDirectory({ sessions, blocks }, sealer)
-    const used = HEADER_SIZE + pack.stored + directory.byteLength + TRAILER_STORED_SIZE
+    const used = HEADER_SIZE + pack.stored + FILL_MIN + directory.byteLength + TRAILER_STORED_SIZE
     // Only a block that is larger than a pack makes one that is larger.
     const sizeMax = used > packSize ? PACK_SIZE_MAX : packSize
     const size = last || kind === 'meta' || used > packSize ? Math.min(padme(used), sizeMax) : packSize
     assert(size >= used, 'what was put into a pack fits it')
     const directoryOffset = size - TRAILER_STORED_SIZE - directory.byteLength
     const trailer = sealTrailer({ directoryOffset, directoryLength: directory.byteLength, packLength: size }, sealer)
-    const end = [random(size - used), directory, trailer]
+    const end = [random(size - used + FILL_MIN), directory, trailer]
     for (const part of end) hasher.update(part)
     const hash = hasher.digest()
     return {
@@ -245,6 +245,12 @@ export class PackAssembler {
     }
   }
 }
+
+/**
+ * Random bytes in each pack: sealing is a pure function, and without them a copy of the same blocks would get a name that was
+ * there before, and that somebody may be about to delete (docs/format.md, 4).
+ */
+const FILL_MIN = 16
 
 /** How far a pack is filled. */
 interface Filling {
