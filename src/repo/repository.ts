@@ -171,14 +171,10 @@ export class Repository {
 
   /**
    * Where a blob lies, for reading: one that the index does not name is looked for in the packs that it does not name
-   * either, whose own directories are read for that once. Of one that several packs have a copy is read that is what it
-   * should be, if there is any.
+   * either, whose own directories are read for that once.
    */
   async locateAnywhere(type: BlobType, ref: Uint8Array): Promise<BlobLocation | undefined> {
-    const location = this.locate(type, ref) ?? (await this.#searching?.(ref))
-    if (location?.isContested !== true) return location
-    await this.readBlob(type, ref)
-    return this.locate(type, ref)
+    return this.locate(type, ref) ?? (await this.#searching?.(ref))
   }
 
   /** The index for a session that writes (index-reading.ts). */

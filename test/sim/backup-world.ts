@@ -82,7 +82,7 @@ export interface RunOptions {
   readonly retries?: boolean
   readonly workers?: number
   /** Stands between the backup and its store: a mistake that a test must notice, or somebody who acts at a certain moment. */
-  readonly wrap?: (store: Store) => Store
+  readonly wrap?: (store: Store, process: FaultyStore) => Store
   readonly disturb?: number
   readonly vanish?: number
   readonly unreadable?: number
@@ -191,7 +191,7 @@ export class BackupWorld extends SimWorld {
     if (opts.crashAfter !== undefined) store.crashAfter(opts.crashAfter)
     if (opts.killAfterMs !== undefined) void this.sleep(opts.killAfterMs).then(() => store.crash())
     try {
-      const result = await this.#runBackup(client, run, recorded, opts)
+      const result = await this.#runBackup(client, run, { recorded, process: store }, opts)
       assert(!store.crashed, `${run.actor} reports success after its process died`)
       this.log.mark(run.actor, SUCCESS)
       run.outcome = { kind: 'success', result }
@@ -296,10 +296,15 @@ export class BackupWorld extends SimWorld {
     await checkWriterOrder({ log: this.log, segments: this.#segments, repo: await this.openForReading() })
   }
 
-  async #runBackup(client: Client, run: Run, recorded: Store, opts: RunOptions): Promise<BackupResult> {
+  async #runBackup(
+    client: Client,
+    run: Run,
+    { recorded, process }: { readonly recorded: Store; readonly process: FaultyStore },
+    opts: RunOptions,
+  ): Promise<BackupResult> {
     const { rng, clock, secureRandom, sleep } = this
     const kept = new SegmentKeeper(recorded, this.#segments)
-    let store = opts.wrap?.(kept) ?? kept
+    let store = opts.wrap?.(kept, process) ?? kept
     if (opts.retries === true) store = new RetryingStore(store, { clock, sleep, rng })
     const repo = await this.openForReading(store, client.name)
     const source = new MemorySource({

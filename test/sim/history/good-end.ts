@@ -1,0 +1,117 @@
+// The end of a history: nothing fails any more. What was promised is there, can be brought back, and is whole; a prune is
+// carried out to its end and takes none of it; a check finds nothing; the next backups succeed.
+import { assert } from '../../../src/base/assert.ts'
+import { BackupError } from '../../../src/base/errors.ts'
+import { checkRepository } from '../../../src/ops/check.ts'
+import type { Repository } from '../../../src/repo/repository.ts'
+import { listTrash, moveToTrash, purgeTrash, recallFromTrash } from '../../../src/repo/trash.ts'
+import { chance } from '../../../src/store/faults.ts'
+import { checkSnapshot } from '../snapshot-check.ts'
+import { Administrator } from './administrator.ts'
+import type { History } from './history.ts'
+
+const LONG_MS = 3 * 24 * 3_600_000
+
+export async function comeToAGoodEnd(history: History): Promise<void> {
+  const { world } = history
+  await world.clock.sleep(LONG_MS)
+  const last = new Administrator(history, 'the last one')
+  await world.finish(bringBackSome(history, last))
+  await world.finish(forgetWhatCountsForNothing(history, last))
+  const { waiting } = await world.finish(pruneAll(last))
+  assert(waiting.length === 0, 'a prune that waits for nobody is carried out')
+  await restoreAll(history)
+  if (chance(world.rng, 0.2)) {
+    // What sessions left whom the first one declared dead.
+    await world.finish(pruneAll(last))
+    const again = await world.finish(pruneAll(last))
+    assert(again.packsDeleted === 0, 'the next prune finds nothing left to do')
+    await restoreAll(history)
+  }
+  await checkIsClean(history)
+  for (const client of world.clients) await world.backupWell(client)
+  await bringBackAll(history, last)
+}
+
+async function pruneAll(last: Administrator) {
+  return last.prune(await last.open(), { wait: true, silenceMs: 0, maxUnused: 0, repackSmall: false })
+}
+
+/** What was promised is in one of its places; some of what is in the trash is brought back. */
+async function bringBackSome(history: History, last: Administrator): Promise<void> {
+  const { promises, world } = history
+  const repo = await last.open()
+  const listed = new Set((await repo.catalog.list()).map(({ id }) => id))
+  const trash = new Map((await listTrash(repo)).map((each) => [each.id, each]))
+  for (const id of promises.kept) {
+    if (listed.has(id)) continue
+    const copy = trash.get(id)
+    if (copy === undefined) promises.check(promises.mayBeGone(id), id, 'is neither there nor in the trash')
+    else promises.check(promises.mayBeForgotten(id), id, 'is in the trash, and nobody forgot it')
+    if (copy === undefined || promises.spoiled.has(id) || chance(world.rng, 0.5)) continue
+    await recallFromTrash(repo, [copy], await last.options(repo))
+    promises.broughtBack([id])
+  }
+}
+
+/** The rest of the trash still has its content. */
+async function bringBackAll(history: History, last: Administrator): Promise<void> {
+  const repo = await last.open()
+  const listed = new Set((await repo.catalog.list()).map(({ id }) => id))
+  const { world, promises } = history
+  for (const copy of await listTrash(repo)) {
+    if (listed.has(copy.id) || promises.spoiled.has(copy.id) || !promises.kept.includes(copy.id)) continue
+    await world.finish(last.options(repo).then((options) => recallFromTrash(repo, [copy], options)))
+    promises.broughtBack([copy.id])
+  }
+  await restoreAll(history)
+}
+
+/** Snapshots that nobody was told are safe and that lack something, as an operator does it. */
+async function forgetWhatCountsForNothing({ world, promises }: History, last: Administrator): Promise<void> {
+  const repo = await last.open()
+  await repo.loadIndex()
+  for (const snapshot of await repo.snapshots()) {
+    if (snapshot.confirmed && !promises.spoiled.has(snapshot.id)) continue
+    const whole = await checkSnapshot(repo, snapshot, world.runOf(snapshot)).then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof BackupError)) throw error
+        return false
+      },
+    )
+    if (whole) continue
+    promises.beginToForget([snapshot.id])
+    const options = await last.options(repo)
+    await moveToTrash(repo, [snapshot], options)
+    await world.clock.sleep(1000)
+    await purgeTrash(repo, { ...options, days: 0 })
+  }
+}
+
+/** Everything that is listed, and with it everything that was promised and not forgotten. */
+async function restoreAll({ world, promises }: History): Promise<void> {
+  const repo = await world.openForReading()
+  await repo.loadIndex()
+  const listed = await repo.snapshots()
+  for (const snapshot of listed) await checkSnapshot(repo, snapshot, world.runOf(snapshot))
+  const ids = new Set(listed.map(({ id }) => id))
+  for (const id of promises.kept) promises.check(ids.has(id) || promises.mayBeForgotten(id), id, 'is gone')
+  for (const { id, confirmed } of listed) promises.check(confirmed || !promises.kept.includes(id), id, 'is unconfirmed')
+}
+
+async function checkIsClean({ world }: History): Promise<void> {
+  const repo: Repository = await world.openForReading()
+  const { damages, stoppedBy, unreadable } = await checkRepository({
+    repo,
+    depth: chance(world.rng, 0.3) ? 'all' : 'structure',
+    rng: world.rng,
+    threads: 0,
+  })
+  if (stoppedBy !== undefined) throw stoppedBy
+  const [found] = [
+    ...damages.map(({ object, messages }) => `${object}: ${messages.join(', ')}`),
+    ...unreadable.map(String),
+  ]
+  assert(found === undefined, `the check is clean, but for ${found}`)
+}

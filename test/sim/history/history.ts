@@ -1,0 +1,196 @@
+// A random history on the real code: machines back up, administrators forget, bring back, purge and prune, all at once, over a
+// store that fails, with processes that die and sleep at any step. Then the faults are over, and it must come to a good end.
+import { assert } from '../../../src/base/assert.ts'
+import type { Clock } from '../../../src/base/clock.ts'
+import { chance, NO_FAULTS, pick, randomBelow, swarmFaults } from '../../../src/store/faults.ts'
+import type { Faults } from '../../../src/store/faults.ts'
+import { RetryingStore } from '../../../src/store/retrying-store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { BackupWorld } from '../backup-world.ts'
+import type { Client } from '../backup-world.ts'
+import { checkMaintenanceOrder } from '../maintenance-order.ts'
+import { changeTree } from '../source-changes.ts'
+import { Administrator } from './administrator.ts'
+import { comeToAGoodEnd } from './good-end.ts'
+import { MortalStore, someIncidents } from './mortal-store.ts'
+import type { Incident } from './mortal-store.ts'
+import { Promises } from './promises.ts'
+import { allSteps } from './steps.ts'
+import type { Role } from './steps.ts'
+
+/** What a process does otherwise than it should, as a store around its store: a history that does not notice proves little. */
+export type Mistake = (role: Role, store: Store) => Store
+
+export interface HistoryReport {
+  /** Steps at which a process died. */
+  readonly deaths: readonly string[]
+  /** How often each kind of work ended well, failed or was cut off: `prune: success`. */
+  readonly ends: ReadonlyMap<string, number>
+}
+
+/** Small enough for hundreds of histories a minute. */
+const TINY_TREE = { crowd: 0, many: 0, sparse: 0, combs: 0, bytes: 20 * 1024 }
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/** How time goes in a history: in one of seconds more meets in the same moment, one of days is as things are. */
+export interface Pace {
+  /** Longest pause between two things that somebody does. */
+  readonly pauseMs: number
+  /** How long a process sleeps at most. */
+  readonly sleepMs: number
+  /** How long a session is silent before it is taken for dead. */
+  readonly silenceMs: number
+}
+
+const PACES: readonly Pace[] = [
+  { pauseMs: 1000, sleepMs: 15_000, silenceMs: 500 },
+  { pauseMs: 3000, sleepMs: 15_000, silenceMs: 3000 },
+  { pauseMs: 2 * DAY_MS, sleepMs: 4 * DAY_MS, silenceMs: DAY_MS },
+]
+
+/** Everything that happens comes from `seed`. Throws what the oracle finds. */
+export async function runHistory(seed: number, mistake?: Mistake): Promise<HistoryReport> {
+  const world = await BackupWorld.create(seed)
+  return new History(world, mistake).run()
+}
+
+export class History {
+  readonly world: BackupWorld
+  readonly promises: Promises
+  readonly deaths: string[] = []
+  readonly ends = new Map<string, number>()
+  /** Days that what is forgotten can be brought back. */
+  readonly trashDays: number
+  readonly pace: Pace
+  readonly #mistake: Mistake | undefined
+  readonly #step: string
+  #isCalm = false
+  #processes = 0
+
+  constructor(world: BackupWorld, mistake: Mistake | undefined) {
+    this.world = world
+    this.#mistake = mistake
+    this.trashDays = pick(world.rng, [0, 0, 2])
+    this.pace = pick(world.rng, PACES)
+    const steps = allSteps()
+    this.#step = steps[world.seed % steps.length]!
+    this.promises = new Promises(world, this.trashDays)
+  }
+
+  async run(): Promise<HistoryReport> {
+    const { world } = this
+    const { rng } = world
+    for (const name of chance(rng, 0.6) ? ['ant', 'bee'] : ['ant']) world.addClient(name, TINY_TREE)
+    if (chance(rng, 0.5)) world.cloneTrees()
+    for (const client of world.clients) if (chance(rng, 0.8)) await world.backupWell(client)
+    const admins = Array.from({ length: chance(rng, 0.5) ? 2 : 1 }, (_, i) => new Administrator(this, `admin ${i + 1}`))
+    const machines = world.clients.map((client) => this.#machine(client))
+    await world.finish(Promise.all([...machines, ...admins.map((admin) => admin.work()), this.#powerCuts()]))
+    await this.#comeToTheStep(admins[0]!)
+    // What a mistake breaks first is a rule; here it has to be found by what is lost.
+    if (this.#mistake === undefined) {
+      checkMaintenanceOrder(world.log)
+      await world.checkOrder()
+    }
+    await comeToAGoodEnd(this)
+    return { deaths: this.deaths, ends: this.ends }
+  }
+
+  /** A process that is to do one thing, with all that may happen to it. */
+  process(role: Role, actor: string): { readonly store: Store; readonly done: () => Promise<void> } {
+    const { world } = this
+    const { store, recorded } = world.process(`${actor}, process ${++this.#processes}`, this.someFaults())
+    return { store: this.wrap(role, recorded, store), done: () => store.settle('stays') }
+  }
+
+  /** What stands between a process and its store. */
+  wrap(role: Role, recorded: Store, process: SimStore): Store {
+    const { rng, clock, sleep } = this.world
+    const mortal = new MortalStore(recorded, {
+      role,
+      incidents: [...this.#certain(role), ...(this.#isCalm ? [] : someIncidents(rng, role, this.pace.sleepMs))],
+      process,
+      sleep,
+      onDeath: (step) => this.deaths.push(step),
+    })
+    const store = this.#mistake?.(role, mortal) ?? mortal
+    return chance(rng, 0.6) ? new RetryingStore(store, { clock, sleep, rng }) : store
+  }
+
+  /** In each history somebody dies at another step. */
+  #certain(role: Role): Incident[] {
+    const step = this.#step
+    if (!step.startsWith(`${role}:`) || this.deaths.includes(step)) return []
+    return [{ kind: 'death', step, occasion: 0, when: chance(this.world.rng, 0.5) ? 'before' : 'after', ms: 0 }]
+  }
+
+  /** If it did not come to that by itself, it does now, where nothing else is in the way. */
+  async #comeToTheStep(admin: Administrator): Promise<void> {
+    const { world } = this
+    this.#isCalm = true
+    for (let attempt = 0; attempt < 3 && !this.deaths.includes(this.#step); attempt++) {
+      for (const client of world.clients) {
+        changeTree(client.tree, world.rng)
+        await world.finish(this.#backup(client))
+      }
+      await world.finish(admin.comeTo(this.#step))
+    }
+  }
+
+  /** Lists show what is there: a store where they lag asks for pauses that are not made here. */
+  someFaults(): Faults {
+    const { rng } = this.world
+    return this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : { ...swarmFaults(rng), torn: false, listLag: 0 }
+  }
+
+  /** The clock of a machine that somebody has set wrong. */
+  someClock(): Clock {
+    const { rng, clock } = this.world
+    const wrongMs = chance(rng, 0.3) ? (rng() - 0.5) * 200 * DAY_MS : 0
+    return { now: () => clock.now() + wrongMs, monotonic: () => clock.monotonic() }
+  }
+
+  count(role: Role, end: 'success' | 'failed' | 'crashed'): void {
+    const key = `${role}: ${end}`
+    this.ends.set(key, (this.ends.get(key) ?? 0) + 1)
+  }
+
+  /** Next to nothing now and then. */
+  async pause(): Promise<void> {
+    const { rng, sleep } = this.world
+    await sleep(rng() * (chance(rng, 0.3) ? 50 : this.pace.pauseMs))
+  }
+
+  async #machine(client: Client): Promise<void> {
+    const { world } = this
+    const { rng } = world
+    for (let left = 2 + randomBelow(rng, 3); left > 0; left--) {
+      await this.pause()
+      if (chance(rng, 0.5)) changeTree(client.tree, rng)
+      await this.#backup(client)
+    }
+  }
+
+  async #backup(client: Client): Promise<void> {
+    const { world } = this
+    const run = world.newRun(client)
+    await world.start(client, run, {
+      faults: this.someFaults(),
+      wrap: (store, process) => this.wrap('backup', store, process),
+    })
+    const { kind } = run.outcome
+    assert(kind !== 'running', `${run.actor} is over`)
+    this.count('backup', kind)
+  }
+
+  /** Now and then all processes die in one moment, and with them what was acknowledged to nobody. */
+  async #powerCuts(): Promise<void> {
+    const { rng, sleep } = this.world
+    if (!chance(rng, 0.2)) return
+    await sleep(rng() * 3 * this.pace.pauseMs)
+    await this.world.losePower()
+  }
+}
+
+type SimStore = ReturnType<BackupWorld['process']>['store']

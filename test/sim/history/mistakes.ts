@@ -1,0 +1,46 @@
+// Mistakes that somebody in a history might make, as stores that stand between him and his store. Each has to be found out by
+// what is lost within a number of histories: otherwise the histories prove little.
+import type { ListPage, Store } from '../../../src/store/store.ts'
+import { Passing } from '../passing-store.ts'
+import { Planless, Trusting } from '../weak-stores.ts'
+import type { Mistake } from './history.ts'
+import type { Role } from './steps.ts'
+
+const NOTHING: ListPage = { objects: [], cursor: undefined }
+
+/** Lists under some prefixes are empty, or are what they were when they were asked for first. */
+class Blind extends Passing {
+  readonly #prefixes: readonly string[]
+  readonly #once: boolean
+  readonly #first = new Map<string, Promise<ListPage>>()
+
+  constructor(inner: Store, prefixes: readonly string[], once: boolean) {
+    super(inner)
+    this.#prefixes = prefixes
+    this.#once = once
+  }
+
+  override list(prefix: string, cursor?: string): Promise<ListPage> {
+    if (!this.#prefixes.some((each) => prefix.startsWith(each))) return super.list(prefix, cursor)
+    if (!this.#once) return Promise.resolve(NOTHING)
+    const key = `${prefix} ${cursor ?? ''}`
+    let page = this.#first.get(key)
+    if (page === undefined) this.#first.set(key, (page = super.list(prefix, cursor)))
+    return page
+  }
+}
+
+function by(role: Role, wrap: (store: Store) => Store): Mistake {
+  return (who, store) => (who === role ? wrap(store) : store)
+}
+
+export const MISTAKES: Readonly<Record<string, Mistake>> = {
+  'a backup that takes no notice of plans': by('backup', (store) => new Planless(store)),
+  'a backup that does not look for its intent again': by('backup', (store) => new Trusting(store)),
+  'a prune that waits for nobody': by('prune', (store) => new Blind(store, ['sess/'], false)),
+  'a prune that does not look at the snapshots again': by(
+    'prune',
+    (store) => new Blind(store, ['snap/', 'trash/'], true),
+  ),
+  'a prune that does not look into the trash': by('prune', (store) => new Blind(store, ['trash/'], false)),
+}
