@@ -64,6 +64,7 @@ export async function runBackupCommand(
     const domain = flags.domain ?? set?.domain ?? config.domain
     const repository = domain === undefined ? opened : opened.inDomain(domain)
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
+    const trust = flags.trust ?? set?.trust ?? config.trust
     const description = flags.description ?? set?.description
     const state = openStateFolder(stateFolder(context.env))
     const distrust = flags.heal === true ? await foundDamaged(context, repository, state) : undefined
@@ -80,6 +81,7 @@ export async function runBackupCommand(
         tags: [...new Set([...(set?.tags ?? []), ...(flags.tag ?? [])])],
         ...(description === undefined ? {} : { description }),
         ...dates,
+        ...(trust === undefined ? {} : { trust }),
         ...(flags.parent === undefined ? {} : { parent: flags.parent === 'none' ? null : flags.parent }),
         ...(compression.method === undefined ? {} : { compression: compression.method }),
         ...(distrust !== undefined && { distrust }),

@@ -31,6 +31,10 @@ export function printBackup(context: Context, result: BackupResult, place: Backu
   out.line(
     `  stored ${formatSize(storedBytes)} for ${formatSize(stats.newPlainBytes)} of new data in ${formatDuration(durationMs)}${rate}`,
   )
+  if (result.packsPassedOver > 0) {
+    const packs = counted(result.packsPassedOver, 'pack')
+    out.line(`  ${packs} of other machines not relied on: what is in there was stored again where it was needed`)
+  }
   if (body.partial)
     out.line(`  ${counted(body.troubleCount, 'problem')}: what is named above is missing or not as it was`)
   out.line(`  restore it with: ${restoreCommand(context, snapshot.id)}`)
@@ -58,7 +62,11 @@ function restoreCommand({ env, globals }: Context, id: string): string {
   return `${programName(env, cwd)}${repo} restore ${shortId(id)} --target restored`
 }
 
-function printRecord({ out }: Context, { snapshot, body, durationMs }: BackupResult, place: BackupPlace): void {
+function printRecord(
+  { out }: Context,
+  { snapshot, body, durationMs, packsPassedOver }: BackupResult,
+  place: BackupPlace,
+): void {
   const name = parseObjectName(snapshot.objectName)
   const wid = name?.kind === 'snapshot' ? name.wid : ''
   out.record({
@@ -67,5 +75,6 @@ function printRecord({ out }: Context, { snapshot, body, durationMs }: BackupRes
     repository: place.location,
     repository_created: place.created,
     on_same_disk: place.onSameDisk,
+    packs_passed_over: packsPassedOver,
   })
 }

@@ -8,6 +8,7 @@ import { scrubStore } from '../ops/scrub.ts'
 import { ReadTimes } from '../repo/read-times.ts'
 import type { Store } from '../store/store.ts'
 import { ThrottledStore } from '../store/throttled-store.ts'
+import { attestPacks, checkMayAttest } from './attestation.ts'
 import type { CheckFlags } from './commands/check.ts'
 import type { Context } from './context.ts'
 import { damageLines, damageRecord } from './damage-lines.ts'
@@ -23,6 +24,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
   const depth = checkDepth(flags)
   return withStore(context, async (opened) => {
     const repository = await openWith(context, throttled(opened, context, flags.limitRate))
+    checkMayAttest(flags, repository)
     const times = await ReadTimes.load(repository, openStateFolder(stateFolder(context.env)))
     const sinceMs = flags.resume === true ? unfinishedCheck(times, opened) : undefined
     const kept =
@@ -34,6 +36,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
         repo: repository,
         ...depth,
         ...(sinceMs !== undefined && { sinceMs }),
+        attest: flags.attest === true,
         times,
         clock: context.clock,
         rng: newRng(),
@@ -74,11 +77,13 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
         'segments of the index are lost or damaged: what they named is read all the same, and a backup indexes it again'
       context.reporter.onEvent({ type: 'warning', code: 'not-found', fact: 'index-incomplete', message })
     }
+    const attested = flags.attest === true ? await attestPacks(context, repository, result.attestable) : undefined
     showRevoked(context, result)
     showFindings(context, result)
     out.record({
       type: 'summary',
       revoked: result.revoked.length,
+      attested,
       depth: depth.depth,
       ...findingCounts(result),
       snapshots: counts.snapshots,

@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { unreachable } from '../base/assert.ts'
 import { BackupError, errnoOf, wrap } from '../base/errors.ts'
 import { schemeOf } from '../store/open-store.ts'
+import { PACK_TRUSTS } from '../repo/pack-trust.ts'
+import type { PackTrust } from '../repo/pack-trust.ts'
 import type { Environment } from './environment.ts'
 import { parsePublication } from './publication.ts'
 import type { Publication } from './publication.ts'
@@ -39,6 +41,7 @@ export interface SourceSet extends RuleConfig {
   readonly keepUntil?: string
   readonly destroyBy?: string
   readonly domain?: string
+  readonly trust?: PackTrust
 }
 
 export interface Config extends RuleConfig {
@@ -56,6 +59,8 @@ export interface Config extends RuleConfig {
   readonly host?: string
   /** Name or id of the domain to which backups go. */
   readonly domain?: string
+  /** On whose packs backups rely. */
+  readonly trust?: PackTrust
   /** Where each backup publishes its checkpoint. */
   readonly publish?: readonly Publication[]
   readonly sets: Readonly<Record<string, SourceSet>>
@@ -85,6 +90,7 @@ const TOP_KEYS = {
   'password-command': 'command',
   host: 'text',
   domain: 'text',
+  trust: 'trust',
   publish: 'publications',
   ...RULE_KEYS,
   set: 'sets',
@@ -96,6 +102,7 @@ const SET_KEYS = {
   'keep-until': 'text',
   'destroy-by': 'text',
   domain: 'text',
+  trust: 'trust',
   ...RULE_KEYS,
 } as const
 
@@ -193,6 +200,8 @@ class Checker {
         return typeof value === 'boolean' ? value : this.#mustBe('true or false', path)
       case 'text':
         return isText(value) ? value : this.#mustBe('a text', path)
+      case 'trust':
+        return PACK_TRUSTS.includes(value as PackTrust) ? value : this.#mustBe(PACK_TRUSTS.join(' or '), path)
       case 'texts':
         return isTexts(value) ? value : this.#mustBe('a list of texts', path)
       case 'text or texts':

@@ -2,11 +2,13 @@
 // remembers what it saw.
 import { hostname } from 'node:os'
 import { BackupError, reasonsOf } from '../base/errors.ts'
-import { fromHex } from '../base/bytes.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
 import type { LostPlace } from '../repo/chain-look.ts'
 import type { LocalState } from '../repo/local-state.ts'
+import type { LogAction } from '../format/log-record.ts'
 import { appendRecord } from '../repo/log.ts'
+import type { ListedRecord } from '../repo/log.ts'
 import { Repository } from '../repo/repository.ts'
 import { isRolledBack, lookAtHistory, rememberLook, rememberOwn, rollbackError } from '../repo/rollback.ts'
 import type { HistoryLook } from '../repo/rollback.ts'
@@ -76,19 +78,26 @@ async function accept(context: Context, repo: Repository, look: HistoryLook): Pr
 }
 
 async function recordAccepted(context: Context, repo: Repository, lost: readonly LostPlace[]): Promise<string> {
+  const places = (chain: LostPlace['chain']) =>
+    lost
+      .filter((each) => each.chain === chain)
+      .map(({ wid, head }) => ({ wid: fromHex(wid)!, seq: head.seq, hash: fromHex(head.id)! }))
+  const action = { kind: 'accept', snapshots: places('snapshot'), records: places('record') } as const
+  return (await addRecord(context, repo, action)).objectName
+}
+
+/** Adds a record for a command that has opened the store for reading; in the domain of `repo`. */
+export async function addRecord(context: Context, repo: Repository, action: LogAction): Promise<ListedRecord> {
   const store = await openStoreAt(context, repo.store.location, false)
   try {
-    const { description, descriptionNumber, bundle, newerDamaged } = repo
+    const { description, descriptionNumber, bundle, newerDamaged, domain } = repo
     const writable = new Repository({ store, description, descriptionNumber, bundle, newerDamaged })
+    writable.machineSeed = repo.inDomains[0]!.machineSeed
     const { clock } = context
     const state = openStateFolder(stateFolder(context.env))
     const writer = await writerIdentity(writable, { state, clock, random: secureRandom, host: hostname() })
-    const places = (chain: LostPlace['chain']) =>
-      lost
-        .filter((each) => each.chain === chain)
-        .map(({ wid, head }) => ({ wid: fromHex(wid)!, seq: head.seq, hash: fromHex(head.id)! }))
-    const action = { kind: 'accept', snapshots: places('snapshot'), records: places('record') } as const
-    return (await appendRecord(writable, action, { writer, clock, by: whoWorks(context) })).objectName
+    const within = writable.inDomain(toHex(domain.id))
+    return await appendRecord(within, action, { writer, clock, by: whoWorks(context) })
   } finally {
     await store.close()
   }

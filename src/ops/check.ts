@@ -1,7 +1,7 @@
 // Verifies a repository with its keys. Three depths: the structure (every object that is not a pack, every tree, every
 // reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
 // and 100 bytes for each node of the trees.
-import { toHex } from '../base/bytes.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, codeOf, reasonsOf } from '../base/errors.ts'
@@ -29,7 +29,7 @@ import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey
 import type { Survey, SurveyedObject } from './check/object-survey.ts'
 import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import { noCounts, wantedPacks } from './check/options.ts'
-import type { CheckOptions, CheckResult, RevokedSnapshot } from './check/options.ts'
+import type { CheckOptions, CheckResult, AttestablePack, RevokedSnapshot } from './check/options.ts'
 import { checkPacks } from './check/pack-check.ts'
 import type { ListedPack, PackCheckContext } from './check/pack-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
@@ -79,6 +79,7 @@ class Check {
   readonly #sessions = new SessionFacts()
   #cutOff: readonly string[] = []
   readonly #revoked: RevokedSnapshot[] = []
+  readonly #attestable: AttestablePack[] = []
 
   constructor(opts: CheckOptions) {
     const { repo, onEvent = ignoreEvents, signal } = opts
@@ -106,6 +107,7 @@ class Check {
       damageCount: this.#damage.count,
       cutOff: this.#cutOff,
       revoked: this.#revoked,
+      attestable: this.#attestable,
       stoppedBy,
       unreadable: this.#survey.unreadable,
       unknown: this.#unknown,
@@ -282,7 +284,7 @@ class Check {
     const total = chosen.reduce((sum, { size }) => sum + size, 0)
     let read = 0
     let savedAt = clock.monotonic()
-    const done: PackCheckContext['done'] = async (pack, { blobs, plainBytes, opened, isSound }) => {
+    const done: PackCheckContext['done'] = async (pack, { blobs, plainBytes, opened, isSound, tables }) => {
       const name = packName(pack.kind, pack.hash)
       this.#counts.packsRead++
       if (!opened) this.#counts.packsHashedOnly++
@@ -290,6 +292,10 @@ class Check {
       this.#counts.bytes += plainBytes
       read += pack.size
       this.#progress('reading packs', this.#counts.packsRead, chosen.length, 'packs', read, total)
+      if (this.#opts.attest === true && tables !== undefined) {
+        const { repo } = this.#indexOf(name)!
+        this.#attestable.push({ repo, kind: pack.kind, hash: fromHex(pack.hash)!, tables })
+      }
       if (isSound) times.good(name, clock.now())
       else times.bad(name)
       if (clock.monotonic() - savedAt < SAVE_INTERVAL_MS) return

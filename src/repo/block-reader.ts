@@ -40,10 +40,30 @@ export class BlockReader {
     return this.#index.locate(this.#keys.locOf(ref))
   }
 
-  /** The bytes of a blob, compared with its ref: a view of the block, so copy what has to live long. */
+  /**
+   * The bytes of a blob, compared with its ref: a view of the block, so copy what has to live long. Where several packs have
+   * it, one that has something else does not stand in the way of the others.
+   */
   async blob(type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
     const location = this.locate(ref) ?? (await this.#search?.(ref))
     if (location === undefined) throw missing(type, ref, this.#index.damaged)
+    if (location.isContested !== true) return this.#from(location, type, ref)
+    const loc = this.#keys.locOf(ref)
+    let failure: unknown
+    for (const each of [location, ...this.#index.copies(loc)]) {
+      try {
+        const bytes = await this.#from(each, type, ref)
+        this.#index.settle(loc, each)
+        return bytes
+      } catch (error) {
+        if (!(error instanceof BackupError) || !OF_ONE_COPY.has(error.code)) throw error
+        failure ??= error
+      }
+    }
+    throw failure
+  }
+
+  async #from(location: BlobLocation, type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
     const plain = this.#cache.get(location.block.number) ?? (await this.block(location.block))
     const bytes = plain.subarray(location.offset, location.offset + location.length)
     this.verify(type, bytes, ref, location.block.pack.objectName)
@@ -96,6 +116,8 @@ export class BlockReader {
     }
   }
 }
+
+const OF_ONE_COPY: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'not-found', 'limit', 'unsupported'])
 
 function missing(type: BlobType, ref: Uint8Array, damaged: readonly BackupError[]): BackupError {
   const shown = Buffer.from(ref.subarray(0, 8)).toString('hex')

@@ -35,6 +35,8 @@ export interface BlobLocation {
   /** Place in the block's plaintext. */
   readonly offset: number
   readonly length: number
+  /** Some other pack has it too: one of them may have something else under its locator. */
+  readonly isContested?: boolean
 }
 
 /** Numbers kept of each block. */
@@ -60,6 +62,8 @@ export class LoadedIndex {
   readonly distrusted = new Set<string>()
   /** Numbers of the packs from which a blob is taken that another pack has too. */
   readonly #contested = new Set<number>()
+  /** Other places of blobs that several packs have, by locator, hex: number of the block, offset, length, and so on. */
+  readonly #copies = new Map<string, number[]>()
   readonly #packNumbers = new Map<string, number>()
   /** Of each pack that is not in the file, the number of its first block. */
   readonly #firstBlocks: number[] = []
@@ -173,10 +177,14 @@ export class LoadedIndex {
     if (filed !== undefined) {
       if (last && this.blobs.file!.standingOf(filed.block) === STANDING.sound) return
       this.#contested.add(packNumber)
+      this.#addCopy(locs.subarray(at, at + LOCATOR_SIZE), filed)
+      this.#addCopy(locs.subarray(at, at + LOCATOR_SIZE), { block, offset, length })
     }
     const taken = this.blobs.place(locs, at, block, offset, length)
     if (taken === block && filed !== undefined) this.#filedTwice++
-    if (taken !== block) this.#contest(taken, packNumber)
+    if (taken === block) return
+    this.#contest(taken, packNumber)
+    if (filed === undefined) this.#addCopy(locs.subarray(at, at + LOCATOR_SIZE), { block, offset, length })
   }
 
   /** A segment distrusts the pack with this hash. */
@@ -227,7 +235,23 @@ export class LoadedIndex {
     const place = this.blobs.find(loc)
     if (place === undefined || place.block >= this.#endBlock) return undefined
     if (place.block >= this.#unnamedFrom) this.isIncomplete = true
-    return { block: this.block(place.block), offset: place.offset, length: place.length }
+    const location = { block: this.block(place.block), offset: place.offset, length: place.length }
+    return this.#copies.size > 0 && this.#copies.has(toHex(loc)) ? { ...location, isContested: true } : location
+  }
+
+  /** Where else a blob lies, in the order in which the packs were added. */
+  copies(loc: Uint8Array): BlobLocation[] {
+    const places = this.#copies.get(toHex(loc)) ?? []
+    return Array.from({ length: places.length / 3 }, (_, i) => {
+      const [block, offset, length] = places.slice(i * 3) as [number, number, number]
+      return { block: this.block(block), offset, length }
+    })
+  }
+
+  /** A copy of a blob was found good: from now on it is taken from there, and from nowhere else. */
+  settle(loc: Uint8Array, { block, offset, length }: BlobLocation): void {
+    this.blobs.move(loc, 0, block.number, offset, length)
+    this.#copies.delete(toHex(loc))
   }
 
   block(number: number): BlockPlace {
@@ -251,6 +275,13 @@ export class LoadedIndex {
   /** Numbers of blocks are below this one. */
   get #endBlock(): number {
     return this.#firstBlock + this.#blockCount
+  }
+
+  #addCopy(loc: Uint8Array, { block, offset, length }: BlobPlace): void {
+    const key = toHex(loc)
+    const places = this.#copies.get(key)
+    if (places === undefined) this.#copies.set(key, [block, offset, length])
+    else places.push(block, offset, length)
   }
 
   #contest(block: number, otherPack: number): void {

@@ -365,7 +365,7 @@ test('of a pack of which two writers say different things the one counts that is
     ['eve', lie, truth],
   ] as const) {
     const repo = await index.open(where)
-    const usable = await UsablePacks.of(repo, fromHex(wids[relied])!, 'own+attested')
+    const usable = await UsablePacks.of(repo, { wid: fromHex(wids[relied])!, trust: 'own+attested' })
     const found = await readIndex(repo, { condemned: NONE, usable })
     assert.notEqual(found.blobs.file, undefined)
     assert.ok(said.every((loc) => found.locate(loc)?.block.pack.objectName === nameOf(pack)))

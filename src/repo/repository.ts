@@ -171,10 +171,14 @@ export class Repository {
 
   /**
    * Where a blob lies, for reading: one that the index does not name is looked for in the packs that it does not name
-   * either, whose own directories are read for that once.
+   * either, whose own directories are read for that once. Of one that several packs have a copy is read that is what it
+   * should be, if there is any.
    */
   async locateAnywhere(type: BlobType, ref: Uint8Array): Promise<BlobLocation | undefined> {
-    return this.locate(type, ref) ?? (await this.#searching?.(ref))
+    const location = this.locate(type, ref) ?? (await this.#searching?.(ref))
+    if (location?.isContested !== true) return location
+    await this.readBlob(type, ref)
+    return this.locate(type, ref)
   }
 
   /** The index for a session that writes (index-reading.ts). */

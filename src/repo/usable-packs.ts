@@ -9,12 +9,18 @@ import { OF_OTHERS } from './adopted-packs.ts'
 import type { ClosedPacks } from './closed-packs.ts'
 import type { CoveredPack, CoveredSegment } from './index-coverage.ts'
 import type { IndexablePack, PackRecord } from './loaded-index.ts'
+import type { OwnPacks } from './own-packs.ts'
+import type { PackTrust } from './pack-trust.ts'
 import type { Repository } from './repository.ts'
 import type { Revocations } from './revocations.ts'
 import type { AttestedPacks } from './trust-log.ts'
 
-/** Whose packs a backup deduplicates against: those of all who may write, or its own and attested ones. */
-export type PackTrust = 'all' | 'own+attested'
+export interface PackUser {
+  readonly wid: Uint8Array
+  readonly trust: PackTrust
+  /** What its machine remembers of its packs. */
+  readonly ownPacks?: OwnPacks | undefined
+}
 
 export interface SegmentOrigin {
   /** Who signed it, hex. */
@@ -28,21 +34,23 @@ export class UsablePacks {
   readonly #trust: PackTrust
   /** Hex. */
   readonly #own: string
+  readonly #remembered: OwnPacks | undefined
   /** Packs whose table in the index is the attested one. */
   readonly #vouched = new Set<string>()
 
-  private constructor(revoked: Revocations, attested: AttestedPacks, trust: PackTrust, own: string) {
+  private constructor(revoked: Revocations, attested: AttestedPacks, { wid, trust, ownPacks }: PackUser) {
     this.#revoked = revoked
     this.#attested = attested
     this.#trust = trust
-    this.#own = own
+    this.#own = toHex(wid)
+    this.#remembered = trust === 'own+attested' ? ownPacks : undefined
   }
 
-  /** For a session of the writer `own`. Attestations are read only where something depends on them. */
-  static async of({ trust: log }: Repository, own: Uint8Array, trust: PackTrust): Promise<UsablePacks> {
+  /** For a session of a writer. Attestations are read only where something depends on them. */
+  static async of({ trust: log }: Repository, user: PackUser): Promise<UsablePacks> {
     const revoked = await log.revoked()
-    const attested = trust === 'all' && revoked.size === 0 ? new Map() : await log.attested()
-    return new UsablePacks(revoked, attested, trust, toHex(own))
+    const attested = user.trust === 'all' && revoked.size === 0 ? new Map() : await log.attested()
+    return new UsablePacks(revoked, attested, user)
   }
 
   /** Whether a pack may be taken from a segment. One that is taken is in the index as that segment says. */
@@ -58,7 +66,11 @@ export class UsablePacks {
   }
 
   #takes(wid: string, ofOthers: boolean, name: string, tables: () => string): boolean {
-    if (wid === this.#own && !ofOthers) return true
+    if (wid === this.#own && !ofOthers) {
+      if (this.#remembered !== undefined) this.#remembered.note(name, tables())
+      return true
+    }
+    if (this.#remembered?.has(name, tables()) === true) return true
     // Who says something else of an attested pack than is attested lies.
     if (this.#attested.has(name)) return this.#isAttested(name, tables)
     return this.#trust === 'all' && !this.#revoked.has(wid)
@@ -84,6 +96,11 @@ export class UsablePacks {
     })
   }
 
+  /** Remembers a pack that this writer has put. */
+  noteOwn(pack: IndexablePack, sessions: readonly Uint8Array[]): void {
+    this.#remembered?.note(packName(pack.kind, pack.hash), digestOf(pack, sessions))
+  }
+
   get ownOnly(): boolean {
     return this.#trust === 'own+attested'
   }
@@ -106,4 +123,8 @@ export class UsablePacks {
 /** Whether a segment names packs of others. */
 export function isOfOthers({ sessions }: SegmentOrigin): boolean {
   return sessions.some((sid) => equalBytes(sid, OF_OTHERS))
+}
+
+function digestOf({ blocks }: IndexablePack, sessions: readonly Uint8Array[]): string {
+  return toHex(tablesDigest(blocks, sessions))
 }

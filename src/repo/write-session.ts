@@ -32,6 +32,7 @@ import { segmentsOf } from './adopted-packs.ts'
 import { ClosedPacks } from './closed-packs.ts'
 import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
+import type { OwnPacks } from './own-packs.ts'
 import { PackAssembler } from './pack-assembler.ts'
 import { parityMakerOf } from './parity-maker.ts'
 import type { ParityMaker } from './parity-maker.ts'
@@ -43,7 +44,7 @@ import { storePack } from './store-pack.ts'
 import { readDirectories, readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 import { UsablePacks } from './usable-packs.ts'
-import type { PackTrust } from './usable-packs.ts'
+import type { PackTrust } from './pack-trust.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
@@ -68,6 +69,8 @@ export interface SessionOptions {
   readonly trust?: PackTrust
   /** Names of packs that somebody found damaged: nothing relies on them from now on. */
   readonly distrust?: Iterable<string>
+  /** What this machine remembers of its own packs, for `own+attested`. */
+  readonly ownPacks?: OwnPacks
 }
 
 export interface CommittedSnapshot {
@@ -130,7 +133,7 @@ export class WriteSession {
 
   /** Declares the run, then reads the plans, then the index, in this order (W1); publishes its keys (W2). */
   static async begin(repo: Repository, opts: SessionOptions): Promise<WriteSession> {
-    const { secrets, writer, clock, host, tool, trust = 'all', distrust = [] } = opts
+    const { secrets, writer, clock, host, tool, trust = 'all', distrust = [], ownPacks } = opts
     await checkNotRevoked(repo, writer.wid)
     const intent = encodeSessionIntent(
       { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
@@ -157,7 +160,7 @@ export class WriteSession {
     const parity = parityMakerOf(repo)
     parity.ofBytes(sessionKeysName(secrets.sid), keys)
     const closedPacks = new ClosedPacks(repo)
-    const usable = await UsablePacks.of(repo, writer.wid, trust)
+    const usable = await UsablePacks.of(repo, { wid: writer.wid, trust, ownPacks })
     const index = await repo.readIndexToWrite(closedPacks, usable, distrust)
     await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
     const session = new WriteSession(repo, opts, { index, closedPacks, usable }, parity)
@@ -171,6 +174,7 @@ export class WriteSession {
     this.storedBytes += pack.size
     this.#parity.ofPack(pack.objectName, pack.size)
     this.index.addPack(pack, [this.#opts.secrets.sid])
+    this.#found.usable.noteOwn(pack, [this.#opts.secrets.sid])
     const blobs = countBlobs(pack.blocks)
     if (this.#unindexed.length > 0 && this.#unindexedBlobs + blobs > SEGMENT_BLOBS_MAX) this.#putIndex()
     // The index needs the tables, not the bytes.
@@ -241,6 +245,7 @@ export class WriteSession {
   async finishIndex(): Promise<void> {
     if (this.#unindexed.length + this.#distrusted.length > 0) this.#putIndex()
     await Promise.all(this.#indexPuts)
+    await this.#opts.ownPacks?.save((name) => this.index.hasPack(name))
   }
 
   /**

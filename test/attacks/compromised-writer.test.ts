@@ -175,7 +175,7 @@ test('packs that it calls distrusted are read all the same, and nothing of them 
   await hostile.index(undefined, hostile.packs, hashes.sort(Buffer.compare))
   const repo = await made.open()
   await repo.loadIndex()
-  assert.equal(repo.index.distrusted.size, packs.length)
+  assert.ok(packs.every(({ objectName }) => repo.index.distrusted.has(objectName)))
   await assertUnharmed(attack, [])
   const before = (await made.objects()).size
   await made.backup({ a: Buffer.from('few') })

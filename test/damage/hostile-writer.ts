@@ -157,8 +157,9 @@ export class HostileWriter {
     lie: (body: Uint8Array) => Uint8Array = (body) => body,
     packs: readonly IndexedPack[] = this.#packs,
     distrusted: readonly Uint8Array[] = [],
+    sessions: readonly Uint8Array[] = [this.#sid],
   ): Promise<string> {
-    const body = lie(encodeIndexBody({ sessions: [this.#sid], packs, distrusted }))
+    const body = lie(encodeIndexBody({ sessions, packs, distrusted }))
     const keys = { sealer: this.repo.indexSealer, signer: this.#writer.signer }
     const bytes = sealSignedPart(OBJECT_TYPES.indexSegment, body, keys)
     const name = indexName(hash(bytes))
@@ -168,6 +169,11 @@ export class HostileWriter {
 
   get packs(): readonly IndexedPack[] {
     return this.#packs
+  }
+
+  /** What its blocks name by number. */
+  get sessions(): readonly Uint8Array[] {
+    return [this.#sid]
   }
 
   get wid(): Uint8Array {

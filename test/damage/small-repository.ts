@@ -6,10 +6,12 @@ import type { SecureRandom } from '../../src/base/random.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import type { Suite } from '../../src/crypto/seal.ts'
 import { runBackup } from '../../src/ops/backup/backup.ts'
+import type { BackupResult } from '../../src/ops/backup/backup.ts'
 import { inlineExecutor } from '../../src/ops/backup/executor.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
 import type { LocalState } from '../../src/repo/local-state.ts'
+import type { PackTrust } from '../../src/repo/pack-trust.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -66,9 +68,15 @@ export class SmallRepository {
     return made
   }
 
-  async backup(tree: ScriptedFolder, store: Store = this.store, state: LocalState = this.state): Promise<void> {
+  async backup(
+    tree: ScriptedFolder,
+    store: Store = this.store,
+    state: LocalState = this.state,
+    trust: PackTrust = 'all',
+  ): Promise<BackupResult> {
     const source = new ScriptedSource(tree)
-    await runBackup({
+    return runBackup({
+      trust,
       repo: await this.open(store),
       source,
       state,

@@ -1,7 +1,9 @@
 import type { RuleFlags } from '../backup-rules.ts'
 import type { FilePolicyFlags } from '../file-policy.ts'
 import { defineCommand } from '../command.ts'
-import { named, parsed, text, texts, yes } from '../flags.ts'
+import { PACK_TRUSTS } from '../../repo/pack-trust.ts'
+import type { PackTrust } from '../../repo/pack-trust.ts'
+import { named, oneOf, parsed, text, texts, yes } from '../flags.ts'
 import { parseSize } from '../units.ts'
 
 export type BackupFlags = RuleFlags &
@@ -14,6 +16,7 @@ export type BackupFlags = RuleFlags &
     readonly host?: string
     readonly parent?: string
     readonly domain?: string
+    readonly trust?: PackTrust
     readonly compression?: readonly string[]
     readonly heal?: boolean
   }
@@ -67,6 +70,10 @@ export const backup = defineCommand<BackupFlags, string[]>({
       host: text('NAME', 'Say another host name than that of this machine'),
       reread: yes('Read every file, also those that did not change by their times'),
       domain: text('NAME', 'Domain the snapshot goes to; the first one of the key unless given'),
+      trust: oneOf(
+        PACK_TRUSTS,
+        'On whose packs to rely instead of storing the same again: of `all` (the default), or its own and attested ones',
+      ),
       parent: text(
         'SNAPSHOT',
         'Compare with this snapshot instead of the last of the same sources; `none` reads everything',

@@ -13,6 +13,7 @@ import { checkWritable } from '../../repo/descriptions.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import { bundleTargetFor } from '../../repo/bundle-target.ts'
 import { MetaSink } from '../../repo/meta-sink.ts'
+import { OwnPacks } from '../../repo/own-packs.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isOfPageFile } from '../../repo/sealed-pages.ts'
 import { TreeCache } from '../../repo/tree-cache.ts'
@@ -21,7 +22,7 @@ import { checkRole } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets, WriteSession } from '../../repo/write-session.ts'
 import type { CommittedSnapshot } from '../../repo/write-session.ts'
-import type { PackTrust } from '../../repo/usable-packs.ts'
+import type { PackTrust } from '../../repo/pack-trust.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import type { EventSink } from '../events.ts'
@@ -79,6 +80,8 @@ export interface BackupResult {
   readonly body: SnapshotBody
   readonly parent: KnownSnapshot | undefined
   readonly storedBytes: number
+  /** Packs of others that were not relied on. */
+  readonly packsPassedOver: number
   readonly durationMs: number
 }
 
@@ -125,6 +128,7 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
       tool,
       trust,
       ...(opts.distrust !== undefined && { distrust: opts.distrust }),
+      ...(trust === 'own+attested' && { ownPacks: await OwnPacks.load(repo, state, writer.wid) }),
     })
     repo.useIndex(session.index)
     for (const { code, message } of session.index.damaged) {
@@ -204,7 +208,9 @@ async function backUpIn(
     const message = `the snapshot is complete, but its tree could not be kept for the next backup, which will read all files: ${String(error)}`
     opts.onEvent({ type: 'warning', code: codeOf(error), message })
   })
-  return { snapshot, body, parent, storedBytes: session.storedBytes, durationMs: clock.monotonic() - began }
+  const { storedBytes, index } = session
+  const packsPassedOver = index.passedOver.size
+  return { snapshot, body, parent, storedBytes, packsPassedOver, durationMs: clock.monotonic() - began }
 }
 
 interface TreeContext {

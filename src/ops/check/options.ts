@@ -2,6 +2,8 @@
 import type { Clock } from '../../base/clock.ts'
 import type { BackupError } from '../../base/errors.ts'
 import type { Rng } from '../../base/random.ts'
+import type { AttestedPack } from '../../format/log-record.ts'
+import type { PackKind } from '../../format/names.ts'
 import type { ReadTimes } from '../../repo/read-times.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { Revocation } from '../../repo/revocations.ts'
@@ -22,6 +24,8 @@ export interface CheckOptions {
   readonly sinceMs?: number
   /** At the depth `sample`: these packs and no others. */
   readonly only?: ReadonlySet<string>
+  /** Whether the result says which packs can be attested. */
+  readonly attest?: boolean
   /** Remembers which packs were read and when; nothing is remembered unless given. */
   readonly times?: ReadTimes
   readonly clock?: Clock
@@ -71,6 +75,8 @@ export interface CheckResult {
   readonly cutOff: readonly string[]
   /** Snapshots that do not count because their writers were revoked: nothing of them but their signatures was checked. */
   readonly revoked: readonly RevokedSnapshot[]
+  /** Packs that were read whole and found good; none unless asked for. */
+  readonly attestable: readonly AttestablePack[]
   /** What kept the check from going on after it had found damage: the rest is not known. */
   readonly stoppedBy: BackupError | undefined
   /** What could not be read, so that nothing is known about it. */
@@ -78,6 +84,12 @@ export interface CheckResult {
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
   readonly unknown: readonly string[]
   readonly unknownCount: number
+}
+
+export interface AttestablePack extends AttestedPack {
+  readonly kind: PackKind
+  /** The repository in its domain. */
+  readonly repo: Repository
 }
 
 export interface RevokedSnapshot {

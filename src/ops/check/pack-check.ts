@@ -31,6 +31,8 @@ export interface CheckedPack {
   /** Whether there was a key for its blocks; without one its hash was compared all the same. */
   readonly opened: boolean
   readonly isSound: boolean
+  /** Of its table, when every block was opened and every blob found to be what its locator says. */
+  readonly tables?: Uint8Array
 }
 
 export interface PackCheckContext {
@@ -123,12 +125,15 @@ class PackCheck {
     const sids = directory?.sessions ?? this.#indexedSessions(name)
     const sessions = await this.#sessions(name, sids, pack.kind)
     const blocks = directory === undefined ? this.#indexedBlocks(name, sids) : directory.blocks.map(ownBlock)
+    const tables = directory && tablesDigest(directory.blocks, directory.sessions)
     // What was compared is moved to the thread, with all views of it.
     const job = { objectName: name, ...pack, bytes: ownBytes(bytes), blocks: withSessions(blocks, sessions), sessions }
     const opened = job.blocks.length === 0 || job.blocks.some(({ session }) => session >= 0)
     const { blobs, plainBytes, findings } = await this.#verify({ ...job, sessions: sessions.map(withSecret) })
     for (const finding of findings) this.#note(name, finding)
-    await this.#ctx.done(pack, { blobs, plainBytes, opened, isSound: !survey.damage.has(name) })
+    const isWhole = findings.length === 0 && job.blocks.every(({ session }) => session >= 0)
+    const attested = isWhole && tables !== undefined ? { tables } : {}
+    await this.#ctx.done(pack, { blobs, plainBytes, opened, isSound: !survey.damage.has(name), ...attested })
   }
 
   /** The pack's own table, compared with the index; undefined when it cannot be opened, which is damage of a pack of this domain. */

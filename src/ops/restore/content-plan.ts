@@ -153,7 +153,13 @@ export class ContentPlan {
         if (this.#isWritten(extent)) segments.push(position, -1, extent.length)
       } else {
         const blob = this.#locate(extent, extent.ref)
-        if (typeof blob === 'string' || (only !== undefined && only.number !== blob.block.number)) return false
+        // Which copy of it is good is found out for files of pieces.
+        if (
+          typeof blob === 'string' ||
+          blob.isContested === true ||
+          (only !== undefined && only.number !== blob.block.number)
+        )
+          return false
         only = blob.block
         used.push({ offset: blob.offset, length: blob.length, ref: extent.ref })
         segments.push(position, blob.offset + (extent.offset ?? 0), extent.length)
