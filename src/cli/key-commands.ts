@@ -54,7 +54,7 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   checkNewKeys(flags)
   const sheets = await newSheets(context, flags, place)
   const { bundle: own, description } = unlocked
-  const details = { ...slotDetails(context, description.suite), label, labelledBy: own }
+  const details = { ...slotDetails(context, description.suite), label, maker: own }
   let credential: NewCredential
   let bundle: Bundle
   let name: string

@@ -4,11 +4,12 @@ import { assert } from '../base/assert.ts'
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
-import { deriveKey } from '../crypto/hash.ts'
+import { deriveKey, hash } from '../crypto/hash.ts'
 import { keyFileId, keyFileSealingKey } from '../crypto/keyfile.ts'
 import { NEW_SLOT_COST, PASSPHRASE_SALT_SIZE, passphraseKey } from '../crypto/passphrase.ts'
 import type { PassphraseParams } from '../crypto/passphrase.ts'
 import { wipe } from '../crypto/wipe.ts'
+import { encodeMethod } from '../format/slot-texts.ts'
 import { kindWords, SLOT_SECRET_SIZE, slotSecretContext } from '../format/slot-kinds.ts'
 import type { SlotKind, SlotMethod, WrappingKind } from '../format/slot-kinds.ts'
 
@@ -108,7 +109,7 @@ export async function slotKeyOf(
   return passphraseKey(credential.passphrase, method.params, slotName)
 }
 
-/** Slots made with one salt and cost have one key: computes it once. */
+/** Slots with the same parameters have one key: computes it once. A slot that is made anew keeps its parameters. */
 export class SlotKeys {
   readonly #credential: Credential
   readonly #known = new Map<string, Promise<Uint8Array | null>>()
@@ -118,7 +119,7 @@ export class SlotKeys {
   }
 
   of(method: SlotMethod, slotName: string): Promise<Uint8Array | null> {
-    const id = identify(method, slotName)
+    const id = methodId(method)
     let key = this.#known.get(id)
     if (key === undefined) {
       key = slotKeyOf(this.#credential, method, slotName)
@@ -126,6 +127,11 @@ export class SlotKeys {
     }
     return key
   }
+}
+
+/** The same for slots of one kind with the same parameters, and for no others. */
+export function methodId(method: SlotMethod): string {
+  return toHex(hash(encodeMethod(method)))
 }
 
 /**
@@ -167,11 +173,4 @@ async function wrapNewSecret(recipient: Recipient, random: SecureRandom): Promis
   const method = await recipient.wrap(secret, random)
   assert(method.kind === recipient.kind, 'a recipient makes slots of its kind')
   return { method, slotKey: sealingKey(recipient.kind, secret, 'new key slot'), detail: recipient.detail }
-}
-
-function identify(method: SlotMethod, slotName: string): string {
-  if (method.kind === 'key-file') return method.kind
-  if (method.kind !== 'passphrase') return slotName
-  const { salt, memoryKiB, passes, lanes } = method.params
-  return `${toHex(salt)} ${memoryKiB} ${passes} ${lanes}`
 }

@@ -6,8 +6,9 @@ import { BackupError } from '../base/errors.ts'
 import { KEY_SIZE } from '../crypto/hash.ts'
 import { KEM_PRIVATE_KEY_SIZE, KEM_PUBLIC_KEY_SIZE } from '../crypto/kem.ts'
 import { SIGNING_PUBLIC_KEY_SIZE, SIGNING_SEED_SIZE } from '../crypto/signing.ts'
-import { limitedText, need, readFilledList, withUnknown, writeList } from './fields.ts'
+import { limitCount, limitedText, need, readFilledList, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
+import { RECIPIENT_SIZE } from './session-keys.ts'
 import { DOMAIN_ID_SIZE, SHORT_TEXT_MAX } from './snapshot-body.ts'
 
 export type Role = 'admin' | 'read' | 'maintain' | 'write' | 'report'
@@ -33,7 +34,18 @@ export interface Domain {
   readonly dataPrivate?: Uint8Array
   /** For who may read trees. */
   readonly metaPrivate?: Uint8Array
+  /** Key pairs of before, the newest first: for what was stored then. */
+  readonly older?: readonly OlderKeys[]
   readonly unknown?: readonly RawField[]
+}
+
+/** Two key pairs that new ones have replaced. */
+export interface OlderKeys {
+  /** `recipientOf` the public keys, 16 bytes each. */
+  readonly data: Uint8Array
+  readonly meta: Uint8Array
+  readonly dataPrivate?: Uint8Array
+  readonly metaPrivate?: Uint8Array
 }
 
 /** What the role *report* has of a domain. */
@@ -65,6 +77,8 @@ export interface Bundle {
 const BUNDLE_VERSION = 1
 /** Domains of one capability bundle; 256 of them are 700 KiB. */
 export const DOMAINS_MAX = 256
+/** Key pairs of a domain that new ones have replaced: one a week for nineteen years. */
+export const OLDER_KEYS_MAX = 1000
 
 export function roleNumber(role: Role): number {
   return ROLES.indexOf(role) + 1
@@ -93,10 +107,7 @@ export function encodeBundle(b: Bundle): Uint8Array {
   if (b.role !== 'report') writeList(w.key(3), b.domains, (domain) => writeDomain(w, domain))
   w.key(4).bytes(sized(b.rootPublic, SIGNING_PUBLIC_KEY_SIZE))
   if (b.rootSeed !== undefined) w.key(5).bytes(sized(b.rootSeed, SIGNING_SEED_SIZE))
-  if (b.writer !== undefined) {
-    w.key(6).openMap().key(0).bytes(sized(b.writer.wid, ID_SIZE))
-    w.key(1).bytes(sized(b.writer.seed, SIGNING_SEED_SIZE)).closeMap()
-  }
+  if (b.writer !== undefined) writeBundleWriter(w.key(6), b.writer)
   w.key(7).bytes(sized(b.localKey, KEY_SIZE))
   if (b.reports !== undefined) writeList(w.key(8), b.reports, (domain) => writeReportDomain(w, domain))
   return w.rawFields(b.unknown).closeMap().finish()
@@ -114,7 +125,7 @@ export function decodeBundle(bytes: Uint8Array, subject: string): Bundle {
     else if (key === 3) b.domains = readFilledList(r, DOMAINS_MAX, () => readDomain(r))
     else if (key === 4) b.rootPublic = r.fixed(SIGNING_PUBLIC_KEY_SIZE).slice()
     else if (key === 5) b.rootSeed = r.fixed(SIGNING_SEED_SIZE).slice()
-    else if (key === 6) b.writer = readWriter(r)
+    else if (key === 6) b.writer = readBundleWriter(r)
     else if (key === 7) b.localKey = r.fixed(KEY_SIZE).slice()
     else if (key === 8) b.reports = readFilledList(r, DOMAINS_MAX, () => readReportDomain(r))
     else return false
@@ -154,6 +165,10 @@ function writeDomain(w: CborWriter, d: Domain): void {
   w.key(7).bytes(sized(d.metaPublic, KEM_PUBLIC_KEY_SIZE))
   if (d.dataPrivate !== undefined) w.key(8).bytes(sized(d.dataPrivate, KEM_PRIVATE_KEY_SIZE))
   if (d.metaPrivate !== undefined) w.key(9).bytes(sized(d.metaPrivate, KEM_PRIVATE_KEY_SIZE))
+  if (d.older !== undefined && d.older.length > 0) {
+    limitCount(d.older, OLDER_KEYS_MAX, 'key pairs of a domain')
+    writeList(w.key(10), d.older, (keys) => writeOlder(w, keys))
+  }
   w.rawFields(d.unknown).closeMap()
 }
 
@@ -170,6 +185,7 @@ function readDomain(r: CborReader): Domain {
     else if (key === 7) d.metaPublic = r.fixed(KEM_PUBLIC_KEY_SIZE).slice()
     else if (key === 8) d.dataPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
     else if (key === 9) d.metaPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
+    else if (key === 10) d.older = readFilledList(r, OLDER_KEYS_MAX, () => readOlder(r))
     else return false
     return true
   })
@@ -184,8 +200,31 @@ function readDomain(r: CborReader): Domain {
     metaPublic: need(r, d.metaPublic, 'public key for trees'),
     ...(d.dataPrivate !== undefined && { dataPrivate: d.dataPrivate }),
     ...(d.metaPrivate !== undefined && { metaPrivate: d.metaPrivate }),
+    ...(d.older !== undefined && { older: d.older }),
     ...withUnknown(unknown?.map((field) => ({ key: field.key, value: field.value.slice() }))),
   }
+}
+
+function writeOlder(w: CborWriter, { data, meta, dataPrivate, metaPrivate }: OlderKeys): void {
+  w.openMap().key(0).bytes(sized(data, RECIPIENT_SIZE)).key(1).bytes(sized(meta, RECIPIENT_SIZE))
+  if (dataPrivate !== undefined) w.key(2).bytes(sized(dataPrivate, KEM_PRIVATE_KEY_SIZE))
+  if (metaPrivate !== undefined) w.key(3).bytes(sized(metaPrivate, KEM_PRIVATE_KEY_SIZE))
+  w.closeMap()
+}
+
+function readOlder(r: CborReader): OlderKeys {
+  const keys: { -readonly [K in keyof OlderKeys]?: OlderKeys[K] } = {}
+  const unknown = r.fields((key) => {
+    if (key === 0) keys.data = r.fixed(RECIPIENT_SIZE).slice()
+    else if (key === 1) keys.meta = r.fixed(RECIPIENT_SIZE).slice()
+    else if (key === 2) keys.dataPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
+    else if (key === 3) keys.metaPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
+    else return false
+    return true
+  })
+  if (unknown !== undefined) throw r.corrupt('has a field too many for older keys')
+  const { data, meta, ...privates } = keys
+  return { data: need(r, data, 'older data key'), meta: need(r, meta, 'older meta key'), ...privates }
 }
 
 function writeReportDomain(w: CborWriter, d: ReportDomain): void {
@@ -212,7 +251,12 @@ function readReportDomain(r: CborReader): ReportDomain {
   }
 }
 
-function readWriter(r: CborReader): { wid: Uint8Array; seed: Uint8Array } {
+/** Writes `{0: wid, 1: seed}`. */
+export function writeBundleWriter(w: CborWriter, { wid, seed }: NonNullable<Bundle['writer']>): void {
+  w.openMap().key(0).bytes(sized(wid, ID_SIZE)).key(1).bytes(sized(seed, SIGNING_SEED_SIZE)).closeMap()
+}
+
+export function readBundleWriter(r: CborReader): { wid: Uint8Array; seed: Uint8Array } {
   let wid: Uint8Array | undefined
   let seed: Uint8Array | undefined
   const unknown = r.fields((key) => {

@@ -31,8 +31,8 @@ test('bundles of all roles are read back as they were written', () => {
     admin,
     { ...rest, role: 'read' },
     { ...rest, role: 'write', domains: [sampleDomain('a', false), sampleDomain('b', false)] },
-    { ...rest, role: 'maintain', unknown: [{ key: 9, value: new Uint8Array([1]) }] },
-    { ...rest, role: 'read', domains: [{ ...sampleDomain('c'), unknown: [{ key: 10, value: new Uint8Array([2]) }] }] },
+    { ...rest, role: 'maintain', unknown: [{ key: 30, value: new Uint8Array([1]) }] },
+    { ...rest, role: 'read', domains: [{ ...sampleDomain('c'), unknown: [{ key: 30, value: new Uint8Array([2]) }] }] },
     sampleReportBundle(),
   ]
   for (const bundle of bundles) assert.deepEqual(decodeBundle(encodeBundle(bundle), 'keys/x'), bundle)
@@ -132,7 +132,8 @@ test('parameters that are missing, of a wrong size or too many are refused', () 
   const slot = (kind: number, write: (w: CborWriter) => unknown) => {
     const w = new CborWriter().openMap().key(0).uint(kind).key(1).openMap()
     write(w)
-    w.closeMap().key(2).bytes(new Uint8Array(40)).key(3).timespec(fixedTime).key(5).uint(1).closeMap()
+    w.closeMap().key(2).bytes(new Uint8Array(40)).key(3).timespec(fixedTime).key(5).uint(1)
+    w.key(7).bytes(new Uint8Array(1216)).key(8).bytes(new Uint8Array(32)).closeMap()
     return new Uint8Array([0x48, 0x46, 0x53, 0x54, 7, 1, 1, 0, ...w.finish()])
   }
   const salt = new Uint8Array(16)

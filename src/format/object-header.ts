@@ -43,6 +43,7 @@ export const SEALED_TYPES = {
   slotDetail: 40,
   snapshotSummary: 41,
   slotShare: 42,
+  slotHolder: 43,
 } as const
 
 export type ObjectType = (typeof OBJECT_TYPES)[keyof typeof OBJECT_TYPES]

@@ -1,8 +1,9 @@
 // docs/format.md, 3.8: what every client has to know of a repository, in the clear and signed by the root key.
 //
 //   header (8) | {0: repoId, 1: created, 2: suite, 3: root public key, 4: {0: min, 1: average, 2: max}, 5: pack size,
-//                 6: incompat, 7: ro_compat, 8: compat, 9: parity} | signature (64)
+//                 6: incompat, 7: ro_compat, 8: compat, 9: parity, 10: [keys of a domain …]} | signature (64)
 import { assert } from '../base/assert.ts'
+import { compareBytes } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
@@ -10,9 +11,12 @@ import type { Timespec } from '../base/time.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { SIGNING_PUBLIC_KEY_SIZE } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
+import { readAnnouncedKeys, writeAnnouncedKeys } from './announced-keys.ts'
+import type { AnnouncedKeys } from './announced-keys.ts'
 import { BLOCK_PLAIN_MAX } from './block-table.ts'
+import { DOMAINS_MAX } from './bundle.ts'
 import { PACK_SIZE_MAX } from './directory.ts'
-import { need, readTuple, withUnknown } from './fields.ts'
+import { ascend, need, readFilledList, readTuple, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
 import { OBJECT_TYPES } from './object-header.ts'
 import { checkSignedObject, signedContent, signObject } from './signed-object.ts'
@@ -41,6 +45,8 @@ export interface RepoDescription {
   readonly compat: number
   /** How much parity writers make where a store can be repaired; none when absent. */
   readonly parity?: ParityShares
+  /** Of the domains that were given new ones, ascending by their id. */
+  readonly announced?: readonly AnnouncedKeys[]
   readonly unknown?: readonly RawField[]
 }
 
@@ -50,8 +56,8 @@ export interface ParityShares {
   readonly meta: number
 }
 
-/** Bytes of the object. */
-export const DESCRIPTION_SIZE_MAX = 64 * 1024
+/** Bytes of the object: the newest keys of 256 domains are 640 KiB. */
+export const DESCRIPTION_SIZE_MAX = 1024 * 1024
 /** Smallest size of data packs. */
 export const PACK_SIZE_MIN = 64 * 1024
 /** Smallest chunk: the chunker decides by the 64 bytes before a cut. */
@@ -76,8 +82,15 @@ export function encodeRepoDescription(d: Omit<RepoDescription, 'rootPublic'>, si
   w.key(7).uint(d.roCompat)
   w.key(8).uint(d.compat)
   if (d.parity !== undefined) w.key(9).array(2).uint(inSteps(d.parity.data)).uint(inSteps(d.parity.meta))
+  if (d.announced !== undefined && d.announced.length > 0) {
+    const sorted = d.announced.toSorted((a, b) => compareBytes(a.domainId, b.domainId))
+    assert(ascend(sorted.map(({ domainId }) => domainId)), 'a domain has its newest keys once')
+    writeList(w.key(10), sorted, (keys) => writeAnnouncedKeys(w, keys))
+  }
   const content = w.rawFields(d.unknown).closeMap().finish()
-  return signObject(OBJECT_TYPES.repoDescription, d.suite, [content], signer)
+  const bytes = signObject(OBJECT_TYPES.repoDescription, d.suite, [content], signer)
+  if (bytes.length <= DESCRIPTION_SIZE_MAX) return bytes
+  throw new BackupError('limit', `a description of ${bytes.length} bytes`, 'new repository description')
 }
 
 /**
@@ -143,6 +156,7 @@ function parse(content: Uint8Array, subject: string): RepoDescription {
     else if (key === 7) d.roCompat = r.uint(FLAGS_MAX)
     else if (key === 8) d.compat = r.uint(FLAGS_MAX)
     else if (key === 9) d.parity = readParity(r)
+    else if (key === 10) d.announced = readFilledList(r, DOMAINS_MAX, () => readAnnouncedKeys(r))
     else return false
     return true
   })
@@ -158,10 +172,14 @@ function parse(content: Uint8Array, subject: string): RepoDescription {
     roCompat: need(r, d.roCompat, 'set of ro_compat features'),
     compat: need(r, d.compat, 'set of compat features'),
     ...(d.parity !== undefined && { parity: d.parity }),
+    ...(d.announced !== undefined && { announced: d.announced }),
     ...withUnknown(unknown),
   }
   const flaw = descriptionFlaw(description)
   if (flaw !== undefined) throw r.corrupt(flaw)
+  if (d.announced !== undefined && !ascend(d.announced.map(({ domainId }) => domainId))) {
+    throw r.corrupt('has keys of domains out of order')
+  }
   return description
 }
 

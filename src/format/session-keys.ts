@@ -44,7 +44,8 @@ export interface SessionKeys {
 export const SESSION_SECRETS_MAX = 64
 /** Bytes of the object. */
 const SESSION_KEYS_SIZE_MAX = 128 * 1024
-const RECIPIENT_SIZE = 16
+/** Bytes of what stands for a public key. */
+export const RECIPIENT_SIZE = 16
 const SEALED_SECRET_SIZE = KEY_SIZE + SEAL_OVERHEAD
 
 /** What a session secret is bound to besides its keys. */
@@ -81,8 +82,8 @@ export function unwrapSessionSecret(
   privateKey: Uint8Array,
   scope: Omit<SecretScope, 'sid'>,
   subject: string,
+  recipient = recipientOf(kemPublicKey(privateKey)),
 ): Uint8Array | null {
-  const recipient = recipientOf(kemPublicKey(privateKey))
   const number = PURPOSE[purpose]
   const mine = keys.secrets.find((one) => one.purpose === number && equalBytes(one.recipient, recipient))
   if (mine === undefined) return null
@@ -99,10 +100,15 @@ export function unwrapSessionSecret(
   return secret
 }
 
-/** Whether the session has a secret for the holder of the private key that belongs to `publicKey`. */
-export function hasSessionSecret({ secrets }: SessionKeys, purpose: Purpose, publicKey: Uint8Array): boolean {
-  const recipient = recipientOf(publicKey)
-  return secrets.some((one) => one.purpose === PURPOSE[purpose] && equalBytes(one.recipient, recipient))
+/** Whether the session has a secret for the holder of one of the key pairs that `recipients` stand for. */
+export function hasSessionSecret(
+  { secrets }: SessionKeys,
+  purpose: Purpose,
+  recipients: readonly Uint8Array[],
+): boolean {
+  return secrets.some(
+    (one) => one.purpose === PURPOSE[purpose] && recipients.some((recipient) => equalBytes(one.recipient, recipient)),
+  )
 }
 
 /** The bytes of `skeys/<sid>`. */
@@ -172,7 +178,8 @@ function readSecret(r: CborReader): SessionSecret {
   }))
 }
 
-function recipientOf(publicKey: Uint8Array): Uint8Array {
+/** What stands for a public key, 16 bytes. */
+export function recipientOf(publicKey: Uint8Array): Uint8Array {
   return hash(publicKey).slice(0, RECIPIENT_SIZE)
 }
 

@@ -74,7 +74,7 @@ async function replaceSlot(
   // That it opens the old slot proves the key; a slip of memory here would lock the owner out.
   openKeySlot(slot, { slotKey, repoId: bundle.repoId }, slotName)
   const bytes = encodeKeySlot(
-    { method, bundle, labelledBy: bundle, created, label, detail },
+    { method, bundle, maker: bundle, created, label, detail },
     { slotKey, repoId: bundle.repoId, suite },
   )
   const name = keySlotName(hash(bytes))

@@ -8,6 +8,7 @@ import { sessionKeysName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
 import { decodeSessionKeys, hasSessionSecret, readSessionKeys } from '../format/session-keys.ts'
 import type { Store } from '../store/store.ts'
+import type { DomainKeys } from './domain-keys.ts'
 import { checkMember } from './membership.ts'
 import type { PackRecord } from './loaded-index.ts'
 import type { WriterDirectory } from './writer-directory.ts'
@@ -19,6 +20,7 @@ export interface KeyObjectSource {
   readonly store: Store
   readonly writers: WriterDirectory
   readonly domain: Domain
+  readonly domainKeys: DomainKeys
 }
 
 export class ClosedPacks {
@@ -52,7 +54,7 @@ export class ClosedPacks {
   }
 
   async #look(hex: string): Promise<readonly PackKind[]> {
-    const { store, writers, domain } = this.#source
+    const { store, writers, domain, domainKeys } = this.#source
     const sid = fromHex(hex)!
     const name = sessionKeysName(sid)
     try {
@@ -62,8 +64,7 @@ export class ClosedPacks {
       this.#writers.set(hex, toHex(writer.wid))
       if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
       checkMember(writer, domain.id, name)
-      const publicKeys = { data: domain.dataPublic, meta: domain.metaPublic }
-      return KINDS.filter((kind) => hasSessionSecret(keys, kind, publicKeys[kind]))
+      return KINDS.filter((kind) => hasSessionSecret(keys, kind, domainKeys.recipients[kind]))
     } catch (error) {
       if (error instanceof BackupError && UNUSABLE.has(error.code)) return []
       throw error

@@ -110,7 +110,7 @@ export async function approveEnrolment(
     random,
     suite,
     label: name,
-    labelledBy: own,
+    maker: own,
   })
   await doing('removing the request', found.name, () => store.delete(found.name))
   return { slotName, wid: writerIdOf(publicKey) }

@@ -8,7 +8,15 @@ import type { Timespec } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { wipe } from '../crypto/wipe.ts'
-import { describeCredential, mayOpen, newSlotKey, SlotKeys, slotKeyOf, tryCost } from '../credentials/credential.ts'
+import {
+  describeCredential,
+  mayOpen,
+  methodId,
+  newSlotKey,
+  SlotKeys,
+  slotKeyOf,
+  tryCost,
+} from '../credentials/credential.ts'
 import type { Credential, NewCredential, PassphraseCost } from '../credentials/credential.ts'
 import { encodeBundle } from '../format/bundle.ts'
 import type { Bundle } from '../format/bundle.ts'
@@ -20,6 +28,7 @@ import type { SlotKind } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
 import { readSlot, readSlots, SLOTS_MAX } from './key-slots.ts'
 import type { FoundSlots, StoredSlot } from './key-slots.ts'
+import { newestCopy } from './slot-versions.ts'
 
 /** A repository that is not open yet: where it is, and the ids that its descriptions claim, each of which a slot may have. */
 export interface LockedRepository {
@@ -62,8 +71,11 @@ export async function openWithCredential(
     try {
       const slotKey = await keys.of(slot.method, name)
       const bundle = slotKey === null ? undefined : openSlotOfAny(slot, slotKey, repoIds, name)
-      if (bundle === undefined) continue
-      if (root === undefined || equalBytes(bundle.rootPublic, root)) return { bundle, slotName: name, problems }
+      if (slotKey === null || bundle === undefined) continue
+      if (root === undefined || equalBytes(bundle.rootPublic, root)) {
+        const copies = tried.filter((other) => methodId(other.slot.method) === methodId(slot.method))
+        return { ...newestCopy({ bundle, slotName: name }, copies, slotKey), problems }
+      }
       foreign ??= foreignSlot(name)
       problems.push(foreignSlot(name))
     } catch (error) {
@@ -88,7 +100,7 @@ export interface NewSlot {
   /** Sealed; empty for none. */
   readonly label?: string
   /** Whose first domain seals the label, where the bundle of the slot has no domain. */
-  readonly labelledBy?: Bundle
+  readonly maker?: Bundle
   readonly cost?: PassphraseCost
 }
 
@@ -96,11 +108,11 @@ export interface NewSlot {
 export async function createSlot(
   bundle: Bundle,
   credential: NewCredential,
-  { created, random, suite, label = '', labelledBy = bundle, cost }: NewSlot,
+  { created, random, suite, label = '', maker = bundle, cost }: NewSlot,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array; readonly slotKey: Uint8Array }> {
   const { method, slotKey, detail } = await newSlotKey(credential, random, cost)
   const bytes = encodeKeySlot(
-    { method, bundle, labelledBy, created, label, detail },
+    { method, bundle, maker, created, label, detail },
     { slotKey, repoId: bundle.repoId, suite },
   )
   return { name: keySlotName(hash(bytes)), bytes, slotKey }
@@ -122,7 +134,7 @@ export async function addSlot(
       hint: `remove one: more than ${SLOTS_MAX} are not tried`,
     })
   }
-  const same = slots.find(({ name, slot }) => isFor(credential, slot, details.labelledBy ?? bundle, name))
+  const same = slots.find(({ name, slot }) => isFor(credential, slot, details.maker ?? bundle, name))
   if (same !== undefined) {
     throw new BackupError('exists', `this ${kindWords(credential.kind)} has a slot already`, same.name)
   }

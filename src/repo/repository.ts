@@ -25,6 +25,7 @@ import { BlockReader } from './block-reader.ts'
 import type { BlockSealers, Search } from './block-reader.ts'
 import { ClosedPacks } from './closed-packs.ts'
 import { condemnedPacks } from './condemned-packs.ts'
+import { DomainKeys } from './domain-keys.ts'
 import { readIndex, readIndexToWrite } from './index-reading.ts'
 import type { LoadedIndex, BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
 import { LocalIndex } from './local-index.ts'
@@ -70,6 +71,7 @@ export class Repository {
   readonly newerDamaged: readonly BackupError[]
   /** The domain that this one reads and writes; `inDomains` has the others. */
   readonly domain: Domain
+  readonly domainKeys: DomainKeys
   /** This repository in each domain of the credential, itself included, in their order. They share writers and catalog. */
   readonly inDomains: readonly Repository[]
   readonly blobKeys: BlobKeys
@@ -106,6 +108,7 @@ export class Repository {
     const domain = within?.domain ?? bundle.domains[0]
     if (domain === undefined) throw new BackupError('wrong-key', 'this credential belongs to no domain', store.location)
     this.domain = domain
+    this.domainKeys = new DomainKeys(domain, description)
     this.blobKeys = new BlobKeys(domain)
     this.indexSealer = this.sealerOf(domain.keyIdx)
     this.reportSealer = this.sealerOf(reportKeyOf(domain))

@@ -70,9 +70,17 @@ export interface Restriction {
  * not what the role needs, `not-found` for a domain that it does not have.
  */
 export function restrictBundle(bundle: Bundle, { role, domains: wanted, random }: Restriction): Bundle {
-  const { repoId, rootPublic, rootSeed } = bundle
-  const localKey = random(KEY_SIZE)
   const chosen = wanted === undefined ? bundle.domains : wanted.map((spec) => domainOf(bundle, spec))
+  return bundleOf(bundle, chosen, { role, localKey: random(KEY_SIZE) })
+}
+
+/** What a role has of these domains of `bundle`. Throws `wrong-key` when that has not what the role needs. */
+export function bundleOf(
+  bundle: Bundle,
+  chosen: readonly Domain[],
+  { role, localKey }: Pick<Bundle, 'role' | 'localKey'>,
+): Bundle {
+  const { repoId, rootPublic, rootSeed } = bundle
   if (chosen.length === 0) throw cannotGive(role, bundle)
   if (role === 'report') {
     const reports = chosen.map((domain) => ({ id: domain.id, name: domain.name, keyReport: reportKeyOf(domain) }))
@@ -94,7 +102,15 @@ export function domainOf(bundle: Bundle, spec: string): Domain {
 }
 
 function restrictDomain(domain: Domain, role: Role): Domain {
-  const { dataPrivate, metaPrivate, ...shared } = domain
+  const { older, ...newest } = domain
+  return {
+    ...restrictKeys(newest, role),
+    ...(older !== undefined && { older: older.map((keys) => restrictKeys(keys, role)) }),
+  }
+}
+
+function restrictKeys<K extends Pick<Domain, 'dataPrivate' | 'metaPrivate'>>(keys: K, role: Role) {
+  const { dataPrivate, metaPrivate, ...shared } = keys
   const readsTrees = role !== 'write'
   const readsFiles = role === 'read' || role === 'admin'
   return {

@@ -60,9 +60,9 @@ export class SessionKeyRing {
 
   async #open(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
     const name = sessionKeysName(sid)
-    const { domain } = this.#repo
-    const privateKey = purpose === 'data' ? domain.dataPrivate : domain.metaPrivate
-    if (privateKey === undefined) {
+    const { domain, domainKeys } = this.#repo
+    const privateKeys = domainKeys.privateKeys(purpose)
+    if (privateKeys.length === 0) {
       throw new BackupError('wrong-key', `this credential may not read ${what(purpose)}`, name, {
         hint: 'use a credential with the role read or admin',
       })
@@ -78,11 +78,11 @@ export class SessionKeyRing {
       this.#domainIds.set(toHex(sid), keys.domainId)
       if (!equalBytes(keys.domainId, domain.id)) throw new ForeignObject(name, keys.domainId)
       const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
-      const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name)
-      if (secret !== null) return secret
-      throw new BackupError('wrong-key', 'the session was not encapsulated to this credential’s key', name, {
-        hint: 'it was made before or after a change of keys; use a credential of that time',
-      })
+      for (const { recipient, privateKey } of privateKeys) {
+        const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name, recipient)
+        if (secret !== null) return secret
+      }
+      throw domainKeys.lackError(name)
     })
   }
 

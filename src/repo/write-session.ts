@@ -145,8 +145,8 @@ export class WriteSession {
         sid: secrets.sid,
         domainId: repo.domain.id,
         secrets: [
-          wrapSessionSecret('data', secrets.data, repo.domain.dataPublic, scope),
-          wrapSessionSecret('meta', secrets.meta, repo.domain.metaPublic, scope),
+          wrapSessionSecret('data', secrets.data, repo.domainKeys.dataPublic, scope),
+          wrapSessionSecret('meta', secrets.meta, repo.domainKeys.metaPublic, scope),
         ],
       },
       { suite: repo.description.suite, signer: writer.signer },

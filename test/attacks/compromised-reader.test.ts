@@ -74,7 +74,7 @@ for (const role of ['read', 'maintain', 'report'] as const) {
     const credential = { kind: 'key-file' as const, secret: made.random(32) }
     const liar = role === 'report' ? bundle : { ...bundle, role: 'admin' as const, rootSeed: made.random(32) }
     const details = { created: NOW, random: made.random, suite: 1 as const }
-    await addSlot(made.store, liar, credential, { ...details, labelledBy: (await made.open()).bundle })
+    await addSlot(made.store, liar, credential, { ...details, maker: (await made.open()).bundle })
     const { bundle: opened } = await openWithCredential({ store: made.store, repoIds: [bundle.repoId] }, credential)
     const privates = opened.domains.flatMap(({ dataPrivate, metaPrivate }) => [dataPrivate, metaPrivate])
     assert.equal(privates.filter((key) => key !== undefined).length, { read: 2, maintain: 1, report: 0 }[role])

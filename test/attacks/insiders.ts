@@ -36,7 +36,7 @@ export async function letIn(made: SmallRepository, role: Role): Promise<Insider>
   const restricted = role === 'report' ? own : { ...own, writer: { wid: writerIdOf(publicKey), seed } }
   const credential = { kind: 'key-file' as const, secret: random(32) }
   const created = { sec: 1_700_000_000, nsec: 0 }
-  const slotName = await addSlot(store, restricted, credential, { created, random, suite, labelledBy: bundle })
+  const slotName = await addSlot(store, restricted, credential, { created, random, suite, maker: bundle })
   const open = async () => {
     const repo = await openRepository(store, credential)
     await repo.loadIndex()

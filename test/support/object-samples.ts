@@ -6,6 +6,7 @@ import type { LogAction, LogBody } from '../../src/format/log-record.ts'
 import type { RepoDescription } from '../../src/format/repo-description.ts'
 import type { SnapshotBody } from '../../src/format/snapshot.ts'
 import { reportKeyOf } from '../../src/format/snapshot-summary.ts'
+import { recipientOf } from '../../src/format/session-keys.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
 import { fixedBytes, fixedRepoId, fixedSigner } from './format-keys.ts'
 
@@ -25,6 +26,27 @@ export function sampleDomain(label: string, withPrivate = true): Domain {
     dataPublic: data.publicKey,
     metaPublic: meta.publicKey,
     ...(withPrivate && { dataPrivate: data.privateKey, metaPrivate: meta.privateKey }),
+  }
+}
+
+/** The same domain after it was given new key pairs. */
+export function sampleRotatedDomain(label: string): Domain {
+  const { dataPublic, metaPublic, ...old } = sampleDomain(label)
+  const [data, meta] = [fixedKemPair(`${label} new data`), fixedKemPair(`${label} new meta`)]
+  return {
+    ...old,
+    dataPublic: data.publicKey,
+    metaPublic: meta.publicKey,
+    dataPrivate: data.privateKey,
+    metaPrivate: meta.privateKey,
+    older: [
+      {
+        data: recipientOf(dataPublic),
+        meta: recipientOf(metaPublic),
+        dataPrivate: old.dataPrivate!,
+        metaPrivate: old.metaPrivate!,
+      },
+    ],
   }
 }
 
@@ -57,6 +79,16 @@ export function sampleDescription(): Omit<RepoDescription, 'rootPublic'> {
     incompat: 0,
     roCompat: 0,
     compat: 0,
+  }
+}
+
+/** A description after new keys were made for a domain. */
+export function rotatedDescription(): Omit<RepoDescription, 'rootPublic'> {
+  const { id, dataPublic, metaPublic, older } = sampleRotatedDomain('shared')
+  const announced = { domainId: id, dataPublic, metaPublic, made: fixedTime }
+  return {
+    ...sampleDescription(),
+    announced: [{ ...announced, older: older!.map(({ data, meta }) => ({ data, meta })) }],
   }
 }
 

@@ -93,7 +93,7 @@ export class ScratchRepository {
       const about = { store, clock: systemClock, name: role, suite: description.suite }
       await putCertificate(bundle, restricted, publicKey, about)
     }
-    const details = { created: { sec: 0, nsec: 0 }, random: secureRandom, suite: description.suite, labelledBy: bundle }
+    const details = { created: { sec: 0, nsec: 0 }, random: secureRandom, suite: description.suite, maker: bundle }
     await addSlot(store, role === 'report' ? restricted : { ...restricted, writer }, credential, details)
     return credential
   }

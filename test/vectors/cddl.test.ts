@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fromHex } from '../../src/base/bytes.ts'
 import { CborReader } from '../../src/base/cbor.ts'
+import { deriveKey } from '../../src/crypto/hash.ts'
 import { Sealer } from '../../src/crypto/seal.ts'
+import { decodeKeySlot, encodeMethod } from '../../src/format/key-slot.ts'
 import { encodeSnapshotBody } from '../../src/format/snapshot.ts'
 import { reportKeyOf } from '../../src/format/snapshot-summary.ts'
 import { fixedBytes, fixedRepoId, fixedSealer } from '../support/format-keys.ts'
@@ -35,7 +37,7 @@ function cborOf({ kind, bytes: hex }: Case): [string, Uint8Array] | undefined {
     case 'list':
       return ['content-list-node', bytes]
     case 'slot':
-      return ['key-slot', bytes.subarray(8)]
+      return ['key-slot', new CborReader(bytes.subarray(8), 'vector').item()]
     case 'bundle':
       return ['capability-bundle', bytes]
     case 'session keys':
@@ -73,6 +75,14 @@ const cases = ['tree.json', 'slots.json', 'objects.json', 'log.json', 'checkpoin
   .map((one) => ({ name: one.name, part: cborOf(one) }))
   .filter((one) => one.part !== undefined)
   .map(({ name, part }) => ({ name, rule: part![0], bytes: part![1] }))
+const made = load('slots.json').ok.filter(({ name }) => name === 'a slot made anew')
+for (const { name, bytes } of made) {
+  const slot = decodeKeySlot(fromHex(bytes)!, 'vector')
+  const holderKey = deriveKey('holdfast 1 slot holder', fixedBytes('root seed'))
+  const sealer = new Sealer(holderKey, fixedRepoId(), 1)
+  const holder = sealer.open(43, encodeMethod(slot.method), slot.sealedHolder!, 'vector')
+  cases.push({ name, rule: 'slot-holder', bytes: holder })
+}
 cases.push({ name: 'a body', rule: 'snapshot-body', bytes: encodeSnapshotBody(sampleSnapshotBody()) })
 const otherSlot = cases.find(({ rule }) => rule === 'key-slot')!.bytes
 cases.push({

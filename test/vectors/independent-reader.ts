@@ -1,7 +1,8 @@
 // Reads repository objects from the text of docs/format.md alone: nothing of src/ is used, and other libraries do the
 // cryptography. It takes valid objects only; what must be refused is tested elsewhere.
+import { createPrivateKey, createPublicKey, decapsulate as openMlKem } from 'node:crypto'
 import { gcm } from '@noble/ciphers/aes.js'
-import { ed25519 } from '@noble/curves/ed25519.js'
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { blake3 } from '@noble/hashes/blake3.js'
 
 export const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'))
@@ -72,6 +73,39 @@ export function signed(object: Uint8Array, type: number, publicKey: Uint8Array):
   const end = object.length - 64
   if (!ed25519.verify(object.subarray(end), object.subarray(0, end), publicKey)) throw new Error('signature is wrong')
   return content(object, type).subarray(0, end - 8)
+}
+
+/** 3.6: the map of a key slot, its signature checked where an administrator has made it. */
+export function slotMap(object: Uint8Array, rootPublic: Uint8Array | undefined): Uint8Array {
+  return rootPublic === undefined ? content(object, 7) : signed(object, 7, rootPublic)
+}
+
+/** Where the value of key 1 of a map ends, whose keys 0 and 1 come first. */
+export function endOfKey1(map: Uint8Array): number {
+  for (let end = 3; end < map.length; end++) {
+    if (map[end] !== 2) continue
+    try {
+      cbor(joined(Uint8Array.of(0xa2), map.subarray(1, end)))
+      return end
+    } catch {}
+  }
+  throw new Error('there is no key 2')
+}
+
+/** 3.6: the key pair of a slot. */
+export function slotKeyPair(slotKey: Uint8Array, repoId: Uint8Array) {
+  const base = DK('holdfast 1 slot kem', slotKey)
+  const [x, d, z] = [0, 1, 2].map((number) => KH(base, joined(repoId, Uint8Array.of(number))))
+  const seed = Buffer.from(joined(d!, z!))
+  const mlKem = createPrivateKey({ key: seed, format: 'raw-seed', asymmetricKeyType: 'ml-kem-768' })
+  const encapsulationKey = createPublicKey(mlKem).export({ format: 'raw-public' })
+  const publicKey = joined(x25519.getPublicKey(x!), encapsulationKey)
+  const decapsulate = (ct: Uint8Array): Uint8Array => {
+    const shared = x25519.getSharedSecret(x!, ct.subarray(0, 32))
+    const postQuantum = openMlKem(mlKem, ct.subarray(32))
+    return DK('holdfast 1 kem', joined(shared, postQuantum, H(joined(ct, publicKey))))
+  }
+  return { publicKey, decapsulate }
 }
 
 /** 5, 8, 9: the body of an object `wid | seal(K_idx, type, wid, body)`. */

@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
 import * as xz from '@napi-rs/lzma/xz'
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { Decrypter } from 'age-encryption'
 import * as reader from './independent-reader.ts'
 import { cbor, DK, fromHex, H, joined, KH, open, toHex, u16, u32 } from './independent-reader.ts'
 import { caseOf, hexes, load } from './vector-cases.ts'
@@ -256,57 +255,6 @@ test('the secrets of a session open under the wrap key of their encapsulation', 
     const secret = open(fromHex(encapsulation.wrapKey), repoId!, 38, context, fromHex(sealed))
     assert.equal(toHex(secret), purpose === 0 ? value.data : value.meta)
   }
-})
-
-test('a slot opens with the key of its passphrase, and its label with a key of the domain', () => {
-  const { given, bytes, value } = caseOf('slots.json', 'a passphrase slot')
-  const repoId = fromHex(given.repoId)
-  const map = reader.content(bytes, 7)
-  const fields = cbor(map) as Record<number, unknown>
-  // Keys 0 and 1 come first in the map, so their encoding is the beginning of the slot's, with another count.
-  const params = value.method.params
-  assert.deepEqual(fields[1], { 0: params.salt, 1: params.memoryKiB, 2: params.passes, 3: params.lanes })
-  const bundleHead = map.findIndex((_, at) => at > 20 && map[at] === 2 && map[at + 1] === 0x59)
-  const context = joined(Uint8Array.of(0xa2), map.subarray(1, bundleHead))
-  const key = fromHex(load('crypto.json').passphrase.key)
-  const bundle = cbor(open(key, repoId, 36, context, fromHex(fields[2] as string))) as Record<number, unknown>
-  const [domain] = value.bundle.domains
-  assert.deepEqual([bundle[0], bundle[1], bundle[2]], [1, given.repoId, 1])
-  assert.deepEqual(Object.values((bundle[3] as object[])[0]!), Object.values(domain))
-  assert.deepEqual(
-    [bundle[4], bundle[5], bundle[7]],
-    [value.bundle.rootPublic, value.bundle.rootSeed, value.bundle.localKey],
-  )
-  assert.deepEqual(bundle[6], { 0: value.bundle.writer.wid, 1: value.bundle.writer.seed })
-  const labelKey = DK('holdfast 1 label', fromHex(domain.keyIdx))
-  assert.equal(Buffer.from(open(labelKey, repoId, 37, context, fromHex(fields[4] as string))).toString(), value.label)
-})
-
-test('a slot for a public key opens with the secret that its file holds, and says for whom it is', async () => {
-  const other = load('credentials.json')
-  const { given, bytes, value } = caseOf('slots.json', 'an age slot with a detail')
-  const fields = cbor(reader.content(bytes, 7)) as Record<number, unknown>
-  assert.deepEqual([fields[0], fields[1]], [3, { 0: other.age[0].file }])
-  const decrypter = new Decrypter()
-  decrypter.addIdentity(/AGE-SECRET-KEY-\S+/.exec(other.age[0].identity)![0])
-  const secret = await decrypter.decrypt(fromHex(other.age[0].file))
-  assert.equal(toHex(secret), other.secret)
-  const openedBy = (context: string, slot: Uint8Array) => {
-    const map = reader.content(slot, 7)
-    // As above; before the sealed bundle are the bytes of the file.
-    const bundleHead = map.findIndex((_, at) => at > 60 && map[at] === 2 && map[at + 1] === 0x59)
-    const head = joined(Uint8Array.of(0xa2), map.subarray(1, bundleHead))
-    const sealed = cbor(map) as Record<number, string>
-    const bundle = cbor(open(DK(context, secret), fromHex(given.repoId), 36, head, fromHex(sealed[2]!)))
-    assert.equal((bundle as Record<number, unknown>)[1], given.repoId)
-    return { head, sealed }
-  }
-  const { head, sealed } = openedBy('holdfast 1 age slot', bytes)
-  const labelKey = DK('holdfast 1 label', fromHex(value.bundle.domains[0].keyIdx))
-  const text = (type: number, key: number) =>
-    Buffer.from(open(labelKey, fromHex(given.repoId), type, head, fromHex(sealed[key]!))).toString()
-  assert.deepEqual([text(37, 4), text(40, 6)], [value.label, value.detail])
-  openedBy('holdfast 1 openpgp slot', caseOf('slots.json', 'an OpenPGP slot').bytes)
 })
 
 test('entries have the fields of the text', () => {

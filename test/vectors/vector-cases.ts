@@ -13,3 +13,6 @@ export const caseOf = (file: string, name: string) => {
   assert.ok(found, `${file} has ${name}`)
   return { given, bytes: fromHex(found.bytes), value: found.value }
 }
+
+/** The same of a part of it. */
+export type Fields = ReturnType<typeof load>

@@ -3,6 +3,7 @@ import { fromHex } from '../../../src/base/bytes.ts'
 import { hash } from '../../../src/crypto/hash.ts'
 import { kemPublicKey } from '../../../src/crypto/kem.ts'
 import { Sealer } from '../../../src/crypto/seal.ts'
+import { writeAnnouncedKeys } from '../../../src/format/announced-keys.ts'
 import { decodeDeletionPlan, encodeDeletionPlan } from '../../../src/format/deletion-plan.ts'
 import { decodeEnrolmentRequest, encodeEnrolmentRequest } from '../../../src/format/enrolment-request.ts'
 import { OBJECT_TYPES, SEALED_TYPES } from '../../../src/format/object-header.ts'
@@ -19,7 +20,7 @@ import { decodeSnapshot, decodeSnapshotSummary, encodeSnapshot, snapshotNameOf }
 import { reportKeyOf, summaryOf } from '../../../src/format/snapshot-summary.ts'
 import { decodeWriterCertificate, encodeWriterCertificate, openWriterName } from '../../../src/format/writer-cert.ts'
 import { fixedBytes, fixedRepoId, fixedSealer, fixedSigner } from '../../support/format-keys.ts'
-import { fixedTime, sampleDescription, sampleSnapshotBody } from '../../support/object-samples.ts'
+import { fixedTime, rotatedDescription, sampleDescription, sampleSnapshotBody } from '../../support/object-samples.ts'
 import { cbor, flipped, withFields } from '../section.ts'
 import type { FailCase, OkCase, Section } from '../section.ts'
 
@@ -45,6 +46,7 @@ const certificate = () => {
   return encodeWriterCertificate(cert, { sealer: fixedSealer(), signer: fixedSigner('root') })
 }
 const description = () => encodeRepoDescription(sampleDescription(), fixedSigner('root'))
+const rotated = () => encodeRepoDescription(rotatedDescription(), fixedSigner('root'))
 const enrolment = () =>
   encodeEnrolmentRequest({ repoId: fixedRepoId(), recipient: 'age1machine', created: fixedTime }, fixedSigner())
 const snapshot = () =>
@@ -147,6 +149,12 @@ function successes(): OkCase[] {
       bytes: description(),
       value: { ...rest, rootPublic: fixedSigner('root').publicKey },
     },
+    {
+      name: 'a description with new keys of a domain',
+      kind: 'repository description',
+      bytes: rotated(),
+      value: { ...rotatedDescription(), rootPublic: fixedSigner('root').publicKey },
+    },
     { name: 'a plan', kind: 'deletion plan', bytes: encodeDeletionPlan(plan(), writer()), value: plan() },
   ]
 }
@@ -204,6 +212,22 @@ function failures(): FailCase[] {
         OBJECT_TYPES.repoDescription,
         withFields(descriptionMap, {
           4: cbor((w) => w.openMap().key(0).uint(64).key(1).uint(128).key(2).uint(256).key(3).uint(1).closeMap()),
+        }),
+        'root',
+      ),
+    ),
+    fail(
+      'a description with keys of a domain twice',
+      'repository description',
+      resigned(
+        OBJECT_TYPES.repoDescription,
+        withFields(descriptionMap, {
+          10: cbor((w) => {
+            const [keys] = rotatedDescription().announced!
+            w.array(2)
+            writeAnnouncedKeys(w, keys!)
+            writeAnnouncedKeys(w, keys!)
+          }),
         }),
         'root',
       ),

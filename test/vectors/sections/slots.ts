@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { fromHex, utf8 } from '../../../src/base/bytes.ts'
-import { deriveKey } from '../../../src/crypto/hash.ts'
-import { keyFileId, keyFileSealingKey, parseKeyFile } from '../../../src/crypto/keyfile.ts'
-import { encodeBundle } from '../../../src/format/bundle.ts'
+import { fromHex } from '../../../src/base/bytes.ts'
+import { decodeBundle, encodeBundle } from '../../../src/format/bundle.ts'
+import type { Bundle } from '../../../src/format/bundle.ts'
 import {
   decodeKeySlot,
   encodeKeySlot,
+  encodeRenewedSlot,
+  isSignedBy,
   openKeySlot,
   openSlotDetail,
+  openSlotHolder,
   openSlotLabel,
 } from '../../../src/format/key-slot.ts'
 import {
@@ -15,107 +17,112 @@ import {
   AGE_PAYLOAD_SIZE,
   OPENPGP_MESSAGE_MAX,
   RSA_BLOCK_MAX,
-  SEALED_SHARE_SIZE,
-  slotSecretContext,
   TPM_AREA_MAX,
 } from '../../../src/format/slot-kinds.ts'
-import type { OaepHash, SlotMethod } from '../../../src/format/slot-kinds.ts'
-import { decodeBundle } from '../../../src/format/bundle.ts'
-import { fixedRepoId } from '../../support/format-keys.ts'
-import { fixedTime, sampleBundle, sampleReportBundle } from '../../support/object-samples.ts'
+import type { SlotMethod } from '../../../src/format/slot-kinds.ts'
+import { signObject } from '../../../src/format/signed-object.ts'
+import { holderOf } from '../../../src/format/slot-holder.ts'
+import { slotPublicKey, slotRootCheck } from '../../../src/format/slot-kem.ts'
+import { bundleOf } from '../../../src/repo/roles.ts'
+import { fixedRepoId, fixedSigner } from '../../support/format-keys.ts'
+import {
+  fixedTime,
+  sampleBundle,
+  sampleDomain,
+  sampleReportBundle,
+  sampleRotatedDomain,
+} from '../../support/object-samples.ts'
 import { cbor, flipped, withFields } from '../section.ts'
 import type { FailCase, Section } from '../section.ts'
+import {
+  ageMethod,
+  given,
+  keyFileMethod,
+  openpgpMethod,
+  passphraseMethod,
+  pkcs11Method,
+  severalMethod,
+  sharesMethod,
+  slotKeyOf,
+  tpmMethod,
+  wrapped,
+} from './slot-methods.ts'
 
-// Passphrase and key file are those of crypto.json, so that Argon2 runs in one place only.
-const given = () => {
-  const text = readFileSync(new URL('../crypto.json', import.meta.url), 'utf8')
-  const { passphrase, keyFile } = JSON.parse(text) as {
-    passphrase: {
-      passphraseDecomposed: string
-      salt: string
-      memoryKiB: number
-      passes: number
-      lanes: number
-      key: string
-    }
-    keyFile: { text: string }
-  }
-  const { salt, memoryKiB, passes, lanes } = passphrase
-  return {
-    passphrase: passphrase.passphraseDecomposed,
-    passphraseKey: fromHex(passphrase.key)!,
-    params: { salt: fromHex(salt)!, memoryKiB, passes, lanes },
-    keyFile: keyFile.text,
-    secret: parseKeyFile(utf8(keyFile.text), 'vector'),
-  }
-}
-
-/** What other programs have wrapped a secret into. */
-const wrapped = () => {
-  const text = readFileSync(new URL('../credentials.json', import.meta.url), 'utf8')
-  const { secret, age, openpgp } = JSON.parse(text) as {
-    secret: string
-    age: readonly [{ file: string; identity: string }]
-    openpgp: readonly [{ message: string; key: string }]
-  }
-  return { secret: fromHex(secret)!, file: fromHex(age[0].file)!, message: fromHex(openpgp[0].message)! }
-}
-const ageMethod = (): SlotMethod => ({ kind: 'age', file: wrapped().file })
-const openpgpMethod = (): SlotMethod => ({ kind: 'openpgp', message: wrapped().message })
-
-const sharesMethod = (threshold = 3, count = 5): SlotMethod => ({
-  kind: 'shares',
-  set: new Uint8Array([0xca, 0xfe, 0xba, 0xbe]),
-  threshold,
-  count,
-})
-
-const pkcs11Method = (encryptedSize = 256, hash: OaepHash = 'sha256'): SlotMethod => ({
-  kind: 'pkcs11',
-  keyId: new Uint8Array(16).fill(0x11),
-  hash,
-  encrypted: new Uint8Array(encryptedSize).fill(0x22),
-})
-const tpmMethod = (size = 160): SlotMethod => ({
-  kind: 'tpm',
-  publicArea: new Uint8Array(48).fill(0x33),
-  privateArea: new Uint8Array(size).fill(0x44),
-  pin: true,
-})
-
-const severalMethod = (threshold = 2, parts = [keyFileMethod(), sharesMethod()]): SlotMethod => ({
-  kind: 'several',
-  threshold,
-  parts: parts.map((method, i) => ({ method, sealedShare: new Uint8Array(SEALED_SHARE_SIZE).fill(i) })),
-})
-
-const passphraseMethod = (): SlotMethod => ({ kind: 'passphrase', params: given().params })
-const keyFileMethod = (): SlotMethod => ({ kind: 'key-file', id: keyFileId(given().secret) })
-const slotKeyOf = ({ kind }: SlotMethod) => {
-  if (kind === 'passphrase') return given().passphraseKey
-  if (kind === 'key-file' || kind === 'other') return keyFileSealingKey(given().secret)
-  return deriveKey(slotSecretContext(kind), wrapped().secret)
-}
+const keysOf = (method: SlotMethod) => ({ slotKey: slotKeyOf(method), repoId: fixedRepoId(), suite: 1 as const })
 
 function slot(method: SlotMethod, label = '', detail = ''): Uint8Array {
-  const content = { method, bundle: sampleBundle(), created: fixedTime, label, detail }
-  return encodeKeySlot(content, { slotKey: slotKeyOf(method), repoId: fixedRepoId(), suite: 1 })
+  return encodeKeySlot({ method, bundle: sampleBundle(), created: fixedTime, label, detail }, keysOf(method))
 }
+
+/** By somebody who has no root key. */
+function unsigned(): Uint8Array {
+  return encodeKeySlot({ method: keyFileMethod(), bundle: sampleReader(), created: fixedTime }, keysOf(keyFileMethod()))
+}
+
+/** The key file slot, which has another domain now, without having been opened. */
+function renewed(maker = sampleBundle()): Uint8Array {
+  const text = readFileSync(new URL('../credentials.json', import.meta.url), 'utf8')
+  const { ct, wrapKey } = JSON.parse(text).slotEncapsulation as Record<string, string>
+  return encodeRenewedSlot(decodeKeySlot(slot(keyFileMethod(), 'ann'), 'vector'), {
+    bundle: renewedBundle(),
+    maker,
+    encapsulated: { ct: fromHex(ct!)!, wrapKey: fromHex(wrapKey!)! },
+  })
+}
+
+const sampleReader = (): Bundle => {
+  const { rootSeed: _, writer: __, ...rest } = sampleBundle()
+  return { ...rest, role: 'read' }
+}
+const maintainer = (): Bundle =>
+  bundleOf(sampleBundle(), [sampleRotatedDomain('shared')], { ...sampleBundle(), role: 'maintain' })
+const renewedBundle = (): Bundle => ({
+  ...sampleBundle(),
+  domains: [sampleRotatedDomain('shared'), sampleDomain('new')],
+})
 
 function read(kind: string, bytes: Uint8Array, subject: string): unknown {
   if (kind === 'bundle') return decodeBundle(bytes, subject)
-  const { sealedBundle: _, sealedLabel: __, sealedDetail: ___, ...clear } = decodeKeySlot(bytes, subject)
   const whole = decodeKeySlot(bytes, subject)
-  const bundle = openKeySlot(whole, { slotKey: slotKeyOf(whole.method), repoId: fixedRepoId() }, subject)
+  const { suite, created, role, method, publicKey, rootCheck, renewals } = whole
+  const clear = { suite, created, role, method, publicKey, rootCheck, renewals }
+  const bundle = openKeySlot(whole, { slotKey: slotKeyOf(method), repoId: fixedRepoId() }, subject)
   const detail = openSlotDetail(whole, bundle, subject)
-  return { ...clear, bundle, label: openSlotLabel(whole, bundle, subject), ...(detail !== '' && { detail }) }
+  const isSigned = isSignedBy(whole, sampleBundle().rootPublic)
+  return {
+    ...clear,
+    bundle,
+    label: openSlotLabel(whole, bundle, subject),
+    ...(detail !== '' && { detail }),
+    ...(isSigned && { holder: openSlotHolder(whole, sampleBundle(), subject) }),
+  }
+}
+
+/** What does not depend on label and detail. */
+function said(method: SlotMethod, bundle = sampleBundle()) {
+  const secrets = { slotKey: slotKeyOf(method), repoId: fixedRepoId() }
+  const { role } = bundle
+  const clear = { suite: 1, created: fixedTime, role, method, publicKey: slotPublicKey(secrets), renewals: 0, bundle }
+  return {
+    ...clear,
+    rootCheck: slotRootCheck(secrets, bundle.rootPublic),
+    ...(role === 'admin' && { holder: holderOf(bundle) }),
+  }
 }
 
 function failures(): FailCase[] {
   const bytes = slot(passphraseMethod(), 'laptop')
   const header = bytes.subarray(0, 8)
-  const changed = (changes: Parameters<typeof withFields>[1]) =>
-    new Uint8Array([...header, ...withFields(bytes.subarray(8), changes)])
+  const changed = (changes: Parameters<typeof withFields>[1], label = 'root', from = bytes) =>
+    signObject(7, 1, [withFields(from.subarray(8), changes)], fixedSigner(label))
+  const unsignedWith = (changes: Parameters<typeof withFields>[1], from: Uint8Array) =>
+    new Uint8Array([...header, ...withFields(from.subarray(8), changes)])
+  const corrupt = (name: string, object: Uint8Array): FailCase => ({
+    name,
+    kind: 'slot',
+    bytes: object,
+    error: 'corrupt',
+  })
   const params = (write: Parameters<typeof cbor>[0]) => changed({ 1: cbor(write) })
   const { salt } = given().params
   const bundle = encodeBundle(sampleBundle())
@@ -223,6 +230,23 @@ function failures(): FailCase[] {
       bytes: slot(severalMethod(2, [keyFileMethod(), severalMethod()])),
       error: 'corrupt',
     },
+    corrupt('a signature of another root key', changed({}, 'other')),
+    corrupt(
+      'another public key under the signature of before',
+      flipped(bytes, Buffer.from(bytes).indexOf(slotPublicKey(keysOf(passphraseMethod())))),
+    ),
+    corrupt('no signature', bytes.slice(0, -64)),
+    corrupt('a signature too many', new Uint8Array([...bytes, ...bytes.slice(-64)])),
+    corrupt('a signature without a holder', changed({ 11: null })),
+    corrupt('a slot made anew that nobody has signed', unsignedWith({ 11: null }, renewed())),
+    corrupt('a slot made anew, by another root key', changed({}, 'other', renewed())),
+    corrupt('a slot made anew no times', changed({ 10: cbor((w) => w.uint(0)) }, 'root', renewed())),
+    corrupt('a slot made anew that does not say how often', changed({ 10: null }, 'root', renewed())),
+    corrupt(
+      'a slot that was made for another root key',
+      changed({ 8: cbor((w) => w.bytes(new Uint8Array(32))) }, 'root', renewed()),
+    ),
+    corrupt('no public key', changed({ 7: null })),
     { name: 'no bundle', kind: 'slot', bytes: changed({ 2: null }), error: 'corrupt' },
     { name: 'a slot that ends early', kind: 'slot', bytes: bytes.slice(0, -1), error: 'corrupt' },
     {
@@ -272,7 +296,6 @@ export const slotsSection: Section = {
     secret: wrapped().secret,
   }),
   ok: () => {
-    const clear = { suite: 1, created: fixedTime, role: 'admin' }
     const bundle = sampleBundle()
     return [
       {
@@ -285,49 +308,67 @@ export const slotsSection: Section = {
         name: 'a passphrase slot',
         kind: 'slot',
         bytes: slot(passphraseMethod(), 'laptop'),
-        value: { ...clear, method: passphraseMethod(), bundle, label: 'laptop' },
+        value: { ...said(passphraseMethod()), label: 'laptop' },
       },
       {
         name: 'a key file slot without a label',
         kind: 'slot',
         bytes: slot(keyFileMethod()),
-        value: { ...clear, method: keyFileMethod(), bundle, label: '' },
+        value: { ...said(keyFileMethod()), label: '' },
       },
       {
         name: 'an age slot with a detail',
         kind: 'slot',
         bytes: slot(ageMethod(), 'ann', 'age1ann'),
-        value: { ...clear, method: ageMethod(), bundle, label: 'ann', detail: 'age1ann' },
+        value: { ...said(ageMethod()), label: 'ann', detail: 'age1ann' },
       },
       {
         name: 'an OpenPGP slot',
         kind: 'slot',
         bytes: slot(openpgpMethod()),
-        value: { ...clear, method: openpgpMethod(), bundle, label: '' },
+        value: { ...said(openpgpMethod()), label: '' },
       },
       {
         name: 'a slot for 3 of 5 shares',
         kind: 'slot',
         bytes: slot(sharesMethod()),
-        value: { ...clear, method: sharesMethod(), bundle, label: '' },
+        value: { ...said(sharesMethod()), label: '' },
       },
       {
         name: 'a slot for a key on a token',
         kind: 'slot',
         bytes: slot(pkcs11Method()),
-        value: { ...clear, method: pkcs11Method(), bundle, label: '' },
+        value: { ...said(pkcs11Method()), label: '' },
       },
       {
         name: 'a slot for a TPM, with a PIN',
         kind: 'slot',
         bytes: slot(tpmMethod()),
-        value: { ...clear, method: tpmMethod(), bundle, label: '' },
+        value: { ...said(tpmMethod()), label: '' },
       },
       {
         name: 'a slot for two keys together',
         kind: 'slot',
         bytes: slot(severalMethod()),
-        value: { ...clear, method: severalMethod(), bundle, label: '' },
+        value: { ...said(severalMethod()), label: '' },
+      },
+      {
+        name: 'a slot that no administrator has made',
+        kind: 'slot',
+        bytes: unsigned(),
+        value: { ...said(keyFileMethod(), sampleReader()), label: '' },
+      },
+      {
+        name: 'a slot made anew',
+        kind: 'slot',
+        bytes: renewed(),
+        value: { ...said(keyFileMethod(), renewedBundle()), renewals: 1, label: 'ann' },
+      },
+      {
+        name: 'a bundle with keys of before, of a role that reads no files',
+        kind: 'bundle',
+        bytes: encodeBundle(maintainer()),
+        value: maintainer(),
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
     ]
