@@ -10,7 +10,9 @@ import { check } from './commands/check.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { completion } from './commands/completion.ts'
 import { domainAdd } from './commands/domain-add.ts'
+import { domainGrant } from './commands/domain-grant.ts'
 import { domainList } from './commands/domain-list.ts'
+import { domainRename } from './commands/domain-rename.ts'
 import { diff } from './commands/diff.ts'
 import { enrollApprove } from './commands/enroll-approve.ts'
 import { enrollList } from './commands/enroll-list.ts'
@@ -73,7 +75,10 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       keyImport,
     ],
   ],
-  ['Other machines', [enrollRequest, enrollApprove, enrollList, enrollRevoke, domainList, domainAdd]],
+  [
+    'Other machines',
+    [enrollRequest, enrollApprove, enrollList, enrollRevoke, domainList, domainAdd, domainGrant, domainRename],
+  ],
   ['About Holdfast', [version, completion, man]],
 ]
 
@@ -170,7 +175,7 @@ const enroll = withHelp(
 
 const domain = withHelp(
   buildRouteMap<string, Context>({
-    routes: { list: domainList, add: domainAdd },
+    routes: { list: domainList, add: domainAdd, grant: domainGrant, rename: domainRename },
     docs: { brief: 'keep groups of machines and people apart' },
   }),
   (bold) =>
@@ -180,7 +185,7 @@ const domain = withHelp(
       [
         'Backups of one domain share content with each other. Who is of another one can neither read it nor tell what is in it. A backup goes to one domain: `holdfast backup --domain NAME`.',
       ],
-      [topic('Commands', [domainList, domainAdd])],
+      [topic('Commands', [domainList, domainAdd, domainGrant, domainRename])],
       bold,
     ),
 )

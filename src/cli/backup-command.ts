@@ -27,6 +27,7 @@ import { whyNothingIsLeft } from './nothing-left.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted } from './units.ts'
+import { checkLetIn } from '../repo/writer-identity.ts'
 import { userName } from './user-name.ts'
 import { VERSION } from './version.ts'
 
@@ -63,6 +64,7 @@ export async function runBackupCommand(
   return withRepositoryForBackup(context, prepare, async (opened, place) => {
     const domain = flags.domain ?? set?.domain ?? config.domain
     const repository = domain === undefined ? opened : opened.inDomain(domain)
+    await checkLetIn(repository)
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const trust = flags.trust ?? set?.trust ?? config.trust
     const description = flags.description ?? set?.description

@@ -2,10 +2,15 @@
 import { toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
-import { addDomain, otherAdminSlots } from '../repo/add-domain.ts'
+import { addDomain, grantDomain, PASSED_TEXTS, planNewDomain, renameDomain } from '../repo/change-domains.ts'
+import type { ChangedDomains } from '../repo/change-domains.ts'
+import { findSlotName, readSlots } from '../repo/key-slots.ts'
+import { domainOf } from '../repo/roles.ts'
+import type { PassedSlot } from '../repo/slot-renewal.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { keyId, shortKey } from './key-commands.ts'
+import { slotsRemoved } from './key-records.ts'
 import type { OpenedStore, UnlockedStore } from './repository.ts'
 import { tableLines } from './table.ts'
 
@@ -19,29 +24,65 @@ export async function listDomains({ out }: Context, { unlocked }: UnlockedStore)
 
 export async function addDomainNamed(
   context: Context,
-  { store, unlocked, credential }: OpenedStore,
+  opened: OpenedStore,
   name: string,
   { yes = false }: { readonly yes?: boolean },
 ): Promise<void> {
-  const others = await otherAdminSlots(store, unlocked.slotName)
-  if (others.length > 0 && !yes) {
-    const keys = others.map(shortKey).join(', ')
-    const what = `other keys of administrators do not get the domain, and cannot restore what goes into it: ${keys}`
-    throw new BackupError('refused', what, name, {
-      hint: 'add it with --yes, then make those keys again with `holdfast key add` and remove the old ones with `holdfast key remove`',
-    })
-  }
-  const { bundle, slotName } = await addDomain(store, unlocked, { name, credential, random: secureRandom })
-  const id = toHex(bundle.domains.at(-1)!.id)
+  const { store, unlocked, credential } = opened
+  const removed = await slotsRemoved(opened)
+  if (unlocked.bundle.rootSeed !== undefined && !yes)
+    refuseIfPassed(await planNewDomain(store, unlocked, { removed }), name)
+  const changed = await addDomain(store, unlocked, { name, credential, random: secureRandom, removed })
+  const id = toHex(changed.bundle.domains.at(-1)!.id)
+  const { slotName } = changed
   context.out.line(`added domain ${escapeText(name)}; the key in use is now ${shortKey(slotName)}`)
   context.out.record({ type: 'domain_change', action: 'added', id, name, key: keyId(slotName) })
-  const { reporter } = context
-  if (others.length > 0) {
-    reporter.note(
-      `These keys do not open it: ${others.map(shortKey).join(', ')}. Make them again with \`holdfast key add\`.`,
-    )
+  tellRenewed(context, changed, 'These keys do not open it')
+}
+
+export async function renameDomainTo(context: Context, opened: OpenedStore, spec: string, name: string): Promise<void> {
+  const { store, unlocked, credential } = opened
+  const removed = await slotsRemoved(opened)
+  const changed = await renameDomain(store, unlocked, { domain: spec, name, credential, removed })
+  const id = toHex(domainOf(changed.bundle, name).id)
+  context.out.line(`the domain ${escapeText(spec)} is now called ${escapeText(name)}`)
+  context.out.record({ type: 'domain_change', action: 'renamed', id, name, key: keyId(changed.slotName) })
+  tellRenewed(context, changed, 'These keys may know it by its old name')
+}
+
+export async function grantDomainTo(
+  context: Context,
+  opened: OpenedStore,
+  spec: string,
+  keys: readonly string[],
+): Promise<void> {
+  const { store, unlocked, credential } = opened
+  const names = (await readSlots(store)).slots.map((slot) => slot.name)
+  const slots = keys.map((key) => findSlotName(names, key))
+  const removed = await slotsRemoved(opened)
+  const changed = await grantDomain(store, unlocked, { domain: spec, slots, credential, removed })
+  const { id, name } = domainOf(unlocked.bundle, spec)
+  for (const slot of slots) context.out.line(`key ${shortKey(slot)} has the domain ${escapeText(name)} now`)
+  context.out.record({ type: 'domain_change', action: 'granted', id: toHex(id), name, keys: slots.map(keyId) })
+  tellRenewed(context, changed, '')
+}
+
+/** Nobody should find out on the worst day that the sheet in the safe does not open what he takes it to open. */
+function refuseIfPassed({ passed }: { readonly passed: readonly PassedSlot[] }, name: string): void {
+  if (passed.length === 0) return
+  const what = `other keys of administrators do not get the domain, and cannot restore what goes into it: ${passedText(passed)}`
+  throw new BackupError('refused', what, name, {
+    hint: 'add it with --yes, then make those keys again with `holdfast key add` and remove the old ones with `holdfast key remove`',
+  })
+}
+
+function tellRenewed({ reporter }: Context, { plan }: ChangedDomains, what: string): void {
+  if (plan.passed.length > 0) {
+    reporter.note(`${what}: ${passedText(plan.passed)}. Make them again with \`holdfast key add\`.`)
   }
-  reporter.note(
-    'Copies of the key slot from before do not have the domain either: export it again where you keep some.',
-  )
+  reporter.note('Copies of key slots from before do not have the change either: export them again where you keep some.')
+}
+
+export function passedText(passed: readonly PassedSlot[]): string {
+  return passed.map(({ name, reason }) => `${shortKey(name)} (${PASSED_TEXTS[reason]})`).join(', ')
 }

@@ -5,12 +5,14 @@ import { timespecFromMs } from '../base/time.ts'
 import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
+import type { SlotInfo } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
 import type { Bundle } from '../format/bundle.ts'
 import { restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
+import { recordRemoval } from './key-records.ts'
 import { rememberRoot } from './known-roots.ts'
 import { areTogether, checkNewKeys, newCredential, newPassphrase, type NewKeyFlags } from './new-keys.ts'
 import type { UnlockedStore } from './repository.ts'
@@ -19,28 +21,37 @@ import { tableLines } from './table.ts'
 import { formatLocalTime } from './units.ts'
 
 export async function listKeys({ out }: Context, { store, unlocked }: UnlockedStore): Promise<void> {
-  const { slots } = await listSlots(store, unlocked.bundle)
+  const { slots } = await listSlots(store, unlocked.bundle, unlocked.description)
   const withRecipients = slots.some(({ detail }) => detail !== '')
-  const rows = slots.map(({ name, kind, role, created, label, detail }) => [
-    `${shortKey(name)}${name === unlocked.slotName ? ' *' : ''}`,
-    kindWords(kind),
-    role,
-    formatLocalTime(created),
-    escapeText(label ?? ''),
-    ...(withRecipients ? [recipientsOf(detail).map(escapeText).join(', ')] : []),
+  const withNotes = slots.some((slot) => noteOn(slot) !== '')
+  const rows = slots.map((slot) => [
+    `${shortKey(slot.name)}${slot.name === unlocked.slotName ? ' *' : ''}`,
+    kindWords(slot.kind),
+    slot.role,
+    formatLocalTime(slot.created),
+    ...(withNotes ? [noteOn(slot)] : []),
+    escapeText(slot.label ?? ''),
+    ...(withRecipients ? [recipientsOf(slot.detail).map(escapeText).join(', ')] : []),
   ])
-  const titles = ['KEY', 'KIND', 'ROLE', 'CREATED', 'LABEL', ...(withRecipients ? ['FOR'] : [])]
+  const notes = withNotes ? ['NOTE'] : []
+  const titles = ['KEY', 'KIND', 'ROLE', 'CREATED', ...notes, 'LABEL', ...(withRecipients ? ['FOR'] : [])]
   for (const line of tableLines(
     titles.map((title) => ({ title })),
     rows,
   ))
     out.line(line)
-  for (const { name, kind, role, created, label, detail } of slots) {
+  for (const { name, kind, role, created, label, detail, isRenewable, hasNewestKeys } of slots) {
     const inUse = name === unlocked.slotName
     const about = { id: keyId(name), kind, role, created: jsonTime(created), label, in_use: inUse }
     const recipients = recipientsOf(detail)
-    out.record({ type: 'key', ...about, ...(recipients.length > 0 && { recipients }) })
+    const known = { renewable: isRenewable, ...(hasNewestKeys !== undefined && { newest_keys: hasNewestKeys }) }
+    out.record({ type: 'key', ...about, ...(recipients.length > 0 && { recipients }), ...known })
   }
+}
+
+function noteOn({ isRenewable, hasNewestKeys }: SlotInfo): string {
+  if (!isRenewable) return 'own'
+  return hasNewestKeys === false ? 'older keys' : ''
 }
 
 /** What a slot says of its recipients, one on each line. */
@@ -104,7 +115,7 @@ function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): stri
 export async function removeKey(context: Context, { store, unlocked }: UnlockedStore, spec: string): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const name = findSlotName([...slots.map((slot) => slot.name), ...problems.map(({ subject }) => subject)], spec)
-  await removeSlot(store, name, unlocked.slotName)
+  await removeSlot(store, name, unlocked.slotName, (slot) => recordRemoval(context, { store, unlocked }, slot))
   const inUse = name === unlocked.slotName ? ', which was the one in use' : ''
   tell(context, `removed key ${shortKey(name)}${inUse}`, { action: 'removed', id: keyId(name) })
 }
@@ -121,7 +132,10 @@ export async function changeKey(
     })
   }
   const passphrase = await newPassphrase(context, store.location, flags.newPasswordFile)
-  const name = await changePassphrase(store, unlocked, passphrase, slotDetails(context, unlocked.description.suite))
+  const details = slotDetails(context, unlocked.description.suite)
+  const name = await changePassphrase(store, unlocked, passphrase, details, (slot) =>
+    recordRemoval(context, { store, unlocked }, slot),
+  )
   tell(context, `changed the passphrase; its key is now ${shortKey(name)}`, { action: 'changed', id: keyId(name) })
 }
 

@@ -82,7 +82,7 @@ export async function openUncompared(context: Context, store: Store, meanwhile?:
   const repository = await opening(found, store.location, (credential) =>
     knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
   )
-  repository.machineSeed = found.writerSeed
+  for (const each of repository.inDomains) each.machineSeed = found.writerSeed
   for (const each of repository.inDomains) each.keepIndexIn(localIndexOptions(context))
   return repository
 }

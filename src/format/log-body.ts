@@ -18,6 +18,8 @@ import {
   writeList,
 } from './fields.ts'
 import { ID_SIZE, SEQ_MAX } from './names.ts'
+import { readKeyAction, writeKeyAction } from './key-actions.ts'
+import type { KeyAction } from './key-actions.ts'
 import { readPlace, withReason, writePlaces, writeText, LOG_PLACES_MAX, LOG_TEXT_MAX } from './log-parts.ts'
 import type { ChainPlace } from './log-parts.ts'
 import {
@@ -33,11 +35,13 @@ import type { RepairAction } from './repair-action.ts'
 import { HEADS_MAX, SHORT_TEXT_MAX } from './snapshot-body.ts'
 
 export * from './log-parts.ts'
+export type { KeyAction } from './key-actions.ts'
 export type { Hold, RetentionAction, Rewritten } from './retention-actions.ts'
 
 /** What was done. */
 export type LogAction = (
   | RetentionAction
+  | KeyAction
   /** What could not be made good. */
   | RepairAction
   /** What a writer signs does not count any more, but for what is named. */
@@ -116,6 +120,9 @@ const NUMBERS = {
   hold: 8,
   recall: 9,
   rewrite: 10,
+  rotate: 11,
+  'remove-slot': 12,
+  destroy: 13,
   repair: 14,
 } as const
 
@@ -165,6 +172,10 @@ function writeAction(w: CborWriter, action: LogAction): void {
     case 'hold':
     case 'rewrite':
       return writeRetentionAction(w, action)
+    case 'rotate':
+    case 'remove-slot':
+    case 'destroy':
+      return writeKeyAction(w, action)
     case 'revoke':
       assert(action.wid.length === ID_SIZE && action.fromSeq >= 1, 'a writer is revoked from one of its snapshots on')
       w.key(0).bytes(action.wid)
@@ -209,6 +220,12 @@ function readAction(r: CborReader, number: number): LogAction {
       return readRewriteAction(r)
     case NUMBERS.recall:
       return readSnapshotsAction(r, 'recall')
+    case NUMBERS.rotate:
+      return readKeyAction(r, 'rotate')
+    case NUMBERS['remove-slot']:
+      return readKeyAction(r, 'remove-slot')
+    case NUMBERS.destroy:
+      return readKeyAction(r, 'destroy')
     case NUMBERS.revoke:
       return readRevoke(r)
     case NUMBERS.attest:

@@ -1,14 +1,25 @@
 // The key slots of a store, read without any key. What the store gives is not to be trusted: each slot is compared with
 // its name, bounded and decoded on its own, and one that is damaged does not stand in the way of the others.
+import { equalBytes } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { Timespec } from '../base/time.ts'
 import { checkPassphraseParams } from '../crypto/passphrase.ts'
 import type { Bundle, Role } from '../format/bundle.ts'
-import { decodeKeySlot, KEY_SLOT_SIZE_MAX, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
+import {
+  decodeKeySlot,
+  isSignedBy,
+  KEY_SLOT_SIZE_MAX,
+  openSlotDetail,
+  openSlotHolder,
+  openSlotLabel,
+} from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import { knownKind } from '../format/slot-kinds.ts'
 import type { SlotKind } from '../format/slot-kinds.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
+import type { RepoDescription } from '../format/repo-description.ts'
+import { recipientOf } from '../format/session-keys.ts'
+import type { SlotHolder } from '../format/slot-holder.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
 import { getNamedByHash } from './named-object.ts'
@@ -78,20 +89,38 @@ export interface SlotInfo {
   readonly label: string | null
   /** Which recipient it is for, where the kind does not say all; empty and null as with the label. */
   readonly detail: string | null
+  /** Whether an administrator has made it, who can make it anew without its credential. */
+  readonly isRenewable: boolean
+  /** Whether it has the newest keys of its domains; undefined where this capability bundle cannot tell. */
+  readonly hasNewestKeys: boolean | undefined
 }
 
 /** The slots for a listing, oldest first, with their labels. */
 export async function listSlots(
   store: Store,
   bundle: Bundle,
+  description: Pick<RepoDescription, 'announced'> = {},
 ): Promise<{ readonly slots: readonly SlotInfo[]; readonly problems: readonly BackupError[] }> {
   const { slots, problems } = await readSlots(store)
   const infos = slots.map(({ name, slot }): SlotInfo => {
     const [label, detail] = [openSlotLabel(slot, bundle, name), openSlotDetail(slot, bundle, name)]
-    return { name, kind: knownKind(slot.method, name), role: slot.role, created: slot.created, label, detail }
+    const isRenewable = isSignedBy(slot, bundle.rootPublic)
+    const hasNewestKeys =
+      isRenewable && bundle.rootSeed !== undefined && slot.role !== 'report'
+        ? hasNewest(openSlotHolder(slot, bundle, name), description)
+        : undefined
+    const about = { name, kind: knownKind(slot.method, name), role: slot.role, created: slot.created, label, detail }
+    return { ...about, isRenewable, hasNewestKeys }
   })
   infos.sort((a, b) => a.created.sec - b.created.sec || a.created.nsec - b.created.nsec || (a.name < b.name ? -1 : 1))
   return { slots: infos, problems }
+}
+
+function hasNewest({ domains }: SlotHolder, { announced = [] }: Pick<RepoDescription, 'announced'>): boolean {
+  return announced.every(({ domainId, dataPublic }) => {
+    const own = domains.find(({ id }) => equalBytes(id, domainId))
+    return own === undefined || own.recipients.some((one) => equalBytes(one, recipientOf(dataPublic)))
+  })
 }
 
 /** The one slot among `names` that `spec` means: its whole name, or the beginning of its hash. */

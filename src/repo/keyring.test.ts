@@ -207,9 +207,10 @@ test('a list of slots shows kind, role, time and label, the oldest first', async
   const later = { ...DETAILS, created: { sec: 1_700_000_001, nsec: 0 } }
   const second = await addSlot(store, bundle, newKeyFile(), { ...later, label: 'safe in the cellar' })
   const { slots, problems } = await listSlots(store, bundle)
+  const admin = { role: 'admin', detail: '', isRenewable: true, hasNewestKeys: true } as const
   assert.deepEqual(slots, [
-    { name: first, kind: 'passphrase', role: 'admin', created: DETAILS.created, label: 'laptop', detail: '' },
-    { name: second, kind: 'key-file', role: 'admin', created: later.created, label: 'safe in the cellar', detail: '' },
+    { ...admin, name: first, kind: 'passphrase', created: DETAILS.created, label: 'laptop' },
+    { ...admin, name: second, kind: 'key-file', created: later.created, label: 'safe in the cellar' },
   ])
   assert.deepEqual(problems, [])
   assert.equal((await listSlots(store, newBundle(secureRandom))).slots[0]?.label, null)

@@ -145,8 +145,14 @@ export async function addSlot(
  * Removes a slot. Refused when nothing that is known to be sound would be left, or no slot of an administrator where
  * this was one. So it is for the slot in use when all others are for keys that lie elsewhere: this one is proved to work,
  * of those nobody knows whether their keys still exist. What the credential has opened before stays known to whoever used it.
+ * `beforeDeleting` is called once nothing speaks against it.
  */
-export async function removeSlot(store: Store, name: string, inUse?: string): Promise<void> {
+export async function removeSlot(
+  store: Store,
+  name: string,
+  inUse?: string,
+  beforeDeleting: (slot: KeySlot) => Promise<void> = async () => {},
+): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const removed = slots.find((stored) => stored.name === name)
   if (removed === undefined && !problems.some(({ subject }) => subject === name)) {
@@ -167,6 +173,7 @@ export async function removeSlot(store: Store, name: string, inUse?: string): Pr
     })
   }
   const bytes = removed && (await doing('reading the key slot', name, () => store.get(name)))
+  if (removed !== undefined) await beforeDeleting(removed.slot)
   await doing('removing the key slot', name, () => store.delete(name))
   // Somebody may have removed the other one meanwhile, for the same reasons. Whoever sees that puts his back.
   if (bytes === undefined || enough((await readSlots(store)).slots)) return
@@ -183,6 +190,7 @@ export async function changePassphrase(
   { bundle, slotName }: Pick<Unlocked, 'bundle' | 'slotName'>,
   passphrase: string,
   details: Omit<NewSlot, 'label'>,
+  beforeDeleting: (slot: KeySlot) => Promise<void> = async () => {},
 ): Promise<string> {
   const old = await doing('reading the old key slot', slotName, () => readSlot(store, slotName))
   if (old.method.kind !== 'passphrase') {
@@ -194,6 +202,7 @@ export async function changePassphrase(
   const name = await putSlot(store, bundle, { kind: 'passphrase', passphrase }, { ...details, label })
   assert(name !== slotName, 'a new slot has a new salt')
   try {
+    await beforeDeleting(old)
     await store.delete(slotName)
   } catch (cause) {
     throw wrap('the new passphrase opens the repository, but the old one still does too: removing', slotName, cause)

@@ -69,6 +69,9 @@ const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   hold: new Set<Role>(['admin', 'maintain']),
   recall: new Set<Role>(['admin', 'maintain']),
   rewrite: new Set<Role>(['admin']),
+  rotate: new Set<Role>(['admin']),
+  'remove-slot': new Set<Role>(['admin']),
+  destroy: new Set<Role>(['admin']),
   repair: new Set<Role>(['admin', 'maintain']),
   unknown: new Set<Role>(['admin', 'maintain', 'read', 'write']),
 }
@@ -173,6 +176,8 @@ export class LogFacts {
   readonly effective: readonly OpenedRecord[]
   /** Records of revoked writers that have no effect any more. */
   readonly annulled: readonly OpenedRecord[]
+  /** Hashes, hex, of the public keys of key slots that were removed. */
+  readonly removedSlots = new Set<string>()
   /** Records of what their writer may not do; they have no effect. */
   readonly powerless: readonly OpenedRecord[]
   readonly #recalls: Recalls
@@ -216,6 +221,10 @@ export class LogFacts {
     }
     if (action.kind === 'accept') {
       for (const place of action.records) keepFirst(this.lostRecords, placeKey(place), record)
+    }
+    if (action.kind === 'remove-slot') this.removedSlots.add(toHex(action.slot))
+    if (action.kind === 'destroy') {
+      for (const place of action.snapshots) keepFirst(this.gone, placeKey(place), record)
     }
   }
 }
@@ -322,6 +331,9 @@ const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set([
   'hold',
   'recall',
   'rewrite',
+  'rotate',
+  'remove-slot',
+  'destroy',
 ])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */

@@ -45,6 +45,20 @@ export async function writerIdentity(repo: Repository, opts: IdentityOptions): P
   return { wid, signer, exclusively: (step) => state.exclusive(`${repoName}.${toHex(wid)}.commit`, step) }
 }
 
+/**
+ * Throws `wrong-key` where this machine was let in for other domains than that of `repo`: it may have been given this one since,
+ * and what it signs there counts for nothing.
+ */
+export async function checkLetIn(repo: Repository): Promise<void> {
+  const certified = repo.bundle.writer?.seed ?? repo.machineSeed
+  if (certified === undefined) return
+  const { domainIds } = await repo.writers.certificate(writerIdOf(signingKeyFromSeed(certified).publicKey))
+  if (domainIds.some((id) => equalBytes(id, repo.domain.id))) return
+  throw new BackupError('wrong-key', 'this machine was not let in for this domain', repo.domain.name, {
+    hint: 'run `holdfast enroll request --anew` on it, and approve that with --domain',
+  })
+}
+
 async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
   const { state, random } = opts
   const sealer = repo.keySealerOf(repo.bundle.localKey)

@@ -1,6 +1,6 @@
 // Domains as people use them: added, chosen for a backup by a flag or by the configuration, and read across.
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { EXIT } from '../../src/cli/exit-codes.ts'
@@ -93,21 +93,66 @@ test('a machine that is let in for one domain backs up into it, and sees nothing
   on(['backup', source, '--domain', 'default'], EXIT.notFound)
   assert.match(on(['snapshots']), /^ID[^\n]*\n[^\n]*#machine\][^\n]*\n$/)
   assert.match(by(['snapshots']), /#machine\] +private/)
+  // With a domain more it reads that one. It was not let in to write there.
+  const key = /^([0-9a-f]{10}) +age/m.exec(by(['key', 'list']))![1]!
+  by(['domain', 'grant', 'default', key])
+  assert.match(on(['snapshots']), /default\n/)
+  assert.match(on(['backup', source, '--domain', 'default'], EXIT.wrongKey), /was not let in for this domain/)
+  on(['backup', source, '--domain', 'private'])
+  by(['domain', 'add', 'third'])
+  const writer = new Operator(folder, scratch, 'writer')
+  const request = writer.run(['enroll', 'request', '--no-wait', '--json'], { env: { HOLDFAST_KEY_FILE: undefined } })
+  const { code, root } = JSON.parse(request.stdout.split('\n')[0]!) as Record<string, string>
+  by(['enroll', 'approve', code!, '--domain', 'private', '--domain', 'third'])
+  writer.run(['enroll', 'request', '--root', root!], { env: { HOLDFAST_KEY_FILE: undefined } })
+  // The second of its domains as well as the first.
+  const stored = writer.run(['backup', source, '--domain', 'third'], { env: { HOLDFAST_KEY_FILE: undefined } })
+  assert.equal(stored.status, EXIT.ok, stored.stderr)
+  const lacking = by(['key', 'list']).match(/^([0-9a-f]{10}) +age identity +write/m)![1]!
+  assert.match(by(['domain', 'grant', 'default', lacking], EXIT.refused), /is certified for its domains/)
 })
 
-test('a domain is not added while keys of other administrators would lack it, unless that is meant', async (t) => {
+test('a domain that is added opens with the keys of all administrators, who need not be there', async (t) => {
   const { operator, scratch, by } = await scene(t)
   by(['key', 'add', '--new-key-file', 'other.key', '--label', 'in the safe'])
-  const keys = () => readdirSync(join(scratch.location, 'keys')).toSorted()
-  const before = keys()
-  const refused = by(['domain', 'add', 'private'], EXIT.refused)
-  assert.match(refused, /cannot restore what goes into it: [0-9a-f]{10}/)
-  assert.deepEqual(keys(), before)
-  const told = by(['domain', 'add', 'private', '--yes'])
-  assert.match(told, /These keys do not open it: [0-9a-f]{10}/)
-  assert.equal(keys().length, before.length)
-  assert.doesNotMatch(by(['domain', 'list', '--key-file', 'other.key']), /private/)
-  assert.ok(readFileSync(join(operator.home, 'other.key')).length > 0)
+  by(['key', 'add', '--new-key-file', 'member.key', '--role', 'read'])
+  const count = () => readdirSync(join(scratch.location, 'keys')).length
+  const before = count()
+  by(['domain', 'add', 'private'])
+  assert.equal(count(), before)
+  assert.match(by(['domain', 'list', '--key-file', 'other.key']), /private/)
+  assert.doesNotMatch(by(['domain', 'list', '--key-file', 'member.key']), /private/)
+  assert.match(by(['key', 'list', '--key-file', 'other.key']), /in the safe/)
+  // The state of that key on this machine is the same as before.
+  by(['backup', operator.home, '--domain', 'private', '--key-file', 'other.key'])
+})
+
+test('a domain is given to somebody who need not be there, and renamed for all', async (t) => {
+  const { source, by } = await scene(t)
+  by(['key', 'add', '--new-key-file', 'member.key', '--role', 'read', '--label', 'Ben'])
+  by(['domain', 'add', 'private'])
+  by(['backup', source, '--domain', 'private'])
+  const as = ['--key-file', 'member.key']
+  assert.doesNotMatch(by(['snapshots', ...as]), /photos/)
+  const ben = /^([0-9a-f]{10}) .*Ben$/m.exec(by(['key', 'list']))![1]!
+  assert.match(by(['domain', 'grant', 'private', ben]), new RegExp(`key ${ben} has the domain private now`))
+  assert.match(by(['cat', `latest:${join(source, 'a.raw')}`, ...as]), /^a photo/)
+  const again = /^([0-9a-f]{10}) .*Ben$/m.exec(by(['key', 'list']))![1]!
+  assert.match(by(['domain', 'grant', 'private', again], EXIT.exists), /has the domain already/)
+  by(['domain', 'rename', 'private', 'letters'])
+  assert.match(by(['domain', 'list', ...as]), /letters/)
+  assert.match(by(['domain', 'rename', 'letters', 'default'], EXIT.exists), /there is a domain of this name/)
+})
+
+test('a key that no administrator has made is named, and a domain is added without it only when that is meant', async (t) => {
+  const { by } = await scene(t)
+  by(['key', 'add', '--new-key-file', 'member.key', '--role', 'read', '--label', 'Ben'])
+  const as = ['--key-file', 'member.key']
+  by(['key', 'add', '--new-key-file', 'second.key', '--label', 'also Ben', ...as])
+  assert.match(by(['key', 'list']), /own +also Ben/)
+  const key = /^([0-9a-f]{10}) .*also Ben$/m.exec(by(['key', 'list']))![1]!
+  by(['domain', 'add', 'private'])
+  assert.match(by(['domain', 'grant', 'private', key], EXIT.refused), /no administrator has made it/)
 })
 
 test('each source set may have its domain', async (t) => {

@@ -10,7 +10,7 @@ import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../src/format/directory.ts'
 import { auditHistory } from '../../src/ops/audit.ts'
 import { checkRepository, type CheckResult } from '../../src/ops/check.ts'
-import { addDomain } from '../../src/repo/add-domain.ts'
+import { addDomain } from '../../src/repo/change-domains.ts'
 import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { appendRecord, readLog } from '../../src/repo/log.ts'
@@ -387,11 +387,16 @@ test('adding a domain keeps the label and the rest of the key slot, and nobody b
   )
   const { credential } = scratch
   const random = secureRandom
-  await assert.rejects(addDomain(store, unlocked, { name: 'ann', credential, random }), { code: 'exists' })
-  await assert.rejects(addDomain(store, unlocked, { name: '', credential, random }), { code: 'usage' })
+  await assert.rejects(addDomain(store, unlocked, { name: 'ann', credential, random, removed: new Set() }), {
+    code: 'exists',
+  })
+  await assert.rejects(addDomain(store, unlocked, { name: '', credential, random, removed: new Set() }), {
+    code: 'usage',
+  })
   const reader = await scratch.addRole('read', ['ann'])
   const limited = await unlockRepository(store, await readDescriptions(store), reader)
-  await assert.rejects(addDomain(store, limited, { name: 'new', credential: reader, random }), (error) =>
-    /role read cannot add a domain/.test(reasonsOf(error)),
+  await assert.rejects(
+    addDomain(store, limited, { name: 'new', credential: reader, random, removed: new Set() }),
+    (error) => /role read cannot change domains/.test(reasonsOf(error)),
   )
 })

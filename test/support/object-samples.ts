@@ -186,6 +186,9 @@ export const sampleLogActions: readonly LogAction[] = [
     reason: 'a password was in it',
   },
   { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
+  { kind: 'rotate', description: 2, domainIds: [fixedBytes('shared id', 8)], reason: 'Ann has left' },
+  { kind: 'remove-slot', slot: fixedBytes('slot'), reason: 'the key of Ann' },
+  { kind: 'destroy', domainId: fixedBytes('private id', 8), snapshots: [place('destroyed', 2)], reason: 'asked for' },
   {
     kind: 'repair',
     healed: 12,

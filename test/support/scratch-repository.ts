@@ -16,7 +16,8 @@ import { listTree } from '../../src/ops/ls.ts'
 import { createRepository } from '../../src/repo/create-repository.ts'
 import type { Credential, SecretCredential } from '../../src/credentials/credential.ts'
 import type { Role } from '../../src/format/bundle.ts'
-import { addDomain } from '../../src/repo/add-domain.ts'
+import { removedSlots } from '../../src/repo/slot-removals.ts'
+import { addDomain } from '../../src/repo/change-domains.ts'
 import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { restrictBundle } from '../../src/repo/roles.ts'
@@ -24,7 +25,7 @@ import { putCertificate } from '../../src/repo/writer-certificate.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
 import { openRepository, unlockRepository } from '../../src/repo/open-repository.ts'
-import type { Repository } from '../../src/repo/repository.ts'
+import { Repository } from '../../src/repo/repository.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -103,7 +104,8 @@ export class ScratchRepository {
     const store = await this.store()
     for (const name of names) {
       const unlocked = await unlockRepository(store, await readDescriptions(store), this.credential)
-      await addDomain(store, unlocked, { name, credential: this.credential, random: secureRandom })
+      const removed = await removedSlots(new Repository({ store, ...unlocked }))
+      await addDomain(store, unlocked, { name, credential: this.credential, random: secureRandom, removed })
     }
   }
 

@@ -1,0 +1,40 @@
+// What administrators do with keys is written into the log of the repository, and read from there.
+import { hostname } from 'node:os'
+import { secureRandom } from '../base/random.ts'
+import { hash } from '../crypto/hash.ts'
+import type { Bundle } from '../format/bundle.ts'
+import type { KeySlot } from '../format/key-slot.ts'
+import type { LogAction } from '../format/log-record.ts'
+import { appendRecord } from '../repo/log.ts'
+import { Repository } from '../repo/repository.ts'
+import { removedSlots } from '../repo/slot-removals.ts'
+import { writerIdentity } from '../repo/writer-identity.ts'
+import type { Context } from './context.ts'
+import { whoWorks } from './history.ts'
+import type { UnlockedStore } from './repository.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+
+/** Adds a record; `bundle` where that is another one than was opened. */
+export async function recordKeyAction(
+  context: Context,
+  { store, unlocked }: UnlockedStore,
+  action: LogAction,
+  bundle: Bundle = unlocked.bundle,
+): Promise<void> {
+  const repo = new Repository({ store, ...unlocked, bundle })
+  const { clock } = context
+  const state = openStateFolder(stateFolder(context.env))
+  const writer = await writerIdentity(repo, { state, clock, random: secureRandom, host: hostname() })
+  await appendRecord(repo, action, { writer, clock, by: whoWorks(context) })
+}
+
+/** That a slot is removed, where the credential in use may say so: keys that are made later do not get into it then. */
+export async function recordRemoval(context: Context, opened: UnlockedStore, slot: KeySlot): Promise<void> {
+  if (opened.unlocked.bundle.rootSeed === undefined) return
+  await recordKeyAction(context, opened, { kind: 'remove-slot', slot: hash(slot.publicKey) })
+}
+
+/** Of an administrator's repository. */
+export async function slotsRemoved({ store, unlocked }: UnlockedStore): Promise<ReadonlySet<string>> {
+  return unlocked.bundle.rootSeed === undefined ? new Set() : removedSlots(new Repository({ store, ...unlocked }))
+}
