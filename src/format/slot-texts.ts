@@ -21,7 +21,7 @@ interface TextSlot {
   readonly sealedDetail?: Uint8Array
 }
 
-/** The label of a slot for the holder of a bundle; empty when it has none, null when another domain's key seals it. */
+/** The label of a slot for the holder of a bundle; empty when it has none, null when the key of a domain seals it that the bundle lacks. */
 export function openSlotLabel(slot: TextSlot, bundle: Bundle, subject: string): string | null {
   return openText(slot, bundle, subject, {
     sealed: slot.sealedLabel,
@@ -55,20 +55,22 @@ function openText(
   { sealed, type, max, what }: SealedText,
 ): string | null {
   if (sealed === undefined) return ''
-  const [first] = bundle.domains
-  if (first === undefined) return null
-  const sealer = labelSealer(first, bundle.repoId, slot.suite)
-  let text: Uint8Array
-  try {
-    text = sealer.open(type, encodeMethod(slot.method), sealed, subject)
-  } catch {
-    return null
+  const context = encodeMethod(slot.method)
+  // Whose first domain it is shows when it opens.
+  for (const domain of bundle.domains) {
+    let text: Uint8Array
+    try {
+      text = labelSealer(domain, bundle.repoId, slot.suite).open(type, context, sealed, subject)
+    } catch {
+      continue
+    }
+    if (text.length > max) throw new BackupError('corrupt', `key slot has a ${what} of ${text.length} bytes`, subject)
+    return displayText(text)
   }
-  if (text.length > max) throw new BackupError('corrupt', `key slot has a ${what} of ${text.length} bytes`, subject)
-  return displayText(text)
+  return null
 }
 
-/** Of the first domain of a bundle. */
+/** `keyIdx` of the first domain of the bundle in the slot. */
 export function labelSealer({ keyIdx }: { readonly keyIdx: Uint8Array }, repoId: Uint8Array, suite: Suite): Sealer {
   return new Sealer(deriveKey('holdfast 1 label', keyIdx), repoId, suite)
 }

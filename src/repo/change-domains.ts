@@ -106,7 +106,8 @@ export async function renameDomain(
 export const PASSED_TEXTS = {
   unsigned: 'no administrator has made it',
   removed: 'it was removed, and somebody has brought it back',
-  'other-keys': 'it has domains or keys that the key in use does not have',
+  'other-domains': 'it has a domain that the key in use does not have',
+  'other-keys': 'an administrator has made new keys, which the key in use does not have',
   'left-out': 'left out',
   damaged: 'it is damaged',
 } as const satisfies Record<RenewalPlan['passed'][number]['reason'], string>

@@ -4,7 +4,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { checkFeatures, decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
-import { parseObjectName, PREFIXES } from '../format/names.ts'
+import { NAME_NUMBER_MAX, parseObjectName, PREFIXES } from '../format/names.ts'
 import { refuseRemains } from './free-place.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
@@ -56,6 +56,21 @@ export async function readDescriptions(store: Store): Promise<FoundDescriptions>
   const [first, ...rest] = found
   if (first !== undefined) return { found: [first, ...rest], damaged }
   return doing('reading the repository’s description', store.location, () => Promise.reject(damaged[0]))
+}
+
+/** A number that no description has, whoever has put it: the next one after all. */
+export function nextDescriptionNumber({ found, damaged }: FoundDescriptions, location: string): number {
+  const names = [...found.map(({ name }) => name), ...damaged.map(({ subject }) => subject)]
+  const highest = Math.max(
+    ...names.map((name) => {
+      const parsed = parseObjectName(name)
+      return parsed?.kind === 'description' ? parsed.number : 0
+    }),
+  )
+  if (highest < NAME_NUMBER_MAX) return highest + 1
+  throw new BackupError('limit', 'a description has the last number that there is', location, {
+    hint: 'remove the one that is not of this repository from the folder `format`',
+  })
 }
 
 export function isSameRepository(a: RepositoryIdentity, b: RepositoryIdentity): boolean {

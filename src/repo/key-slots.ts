@@ -48,6 +48,17 @@ export interface FoundSlots {
 
 /** Throws only when the store cannot be listed or does not answer. */
 export async function readSlots(store: Store): Promise<FoundSlots> {
+  for (let attempt = 1; ; attempt++) {
+    const { gone, ...found } = await readListedSlots(store)
+    // A slot that is made anew is deleted when the new one is there: that is listed now.
+    if (!gone || attempt === LIST_ATTEMPTS) return found
+  }
+}
+
+/** How often slots are listed when some go away under the reader. */
+const LIST_ATTEMPTS = 4
+
+async function readListedSlots(store: Store): Promise<FoundSlots & { readonly gone: boolean }> {
   const listed: ObjectInfo[] = []
   const problems: BackupError[] = []
   let bytes = 0
@@ -61,13 +72,15 @@ export async function readSlots(store: Store): Promise<FoundSlots> {
     listed.push(info)
   }
   const slots: StoredSlot[] = []
+  let gone = false
   for (let at = 0; at < listed.length; at += SLOT_READS) {
     for (const found of await Promise.all(listed.slice(at, at + SLOT_READS).map((info) => readListed(store, info)))) {
       if (found instanceof BackupError) problems.push(found)
       else if (found !== null) slots.push(found)
+      else gone = true
     }
   }
-  return { slots, problems }
+  return { slots, problems, gone }
 }
 
 /** Reads one slot and compares it with its name. Throws `corrupt`, `unsupported`, `limit` and what the store throws. */

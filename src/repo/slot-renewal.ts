@@ -30,9 +30,10 @@ export interface RenewableSlot extends StoredSlot {
 
 /**
  * Why a slot is passed over: `unsigned` no administrator has made it; `removed` it was removed, and somebody has brought it
- * back; `other-keys` it has a domain or keys that the credential in use does not have; `left-out` as was asked; `damaged`.
+ * back; `other-domains`, `other-keys` it has a domain, or key pairs of one, that the credential in use does not have; `left-out`
+ * as was asked; `damaged`.
  */
-export type PassedReason = 'unsigned' | 'removed' | 'other-keys' | 'left-out' | 'damaged'
+export type PassedReason = 'unsigned' | 'removed' | 'other-domains' | 'other-keys' | 'left-out' | 'damaged'
 
 export interface PassedSlot {
   readonly name: string
@@ -50,8 +51,8 @@ export interface RenewalPlan {
 export interface RenewalChoice {
   /** Hashes, hex, of the public keys of slots that were removed (`LogFacts`). */
   readonly removed: ReadonlySet<string>
-  /** Names of slots to leave as they are. */
-  readonly leftOut?: readonly string[]
+  /** Which slots to leave as they are. */
+  readonly leavesOut?: (slot: RenewableSlot) => boolean
   /** Which slots it is about. `holder` is undefined where nobody can tell. */
   readonly isFor: (slot: KeySlot, holder: SlotHolder | undefined) => boolean
 }
@@ -63,7 +64,7 @@ export interface RenewalChoice {
 export async function planRenewal(
   store: Store,
   { bundle, slotName }: Pick<Unlocked, 'bundle' | 'slotName'>,
-  { removed, leftOut = [], isFor }: RenewalChoice,
+  { removed, leavesOut = () => false, isFor }: RenewalChoice,
 ): Promise<RenewalPlan> {
   if (bundle.rootSeed === undefined)
     throw new BackupError('wrong-key', 'this takes the key of an administrator', store.location)
@@ -84,9 +85,10 @@ export async function planRenewal(
     const { name, slot, holder } = found
     if (!isFor(slot, holder)) continue
     const pass = (reason: PassedReason) => passed.push({ name, reason, slot })
-    if (leftOut.some((each) => found.copies.includes(each))) pass('left-out')
+    if (leavesOut(found)) pass('left-out')
     else if (removed.has(toHex(hash(slot.publicKey)))) pass('removed')
-    else if (!hasAllOf(bundle, holder, slot)) pass('other-keys')
+    else if (!hasDomainsOf(bundle, holder)) pass('other-domains')
+    else if (!hasKeysOf(bundle, holder, slot)) pass('other-keys')
     else renewed.push(found)
   }
   const isOwn = ({ copies }: RenewableSlot) => copies.includes(slotName)
@@ -115,7 +117,10 @@ export async function renewSlots(store: Store, slots: readonly RenewableSlot[], 
     const name = keySlotName(hash(bytes))
     await doing('writing the key slot', name, () => store.put(name, [bytes]))
     await doing('reading the key slot back', name, async () => {
-      if (!equalBytes(await getNamedByHash(store, name), bytes)) throw notAsWritten(name)
+      const there = await getNamedByHash(store, name).catch((cause: unknown) => {
+        throw codeOf(cause) === 'not-found' ? replacedMeanwhile(name) : cause
+      })
+      if (!equalBytes(there, bytes)) throw notAsWritten(name)
       if (copies.includes(by.slotName)) await openAgain(store, name, bundle, by.credential)
     })
     if (copies.includes(by.slotName)) slotName = name
@@ -153,13 +158,17 @@ function newestOf(copies: readonly StoredSlot[], bundle: Bundle): RenewableSlot 
   return { ...newest[0]!, holder: { ...holders[0]!, domains }, copies: copies.map(({ name }) => name) }
 }
 
-/** Whether nothing would be lost that the holder has. */
-function hasAllOf(bundle: Bundle, holder: SlotHolder, { role }: KeySlot): boolean {
+function hasDomainsOf({ domains }: Bundle, holder: SlotHolder): boolean {
+  return holder.domains.every(({ id }) => domains.some((each) => equalBytes(each.id, id)))
+}
+
+/** Whether no key pair would be lost that the holder has. */
+function hasKeysOf(bundle: Bundle, holder: SlotHolder, { role }: KeySlot): boolean {
+  if (role === 'report') return true
   const own = holderOf(bundle).domains
   return holder.domains.every(({ id, recipients }) => {
-    const domain = own.find((each) => equalBytes(each.id, id))
-    if (domain === undefined) return false
-    return role === 'report' || recipients.every((one) => domain.recipients.some((each) => equalBytes(each, one)))
+    const known = new Set(own.find((each) => equalBytes(each.id, id))!.recipients.map(toHex))
+    return recipients.every((one) => known.has(toHex(one)))
   })
 }
 
@@ -188,7 +197,7 @@ function notAsWritten(name: string): BackupError {
 }
 
 function replacedMeanwhile(name: string): BackupError {
-  return new BackupError('refused', 'the key in use was replaced while this ran', name, {
+  return new BackupError('refused', 'the key slot was replaced while this ran', name, {
     hint: 'another administrator has changed keys at the same time; run the command again',
   })
 }

@@ -386,17 +386,13 @@ test('adding a domain keeps the label and the rest of the key slot, and nobody b
     ['default', 'ann', 'ben'],
   )
   const { credential } = scratch
-  const random = secureRandom
-  await assert.rejects(addDomain(store, unlocked, { name: 'ann', credential, random, removed: new Set() }), {
-    code: 'exists',
-  })
-  await assert.rejects(addDomain(store, unlocked, { name: '', credential, random, removed: new Set() }), {
-    code: 'usage',
-  })
+  const opts = { random: secureRandom, removed: new Set<string>() }
+  const add = (name: string) => addDomain(store, unlocked, { name, credential, ...opts })
+  await assert.rejects(add('ann'), { code: 'exists' })
+  await assert.rejects(add(''), { code: 'usage' })
   const reader = await scratch.addRole('read', ['ann'])
   const limited = await unlockRepository(store, await readDescriptions(store), reader)
-  await assert.rejects(
-    addDomain(store, limited, { name: 'new', credential: reader, random, removed: new Set() }),
-    (error) => /role read cannot change domains/.test(reasonsOf(error)),
+  await assert.rejects(addDomain(store, limited, { name: 'new', credential: reader, ...opts }), (error) =>
+    /role read cannot change domains/.test(reasonsOf(error)),
   )
 })
