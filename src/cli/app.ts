@@ -30,6 +30,7 @@ import { keyImport } from './commands/key-import.ts'
 import { keyList } from './commands/key-list.ts'
 import { keyPasswd } from './commands/key-passwd.ts'
 import { keyRemove } from './commands/key-remove.ts'
+import { keyRotate } from './commands/key-rotate.ts'
 import { keyTest } from './commands/key-test.ts'
 import { ls } from './commands/ls.ts'
 import { man } from './commands/man.ts'
@@ -70,6 +71,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       keyAdd,
       keyRemove,
       keyPasswd,
+      keyRotate,
       keyTest,
       keyExport,
       keyImport,
@@ -91,6 +93,7 @@ const key = withHelp(
       add: keyAdd,
       remove: keyRemove,
       passwd: keyPasswd,
+      rotate: keyRotate,
       test: keyTest,
       export: keyExport,
       import: keyImport,
@@ -104,7 +107,7 @@ const key = withHelp(
       [
         'A repository may have any number of keys: passphrases, key files, and public keys of SSH, age and OpenPGP. Each opens all of it; losing all of them loses the data.',
       ],
-      [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd, keyTest, keyExport, keyImport])],
+      [topic('Commands', [keyList, keyAdd, keyRemove, keyPasswd, keyRotate, keyTest, keyExport, keyImport])],
       bold,
     ),
 )

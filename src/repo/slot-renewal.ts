@@ -85,8 +85,8 @@ export async function planRenewal(
     const { name, slot, holder } = found
     if (!isFor(slot, holder)) continue
     const pass = (reason: PassedReason) => passed.push({ name, reason, slot })
-    if (leavesOut(found)) pass('left-out')
-    else if (removed.has(toHex(hash(slot.publicKey)))) pass('removed')
+    if (removed.has(toHex(hash(slot.publicKey)))) pass('removed')
+    else if (leavesOut(found)) pass('left-out')
     else if (!hasDomainsOf(bundle, holder)) pass('other-domains')
     else if (!hasKeysOf(bundle, holder, slot)) pass('other-keys')
     else renewed.push(found)

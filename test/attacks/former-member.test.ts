@@ -4,13 +4,21 @@ import { test } from 'node:test'
 import { compareBytes, fromHex } from '../../src/base/bytes.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { planName } from '../../src/format/names.ts'
+import { BackupError, reasonsOf } from '../../src/base/errors.ts'
+import { hash } from '../../src/crypto/hash.ts'
+import { newKemKeyPair } from '../../src/crypto/kem.ts'
+import { decodeKeySlot, encodeRenewedSlot } from '../../src/format/key-slot.ts'
+import { keySlotName, planName } from '../../src/format/names.ts'
+import { readDescriptions } from '../../src/repo/descriptions.ts'
+import { readSlot } from '../../src/repo/key-slots.ts'
 import { removeSlot } from '../../src/repo/keyring.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import { Repository } from '../../src/repo/repository.ts'
 import { readEverything } from '../damage/observation.ts'
 import { SmallRepository, storeOf } from '../damage/small-repository.ts'
-import { letIn, revoke } from './insiders.ts'
+import { simState } from '../sim/local-state.ts'
+import { removeKey, rotate } from '../support/key-changes.ts'
+import { backUpAs, letIn, revoke } from './insiders.ts'
 
 test('a credential that was removed opens nothing, and the message counts the slots that were tried', async () => {
   const made = await SmallRepository.create()
@@ -35,6 +43,136 @@ test('who kept his keys reads what he can get of the store, also what is stored 
   for (const found of reading.values()) {
     assert.ok(found instanceof Map && [...found.values()].every((each) => typeof each === 'string'))
   }
+})
+
+/** How each snapshot reads for who kept a bundle and has the whole store, oldest first: text, or the error. */
+async function readings(
+  made: SmallRepository,
+  { bundle, description, descriptionNumber }: Repository,
+): Promise<unknown[]> {
+  const store = await storeOf(await made.objects())
+  const kept = new Repository({ store, bundle, description, descriptionNumber })
+  const newest = await readDescriptions(store)
+  const [{ description: newer }] = newest.found
+  // With what he remembers of the repository, and with what the store says today.
+  const reading = await readEverything(kept)
+  const today = await readEverything(new Repository({ store, bundle, description: newer, descriptionNumber }))
+  return [...reading].map(([name, found]) => {
+    const [one, other] = [found, today.get(name)!].map((each) =>
+      each instanceof Map ? [...each.values()].every((text) => typeof text === 'string') : each,
+    )
+    if (one instanceof BackupError && other instanceof BackupError) {
+      assert.equal(one.code, other.code)
+      return other
+    }
+    assert.equal(one, other)
+    return one
+  })
+}
+
+test('after new keys were made a former reader reads nothing that is stored later, by whichever machine', async () => {
+  const made = await SmallRepository.create(4)
+  const gone = await letIn(made, 'read')
+  const kept = await gone.open()
+  const stays = await letIn(made, 'read')
+  const machine = await letIn(made, 'write')
+  // Its bundle is from before: nobody has opened its slot since.
+  const old = await machine.open()
+  await removeKey(made, gone.slotName)
+  await rotate(made)
+  await made.backup({ later: Buffer.alloc(3000, 'x') })
+  const states = [simState(), simState()]
+  await backUpAs(made, await stays.open(), { member: Buffer.alloc(3000, 'm') }, states[0]!)
+  const { description, descriptionNumber } = await machine.open()
+  const withOldBundle = new Repository({ store: made.store, bundle: old.bundle, description, descriptionNumber })
+  await backUpAs(made, withOldBundle, { machine: Buffer.alloc(3000, 'w') }, states[1]!)
+  const found = await readings(made, kept)
+  assert.equal(found.filter((each) => each === true).length, 2)
+  const refused = found.filter((each) => each !== true) as BackupError[]
+  assert.equal(refused.length, 3)
+  for (const error of refused) {
+    assert.equal(error.code, 'wrong-key')
+    assert.match(
+      reasonsOf(error),
+      /keys for reading were made new on \d{4}-\d\d-\d\d, and this key was not given the new/,
+    )
+  }
+  for (const credential of [made.credential, stays.credential]) {
+    const reading = await readEverything(await openRepository(made.store, credential))
+    assert.deepEqual(
+      [...reading.values()].map((each) => each instanceof Map),
+      [true, true, true, true, true],
+    )
+  }
+  // What is stored on is no more than before: packs of old sessions still count.
+  const packs = [...(await made.objects()).keys()].filter((name) => name.startsWith('data/')).length
+  await backUpAs(made, withOldBundle, { machine: Buffer.alloc(3000, 'w') }, simState())
+  assert.equal([...(await made.objects()).keys()].filter((name) => name.startsWith('data/')).length, packs)
+})
+
+test('a removed slot that the store brings back gets no new keys, and neither does one whose public key was exchanged', async () => {
+  const made = await SmallRepository.empty(5)
+  const gone = await letIn(made, 'read')
+  const stays = await letIn(made, 'read')
+  const slot = await made.store.get(gone.slotName)
+  await removeKey(made, gone.slotName)
+  await made.store.put(gone.slotName, [slot])
+  // The public key of the operator in the place of that of a member.
+  const exchanged = (await made.store.get(stays.slotName)).slice()
+  const at = Buffer.from(exchanged).indexOf((await readSlot(made.store, stays.slotName)).publicKey)
+  exchanged.set(newKemKeyPair(made.random).publicKey, at)
+  const forged = keySlotName(hash(exchanged))
+  await made.store.put(forged, [exchanged])
+  const { plan } = await rotate(made)
+  assert.deepEqual(
+    plan.passed.map(({ name, reason }) => `${name} ${reason}`).toSorted(),
+    [`${gone.slotName} removed`, `${forged} unsigned`].toSorted(),
+  )
+  await made.backup({ later: Buffer.alloc(3000, 'x') })
+  const reading = await readEverything(await openRepository(made.store, gone.credential))
+  for (const found of reading.values()) assert.equal((found as BackupError).code, 'wrong-key')
+  // Its holder opens the one that is sound.
+  for (const found of (await readEverything(await openRepository(made.store, stays.credential))).values())
+    assert.ok(found instanceof Map)
+})
+
+test('new keys are not made while the log lacks a record that may be that of a removal', async () => {
+  const made = await SmallRepository.create(6)
+  const [gone, other] = [await letIn(made, 'read'), await letIn(made, 'read')]
+  await removeKey(made, gone.slotName)
+  await removeKey(made, other.slotName)
+  const records = [...(await made.objects()).keys()].filter((name) => name.startsWith('log/')).toSorted()
+  assert.equal(records.length, 2)
+  const bytes = await made.store.get(records[0]!)
+  await made.store.delete(records[0]!)
+  await assert.rejects(rotate(made), { code: 'corrupt', message: /it is not known which keys were removed/ })
+  const damaged = bytes.slice()
+  damaged[100]! ^= 1
+  await made.store.put(records[0]!, [damaged])
+  await assert.rejects(rotate(made), { code: 'corrupt' })
+  await made.store.delete(records[0]!)
+  await made.store.put(records[0]!, [bytes])
+  await rotate(made)
+})
+
+test('a passphrase is not led into another repository by a slot that was sealed to its public key', async () => {
+  const [made, hostile] = [await SmallRepository.empty(7), await SmallRepository.empty(8)]
+  const { bundle: own } = await hostile.open()
+  const [[name, bytes]] = [...(await made.objects())].filter(([each]) => each.startsWith('keys/')) as [
+    [string, Uint8Array],
+  ]
+  const { repoId } = (await made.open()).bundle
+  const forged = encodeRenewedSlot(decodeKeySlot(bytes, name), {
+    bundle: { ...own, repoId },
+    maker: { ...own, repoId },
+  })
+  const store = await storeOf(new Map([[keySlotName(hash(forged)), forged]]))
+  for (const [format, description] of await made.objects()) {
+    if (format.startsWith('format/')) await store.put(format, [description])
+  }
+  await assert.rejects(openRepository(store, made.credential), (error) =>
+    /was made for another root key/.test(reasonsOf(error)),
+  )
 })
 
 test('who kept the keys of a machine that may only write reads nothing with them, early or late', async () => {

@@ -5,9 +5,13 @@ import { checkRepository } from '../../src/ops/check.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import type { Bundle, Role } from '../../src/format/bundle.ts'
 import { writerIdOf } from '../../src/format/signed-object.ts'
+import { runBackup } from '../../src/ops/backup/backup.ts'
+import { inlineExecutor } from '../../src/ops/backup/executor.ts'
+import { ignoreEvents } from '../../src/ops/events.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
 import { appendRecord } from '../../src/repo/log.ts'
 import type { AppendOptions } from '../../src/repo/log.ts'
+import type { LocalState } from '../../src/repo/local-state.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { planRevocation } from '../../src/repo/revoke-writer.ts'
@@ -15,6 +19,8 @@ import { restrictBundle } from '../../src/repo/roles.ts'
 import { putCertificate } from '../../src/repo/writer-certificate.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import type { SmallRepository } from '../damage/small-repository.ts'
+import { ScriptedSource } from '../support/scripted-source.ts'
+import type { ScriptedFolder } from '../support/scripted-source.ts'
 
 export interface Insider {
   readonly credential: { readonly kind: 'key-file'; readonly secret: Uint8Array }
@@ -70,4 +76,26 @@ export async function attestAll(made: SmallRepository): Promise<number> {
   const action = { kind: 'attest', dataPacks: of('data'), metaPacks: of('meta') } as const
   await appendRecord(repo, action, await administrator(made))
   return attestable.length
+}
+
+/** A backup by somebody who has opened the repository. */
+export async function backUpAs(
+  { clock, random }: SmallRepository,
+  repo: Repository,
+  tree: ScriptedFolder,
+  state: LocalState,
+): Promise<void> {
+  const source = new ScriptedSource(tree)
+  await runBackup({
+    repo,
+    source,
+    state,
+    clock,
+    random,
+    host: 'host',
+    user: 'somebody',
+    tool: 'test',
+    onEvent: ignoreEvents,
+    makeExecutor: (setup) => inlineExecutor(setup, source),
+  })
 }
