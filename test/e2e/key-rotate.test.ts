@@ -41,6 +41,7 @@ test('new keys go to those who are listed, after a question; who is left out rea
   )
   assert.match(by(['key', 'list']), /older keys +Ben/)
   by(['backup', source, '--tag', 'late'])
+  const early = /"id":"([0-9a-f]+)"/.exec(by(['snapshots', '--json', '--tag', 'early']))![1]!
   for (const [key, opens] of [
     ['ann.key', true],
     ['ben.key', false],
@@ -56,7 +57,7 @@ test('new keys go to those who are listed, after a question; who is left out rea
         listed.stderr,
         /keys for reading were made new on \d{4}-\d\d-\d\d, and this key was not given the new/,
       )
-    by(['ls', `${by(['snapshots', '--json', '--tag', 'early']).match(/"id":"([0-9a-f]+)"/)![1]!}`, ...as])
+    by(['ls', early, ...as])
   }
   assert.match(by(['key', 'rotate', '--yes', '--key-file', 'ann.key'], EXIT.wrongKey), /role read cannot make new keys/)
   const own = /^([0-9a-f]{10}) \*/m.exec(by(['key', 'list']))![1]!

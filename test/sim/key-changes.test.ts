@@ -66,7 +66,7 @@ async function scene(): Promise<Scene> {
 async function readable(store: Store, credential: Credential): Promise<number> {
   const reading = await readEverything(await openRepository(store, credential))
   for (const [name, found] of reading) {
-    assert.ok(found instanceof Map, `${name}: ${String(found)}`)
+    assert.ok(found instanceof Map, found instanceof Error ? found : name)
     for (const content of found.values()) assert.equal(typeof content, 'string')
   }
   return reading.size
