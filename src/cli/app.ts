@@ -10,6 +10,7 @@ import { check } from './commands/check.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { completion } from './commands/completion.ts'
 import { domainAdd } from './commands/domain-add.ts'
+import { domainDestroy } from './commands/domain-destroy.ts'
 import { domainGrant } from './commands/domain-grant.ts'
 import { domainList } from './commands/domain-list.ts'
 import { domainRename } from './commands/domain-rename.ts'
@@ -79,7 +80,17 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
   ],
   [
     'Other machines',
-    [enrollRequest, enrollApprove, enrollList, enrollRevoke, domainList, domainAdd, domainGrant, domainRename],
+    [
+      enrollRequest,
+      enrollApprove,
+      enrollList,
+      enrollRevoke,
+      domainList,
+      domainAdd,
+      domainGrant,
+      domainRename,
+      domainDestroy,
+    ],
   ],
   ['About Holdfast', [version, completion, man]],
 ]
@@ -178,7 +189,7 @@ const enroll = withHelp(
 
 const domain = withHelp(
   buildRouteMap<string, Context>({
-    routes: { list: domainList, add: domainAdd, grant: domainGrant, rename: domainRename },
+    routes: { list: domainList, add: domainAdd, grant: domainGrant, rename: domainRename, destroy: domainDestroy },
     docs: { brief: 'keep groups of machines and people apart' },
   }),
   (bold) =>
@@ -188,7 +199,7 @@ const domain = withHelp(
       [
         'Backups of one domain share content with each other. Who is of another one can neither read it nor tell what is in it. A backup goes to one domain: `holdfast backup --domain NAME`.',
       ],
-      [topic('Commands', [domainList, domainAdd, domainGrant, domainRename])],
+      [topic('Commands', [domainList, domainAdd, domainGrant, domainRename, domainDestroy])],
       bold,
     ),
 )

@@ -105,6 +105,8 @@ export interface RenewalBy {
   readonly maker: Bundle
   /** The bundle of each slot from now on. */
   readonly bundleFor: (slot: RenewableSlot) => Bundle
+  /** Takes the old slots away; `Store.delete` unless given. */
+  readonly remove?: (name: string) => Promise<boolean>
 }
 
 /** Makes the slots anew, one after the other; gives the name of the slot that the credential in use opens now. */
@@ -124,7 +126,8 @@ export async function renewSlots(store: Store, slots: readonly RenewableSlot[], 
       if (copies.includes(by.slotName)) await openAgain(store, name, bundle, by.credential)
     })
     if (copies.includes(by.slotName)) slotName = name
-    for (const old of copies) await deleteOld(store, old)
+    const { remove = (old) => store.delete(old) } = by
+    for (const old of copies) await removeOld(old, remove)
   }
   return slotName
 }
@@ -183,9 +186,9 @@ async function openAgain(store: Store, name: string, bundle: Bundle, credential:
   if (!same) throw notAsWritten(name)
 }
 
-async function deleteOld(store: Store, name: string): Promise<void> {
+async function removeOld(name: string, remove: (name: string) => Promise<boolean>): Promise<void> {
   try {
-    await store.delete(name)
+    await remove(name)
   } catch (cause) {
     if (codeOf(cause) === 'not-found') return
     throw wrap('the key slot was made anew, but the old one is still there too: removing', name, cause)

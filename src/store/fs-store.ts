@@ -18,6 +18,7 @@ import {
   folderOf,
   TEMPORARY_FOLDER,
 } from './object-names.ts'
+import { overwriteFile } from './overwrite-file.ts'
 import { removeTemporary, StagedFile, writeAll, type TemporaryFile } from './staged-file.ts'
 import type { ListPage, ObjectInfo, PutResult, StagedObject, Store } from './store.ts'
 
@@ -145,6 +146,25 @@ export class FsStore implements Store {
         throw cause
       }
       await this.#folders.sync(folderOf(name))
+      return true
+    })
+  }
+
+  async shred(name: string): Promise<boolean> {
+    checkObjectName(name)
+    return this.#doing('overwriting', name, async () => {
+      const temporary = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
+      await mkdir(this.#root.pathOf(TEMPORARY_FOLDER), { mode: FOLDER_MODE, recursive: true })
+      try {
+        // First its name goes: nobody finds an object with other bytes.
+        await rename(this.#root.pathOf(name), temporary)
+      } catch (cause) {
+        if (await this.#root.saysAbsent(cause, name)) return await this.#goneForGood(name)
+        throw cause
+      }
+      await this.#folders.sync(folderOf(name))
+      await overwriteFile(temporary)
+      await unlink(temporary)
       return true
     })
   }

@@ -79,6 +79,12 @@ export interface Store {
   delete(name: string): Promise<boolean>
 
   /**
+   * The same as `delete`, and overwrites the bytes where they lie: they are gone as far as what is below the store writes in place. Absent
+   * where a store cannot. A crash in between may leave them, under no name of an object.
+   */
+  shred?(name: string): Promise<boolean>
+
+  /**
    * Puts the right bytes in the place of an object that is damaged, with the promises of `put`: nobody ever sees another
    * object than one of the two, and the damaged one is let go only when the other is acknowledged. For repairs alone, by
    * who has compared the bytes with what the name promises. Absent where a store has no objects to repair.

@@ -12,41 +12,8 @@ import type { Insider } from '../attacks/insiders.ts'
 import { readEverything } from '../damage/observation.ts'
 import { SmallRepository, storeOf } from '../damage/small-repository.ts'
 import { addDomainTo, rotate } from '../support/key-changes.ts'
-import { Accompanied, Passing } from './passing-store.ts'
-
-class Cut extends Error {}
-
-/** Fails at its n-th change, once it is made or before; from then on every request fails. */
-class CutStore extends Passing {
-  readonly #at: number
-  readonly #isMade: boolean
-  changes = 0
-
-  constructor(inner: Store, at: number, isMade: boolean) {
-    super(inner)
-    this.#at = at
-    this.#isMade = isMade
-  }
-
-  override put(name: string, parts: readonly Uint8Array[]) {
-    return this.#change(() => super.put(name, parts))
-  }
-
-  override delete(name: string) {
-    return this.#change(() => super.delete(name))
-  }
-
-  override get(name: string, range?: { readonly offset: number; readonly length: number }) {
-    if (this.changes > this.#at) throw new Cut()
-    return super.get(name, range)
-  }
-
-  async #change<T>(change: () => Promise<T>): Promise<T> {
-    if (this.changes++ < this.#at) return change()
-    if (this.changes === this.#at + 1 && this.#isMade) await change()
-    throw new Cut()
-  }
-}
+import { CutStore, isCut } from './cut-store.ts'
+import { Accompanied } from './passing-store.ts'
 
 interface Scene {
   readonly made: SmallRepository
@@ -76,10 +43,6 @@ async function slotCount(store: Store): Promise<number> {
   let count = 0
   for await (const _ of listAll(store, PREFIXES.keys)) count++
   return count
-}
-
-function isCut(error: unknown): boolean {
-  return error instanceof Cut || (error instanceof Error && error.cause !== undefined && isCut(error.cause))
 }
 
 const CHANGES: Record<string, (made: SmallRepository, store: Store) => Promise<unknown>> = {

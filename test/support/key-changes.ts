@@ -1,6 +1,8 @@
 // Changes of keys as the commands make them, on a small repository.
 import type { Credential } from '../../src/credentials/credential.ts'
 import { hash } from '../../src/crypto/hash.ts'
+import { destroyDomain, planDestruction } from '../../src/ops/destroy/destroy.ts'
+import type { Destruction } from '../../src/ops/destroy/destroy.ts'
 import { addDomain } from '../../src/repo/change-domains.ts'
 import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { readSlot } from '../../src/repo/key-slots.ts'
@@ -50,4 +52,23 @@ export async function removeKey(made: SmallRepository, name: string): Promise<vo
   await removeSlot(store, name, undefined, async () => {
     await appendRecord(repo, { kind: 'remove-slot', slot }, { writer, clock, by: 'admin@host' })
   })
+}
+
+/** With its records, as the command does it. */
+export async function destroy(made: SmallRepository, name: string, store: Store = made.store): Promise<Destruction> {
+  const { credential, clock, random } = made
+  const own = await unlocked(store, credential)
+  const removed = await removedSlots(new Repository({ store, ...own }))
+  const destruction = await planDestruction(store, own, { domain: name, removed })
+  const state = made.copyOfState()
+  await destroyDomain(store, own, destruction, {
+    credential,
+    remove: (object) => store.delete(object),
+    record: async (action, bundle) => {
+      const repo = new Repository({ store, ...own, bundle })
+      const writer = await writerIdentity(repo, { state, clock, random, host: 'host' })
+      await appendRecord(repo, action, { writer, clock, by: 'admin@host' })
+    },
+  })
+  return destruction
 }

@@ -1,0 +1,157 @@
+// What belongs to one domain of a repository and nobody else (docs/format.md, 3.1), each object proved by itself: a name in
+// somebody's index is no proof, and what is deleted by mistake is gone.
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import { parseObjectName, PREFIXES } from '../../format/names.ts'
+import { OBJECT_TYPES } from '../../format/object-header.ts'
+import { decodeSessionIntent } from '../../format/session.ts'
+import { decodeSessionKeys, readSessionKeys } from '../../format/session-keys.ts'
+import { readSignerId } from '../../format/signed-object.ts'
+import { verifySnapshot } from '../../format/snapshot.ts'
+import { readPlans } from '../../repo/condemned-packs.ts'
+import { checkMember, openInDomain } from '../../repo/membership.ts'
+import { listPacks } from '../../repo/missing-packs.ts'
+import { getNamedByHash } from '../../repo/named-object.ts'
+import type { Repository } from '../../repo/repository.ts'
+import type { ListedSnapshot } from '../../repo/snapshot-catalog.ts'
+import { listTrash } from '../../repo/trash.ts'
+import { readDirectories } from '../../repo/unindexed-packs.ts'
+import { listAll } from '../../store/store.ts'
+
+export interface DomainContent {
+  /** Those in the trash too, which say so by their names. */
+  readonly snapshots: readonly ListedSnapshot[]
+  /** Names of intents and marks of sessions. */
+  readonly sessions: readonly string[]
+  readonly sessionKeys: readonly string[]
+  readonly packs: readonly string[]
+  readonly segments: readonly string[]
+  readonly plans: readonly string[]
+  /** Of packs. */
+  readonly bytes: number
+  /** Objects that may be of the domain and cannot be told from damaged ones of another. */
+  readonly unclear: readonly string[]
+}
+
+/** `repo` is in the domain. Throws what the store throws. */
+export async function contentOfDomain(repo: Repository): Promise<DomainContent> {
+  const unclear: string[] = []
+  const keys = await sessionKeysOf(repo, unclear)
+  const sids = new Set([...keys.keys(), ...(await intentsOf(repo))])
+  const listed = [...(await repo.catalog.list()), ...(await listTrash(repo))]
+  const snapshots: ListedSnapshot[] = []
+  for (const each of listed) if (await isOfSessions(repo, each, keys, unclear)) snapshots.push(each)
+  const sessions: string[] = []
+  for await (const { name } of listAll(repo.store, PREFIXES.sessions)) {
+    const parsed = parseObjectName(name)
+    if (parsed !== null && 'sid' in parsed && sids.has(parsed.sid)) sessions.push(name)
+  }
+  const segments: string[] = []
+  for await (const { name } of listAll(repo.store, PREFIXES.index)) {
+    if (parseObjectName(name)?.kind !== 'index') continue
+    if (await isSound(() => repo.readSegment(name))) segments.push(name)
+  }
+  const packs: string[] = []
+  let bytes = 0
+  for await (const { objectName, size } of readDirectories(repo.store, repo.indexSealer, await listPacks(repo.store))) {
+    packs.push(objectName)
+    bytes += size
+  }
+  const plans = (await readPlans(repo)).map(({ name }) => name)
+  return {
+    snapshots,
+    sessions,
+    sessionKeys: [...keys.values()].map(({ name }) => name),
+    packs,
+    segments,
+    plans,
+    bytes,
+    unclear,
+  }
+}
+
+interface FoundKeys {
+  readonly name: string
+  readonly wid: Uint8Array
+}
+
+/** By session id, hex. */
+async function sessionKeysOf(repo: Repository, unclear: string[]): Promise<Map<string, FoundKeys>> {
+  const found = new Map<string, FoundKeys>()
+  for await (const { name } of listAll(repo.store, PREFIXES.sessionKeys)) {
+    if (parseObjectName(name)?.kind !== 'session-keys') continue
+    try {
+      const bytes = await repo.store.get(name)
+      const writer = await repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+      const { sid, domainId, wid } = decodeSessionKeys(bytes, name, writer)
+      if (!equalBytes(domainId, repo.domain.id)) continue
+      checkMember(writer, domainId, name)
+      if (name.endsWith(toHex(sid))) found.set(toHex(sid), { name, wid })
+    } catch (error) {
+      if (!isOfObject(error)) throw error
+      unclear.push(name)
+    }
+  }
+  return found
+}
+
+/** Ids, hex, of the sessions whose intents open. */
+async function intentsOf(repo: Repository): Promise<string[]> {
+  const sids: string[] = []
+  for await (const { name } of listAll(repo.store, PREFIXES.sessions)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind !== 'session') continue
+    const opens = await isSound(async () => {
+      const bytes = await repo.store.get(name)
+      const writer = await repo.writers.writer(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name), 'store', name)
+      const { intent } = openInDomain(repo, writer, name, (using) => ({
+        intent: decodeSessionIntent(bytes, name, using),
+      }))
+      if (toHex(intent.sid) !== parsed.sid) throw new BackupError('corrupt', 'the intent of another session', name)
+    })
+    if (opens) sids.push(parsed.sid)
+  }
+  return sids
+}
+
+async function isOfSessions(
+  repo: Repository,
+  { objectName, wid }: ListedSnapshot,
+  keys: ReadonlyMap<string, FoundKeys>,
+  unclear: string[],
+): Promise<boolean> {
+  try {
+    const bytes = await getNamedByHash(repo.store, objectName)
+    const publicKey = await repo.writers.publicKey(fromHex(wid)!, 'snapshot', objectName)
+    const head = verifySnapshot(bytes, objectName, { publicKey, repoId: repo.id })
+    const own = keys.get(toHex(head.sid))
+    return own !== undefined && equalBytes(own.wid, head.wid)
+  } catch (error) {
+    if (!isOfObject(error)) throw error
+    unclear.push(objectName)
+    return false
+  }
+}
+
+async function isSound(read: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await read()
+    return true
+  } catch (error) {
+    if (isOfObject(error)) return false
+    throw error
+  }
+}
+
+/** Whether it says something of the object; what the store says of itself is thrown on. */
+function isOfObject(error: unknown): boolean {
+  return error instanceof BackupError && OF_ONE_OBJECT.has(error.code)
+}
+
+const OF_ONE_OBJECT: ReadonlySet<BackupError['code']> = new Set([
+  'corrupt',
+  'unsupported',
+  'limit',
+  'wrong-key',
+  'not-found',
+])
