@@ -123,7 +123,7 @@ function rangeText(what: string, from: number, to: number): string {
 function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): string {
   const range = from === to ? String(from) : `${from} to ${to}`
   if (record !== undefined) {
-    const what = reason === 'accepted' ? 'lost with an earlier state of the store, accepted' : 'forgotten'
+    const what = reason === 'accepted' ? 'lost with an earlier state of the store, accepted' : GAP_TEXTS[reason]
     const trash = until === undefined ? '' : `; in the trash until ${formatLocalTime(timespecFromMs(until))}`
     return `${range}: ${what} by ${whoAndWhen(record)}${reasonText(record)}${trash}`
   }
@@ -133,6 +133,7 @@ function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): s
 const GAP_TEXTS: Readonly<Record<Gap['reason'], string>> = {
   forgotten: 'forgotten',
   accepted: 'accepted as lost',
+  destroyed: 'destroyed with their domain',
   interrupted: 'left unfinished by an interrupted backup',
   damaged: 'damaged',
   unreadable: 'could not be read',

@@ -21,6 +21,7 @@ import { checkWritable, isSameRepository, nextDescriptionNumber, readDescription
 import { DomainKeys } from './domain-keys.ts'
 import { unlockRepository } from './open-repository.ts'
 import type { UnlockedRepository } from './open-repository.ts'
+import { parityMakerOf } from './parity-maker.ts'
 import { domainOf } from './roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from './slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from './slot-renewal.ts'
@@ -149,6 +150,9 @@ async function putNextDescription(
   const name = descriptionName(number)
   const bytes = encodeRepoDescription(description, signingKeyFromSeed(bundle.rootSeed!))
   const { created } = await doing('putting the new description', name, () => store.put(name, [bytes]))
+  const parity = parityMakerOf({ store, description })
+  parity.ofBytes(name, bytes)
+  await parity.finish() // what could not be made a repair makes
   // One that was cut off before its answer came may have put it.
   return created || equalBytes(await store.get(name), bytes) ? number : undefined
 }

@@ -48,7 +48,7 @@ test('a domain is destroyed when its name is typed, its files are overwritten, a
   assert.equal(by(['snapshots']).trim().split('\n').length, 2)
   by(['restore', 'latest', '--target', join(folder, 'restored')])
   assert.match(by(['check', '--read-data']), /no damage found/)
-  assert.match(by(['audit', '--verbose']), /destroy|asked for/)
+  assert.match(by(['audit', '--verbose']), /destroyed with their domain by [^\n]*\(asked for\)/)
   by(['snapshots', '--key-file', 'ann.key'], EXIT.wrongKey)
   by(['backup', source])
 })

@@ -1,12 +1,13 @@
 // One chain of one writer: which numbers it has, what explains those that are not there, and whether it is one chain.
 import { logPrefix, snapshotPrefix } from '../../format/names.ts'
 import type { ChainName } from '../../format/log-record.ts'
+import type { LogAction } from '../../format/log-record.ts'
 import type { OpenedRecord } from '../../repo/log.ts'
 import type { AuditedObject } from './audited-object.ts'
 import { titleOf } from './audited-object.ts'
 import type { Findings } from './finding.ts'
 
-export type GapReason = 'forgotten' | 'accepted' | 'interrupted' | 'damaged' | 'unreadable' | 'missing'
+export type GapReason = 'forgotten' | 'accepted' | 'destroyed' | 'interrupted' | 'damaged' | 'unreadable' | 'missing'
 
 /** Numbers of a chain that no sound object has. */
 export interface Gap {
@@ -63,6 +64,8 @@ export interface AuditedChain {
   readonly gaps: readonly Gap[]
 }
 
+const REASONS: Readonly<Partial<Record<LogAction['kind'], GapReason>>> = { accept: 'accepted', destroy: 'destroyed' }
+
 /** Undefined when nothing is known of such a chain. */
 export function auditChain(chain: Chain, findings: Findings): AuditedChain | undefined {
   const { sound, explained, unsound } = chain
@@ -90,7 +93,7 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
   for (const seq of missing.keys()) explain(seq, 'missing')
   for (const { seq, record, restorableUntilMs } of explained) {
     const why = { record, ...(restorableUntilMs !== undefined && { restorableUntilMs }) }
-    explain(seq, record.body.action.kind === 'accept' ? 'accepted' : 'forgotten', why)
+    explain(seq, REASONS[record.body.action.kind] ?? 'forgotten', why)
   }
   // Anybody can put something under a name: it counts where a sound object speaks of it, or where a backup would have put it.
   const next = [...bySeq.keys(), ...reasons.keys()].reduce((a, b) => Math.max(a, b), 0) + 1

@@ -6,6 +6,7 @@ import { BackupError, doing } from '../../base/errors.ts'
 import type { Credential } from '../../credentials/credential.ts'
 import type { Bundle, Domain } from '../../format/bundle.ts'
 import type { LogAction } from '../../format/log-record.ts'
+import { parseObjectName } from '../../format/names.ts'
 import { LOG_PLACES_MAX } from '../../format/log-record.ts'
 import type { UnlockedRepository } from '../../repo/open-repository.ts'
 import { Repository } from '../../repo/repository.ts'
@@ -13,6 +14,7 @@ import { domainOf } from '../../repo/roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from '../../repo/slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from '../../repo/slot-renewal.ts'
 import type { Store } from '../../store/store.ts'
+import { parityNameFor } from '../repair/healer.ts'
 import { contentOfDomain } from './content.ts'
 import type { DomainContent } from './content.ts'
 
@@ -99,13 +101,22 @@ export async function destroyDomain(
   const order = [snapshots.map(({ objectName }) => objectName), sessions, sessionKeys, packs, segments, plans]
   for (const names of order) {
     for (let at = 0; at < names.length; at += REMOVED_AT_ONCE) {
-      await Promise.all(names.slice(at, at + REMOVED_AT_ONCE).map((name) => gone('destroying', name, remove)))
+      await Promise.all(names.slice(at, at + REMOVED_AT_ONCE).map((name) => goneWithParity(name, remove)))
     }
   }
   return { bundle: without, slotName: await renewSlots(store, renewed.filter(isOwn), by) }
 }
 
 const REMOVED_AT_ONCE = 8
+
+const WITH_PARITY: ReadonlySet<string> = new Set(['pack', 'session-keys', 'snapshot', 'trash'])
+
+/** Its parity first, which may be as good as a copy: without the object nobody would know whose it was. */
+async function goneWithParity(name: string, remove: (name: string) => Promise<boolean>): Promise<void> {
+  const parsed = parseObjectName(name)
+  if (parsed !== null && WITH_PARITY.has(parsed.kind)) await gone('destroying', parityNameFor(name, parsed), remove)
+  await gone('destroying', name, remove)
+}
 
 function gone(what: string, name: string, remove: (name: string) => Promise<boolean>): Promise<boolean> {
   return doing(what, name, () => remove(name))
