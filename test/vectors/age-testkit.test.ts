@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
 import { fromHex, toHex } from '../../src/base/bytes.ts'
 import { parseIdentityFile } from '../../src/credentials/age-identity.ts'
+import { asking } from '../support/asking.ts'
 import { ageUnlocker } from '../../src/credentials/age-unlocker.ts'
 
 interface KitCase {
@@ -43,7 +44,7 @@ async function outcome({ fileKey, identities, header }: KitCase): Promise<string
   // Cases for a passphrase have none: then any will do, as it must not come to trying it.
   const text = (identities.length > 0 ? identities : ANY_IDENTITY).join('\n')
   try {
-    const parsed = await parseIdentityFile(Buffer.from(text), 'kit', { askedFor: false } as never)
+    const parsed = await parseIdentityFile(Buffer.from(text), 'kit', { ask: asking() })
     const secret = await ageUnlocker(parsed, 'the kit').unwrap({ kind: 'age', file: new Uint8Array(file) }, 'keys/x')
     return secret === null ? 'none' : toHex(secret)
   } catch (error) {
