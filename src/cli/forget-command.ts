@@ -1,9 +1,8 @@
 // `holdfast forget`: by policy, by the rules on the command line, or by name.
 import { resolve } from 'node:path'
 import { BackupError, reasonsOf } from '../base/errors.ts'
-import { carryOut, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
-import type { ForgetPlan } from '../ops/forget.ts'
-import type { RetentionRecords } from '../repo/retention-records.ts'
+import { carryOut, checkLogIsRead, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
+import type { ForgetPlan, RetentionState } from '../ops/forget.ts'
 import type { Repository } from '../repo/repository.ts'
 import { DAY_MS, moveToTrash, purgeTrash, readTrash } from '../repo/trash.ts'
 import type { ForgetFlags } from './commands/forget.ts'
@@ -41,16 +40,19 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
     for (const problem of state.problems) {
       context.reporter.onEvent({ type: 'error', code: problem.code, message: `${reasonsOf(problem)}; it stays` })
     }
+    for (const unread of state.unreadRecords) {
+      context.reporter.onEvent({ type: 'error', code: unread.code, message: reasonsOf(unread) })
+    }
     const days = flags.trashDays ?? state.records.trashDays
     if (specs.length > 0) {
-      await forgetNamed(context, repository, { specs, flags, records: state.records, days }, signing)
+      await forgetNamed(context, repository, { specs, flags, state, days }, signing)
     } else {
       const { host, tag: tags, source } = flags
       const path = source === undefined ? undefined : bytesOfText(resolve(nativeWorkingFolder(), source))
       const plan = planForget(state, { policy, filter: { host, tags, source: path } }, context.clock.now())
       await forgetByPlan(context, repository, { plan, flags, days }, signing)
     }
-    const [problem] = state.problems
+    const [problem] = [...state.problems, ...state.unreadRecords]
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
   })
 }
@@ -62,18 +64,19 @@ function isFiltered({ host, tag = [], source }: ForgetFlags): boolean {
 interface NamedWork {
   readonly specs: readonly string[]
   readonly flags: ForgetFlags
-  readonly records: RetentionRecords
+  readonly state: RetentionState
   readonly days: number
 }
 
 async function forgetNamed(
   context: Context,
   repository: Repository,
-  { specs, flags, records, days }: NamedWork,
+  { specs, flags, state, days }: NamedWork,
   signing: Signing,
 ): Promise<void> {
   const snapshots = await namedSnapshots(repository, specs)
-  checkNotHeld(snapshots, records.held, context.clock.now())
+  if (flags.allowUnusual !== true) checkLogIsRead(state)
+  checkNotHeld(snapshots, state.records.held, context.clock.now())
   if (flags.dryRun === true) return showNamed(context, snapshots, true)
   const moved = await moveToTrash(repository, snapshots, { ...(await signing()), ...reasonOf(flags) })
   const gone = new Set(moved.snapshots.map(({ id }) => id))

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { displayText } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
-import { checkNotHeld, readRetention } from '../ops/forget.ts'
+import { checkLogIsRead, checkNotHeld, readRetention } from '../ops/forget.ts'
 import { rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
 import { filterSnapshots } from '../ops/snapshot-filter.ts'
 import { keyOfPlace, placeKey } from '../repo/log.ts'
@@ -24,7 +24,8 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
   const { out } = context
   const wanted = (flags.path ?? []).map((path) => bytesOfText(resolve(nativeWorkingFolder(), path)))
   return withMaintenance(context, async (repository, signing) => {
-    const { snapshots: all, problems, records } = await readRetention(repository)
+    const state = await readRetention(repository)
+    const { snapshots: all, problems, records } = state
     const named = new Set((await namedSnapshots(repository, specs)).map(({ id }) => id))
     const { host, tag: tags } = flags
     const filtered = filterSnapshots(
@@ -37,6 +38,7 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
       context.reporter.note('no snapshot has such a path')
       return EXIT.ok
     }
+    if (flags.allowUnusual !== true) checkLogIsRead(state)
     checkNotHeld(
       work.map(({ snapshot }) => snapshot),
       records.held,

@@ -27,6 +27,7 @@ export interface ForgetPlan extends RetentionPlan<SnapshotInfo> {
   readonly unusual: readonly Unusual<SnapshotInfo>[]
   /** Snapshots that cannot be read; they stay. */
   readonly problems: readonly BackupError[]
+  readonly unreadRecords: readonly BackupError[]
   /** The same once more at another time. */
   readonly at: (nowMs: number) => ForgetPlan
 }
@@ -37,10 +38,12 @@ export type KnownSnapshot = SnapshotInfo & Pick<Candidate, 'originalWid'>
 export interface RetentionState {
   readonly snapshots: readonly KnownSnapshot[]
   readonly problems: readonly BackupError[]
+  /** Records of the log that cannot be read: they may say what is to be kept. */
+  readonly unreadRecords: readonly BackupError[]
   readonly records: RetentionRecords
 }
 
-/** Throws what the store throws: what cannot be listed is not forgotten. Damaged snapshots and records are in `problems`. */
+/** Throws what the store throws: what cannot be listed is not forgotten. Damaged snapshots and records are told of. */
 export async function readRetention(repo: Repository): Promise<RetentionState> {
   const { snapshots, problems } = await repo.catalog.readable()
   const log = await readLog(repo)
@@ -53,7 +56,8 @@ export async function readRetention(repo: Repository): Promise<RetentionState> {
       const first = Math.min(each.receivedMs, facts.receivedMs.get(key) ?? Infinity, origin?.receivedMs ?? Infinity)
       return { ...each, receivedMs: first, ...(origin !== undefined && { originalWid: origin.wid }) }
     }),
-    problems: [...problems, ...log.problems],
+    problems,
+    unreadRecords: log.problems,
     records,
   }
 }
@@ -65,7 +69,7 @@ export async function readRetentionRecords(repo: Repository): Promise<RetentionR
 }
 
 export function planForget(
-  { snapshots: all, problems, records }: RetentionState,
+  { snapshots: all, problems, unreadRecords, records }: RetentionState,
   { policy, filter = {} }: ForgetRules,
   nowMs: number,
 ): ForgetPlan {
@@ -79,7 +83,7 @@ export function planForget(
   const policiesOf = (domainId: Uint8Array) => (policy === undefined ? records.policiesOf(domainId) : [policy])
   const at = (now: number): ForgetPlan => {
     const plan = planRetention({ snapshots, policiesOf, held: records.held, isRevoked, nowMs: now })
-    return { ...plan, unusual: findUnusual(plan, records.forgets, now), problems, at }
+    return { ...plan, unusual: findUnusual(plan, records.forgets, now), problems, unreadRecords, at }
   }
   return at(nowMs)
 }
@@ -105,6 +109,7 @@ export interface CarryOut extends AppendOptions {
 export async function carryOut(repo: Repository, plan: ForgetPlan, opts: CarryOut): Promise<Moved> {
   const { allowUnusual = false, ...log } = opts
   await checkMayLog(repo, opts.writer, 'forget')
+  if (!allowUnusual) checkLogIsRead(plan)
   const [unusual] = plan.unusual
   if (unusual !== undefined && !allowUnusual) {
     const { host } = unusual.group.verdicts[0]!.snapshot.body
@@ -124,6 +129,15 @@ export async function carryOut(repo: Repository, plan: ForgetPlan, opts: CarryOu
     sure.map(({ snapshot, timeMs }) => ({ ...snapshot, receivedMs: timeMs })),
     log,
   )
+}
+
+/** Throws `refused` when some record cannot be read: it may be one that holds what is about to be forgotten. */
+export function checkLogIsRead({ unreadRecords: [unread] }: Pick<RetentionState, 'unreadRecords'>): void {
+  if (unread === undefined) return
+  throw new BackupError('refused', 'a record of the log cannot be read, which may hold snapshots', unread.subject, {
+    cause: unread,
+    hint: 'nothing was done; see `holdfast audit`, and say --allow-unusual when it holds nothing that matters',
+  })
 }
 
 /** Whether somebody else's clock could have removed it: a date had to pass. */
