@@ -17,8 +17,8 @@ const STEPS = [
   'put copies',
   'index copies',
   'put plan',
-  'settle plan',
   'take plans',
+  'settle plans',
   'list sessions',
   'wait',
   'settle fence',
@@ -207,19 +207,23 @@ class PrunerTurn {
       pruner.carried = 1 << this.#j
     }
     if (this.#mistakes.has('the sessions before the plan')) return this.#go('wait', 'puts its plan', change)
-    this.#go(this.#mistakes.has('no wait after the plan') ? 'take plans' : 'settle plan', 'puts its plan', change)
+    this.#do('puts its plan', change)
   }
 
-  /** Any of the plans that are there, whosever; of key objects only its own. */
+  /**
+   * Any of the plans that are there, whosever; of key objects only its own. Where lists lag, a plan that this one sees others
+   * may not see yet.
+   */
   #takePlans(): void {
     const state = this.#state
     const own = state.plans & (1 << this.#j)
+    const then: Step = this.#mistakes.has('no wait after the plan') ? 'list sessions' : 'settle plans'
     for (const plans of state.seen('plans')) {
       const all = plans | own
       if (all === 0) this.#go('over', 'finds no plan', () => {})
       for (const carried of subsets(all)) {
         if (carried === 0) continue
-        this.#do('takes plans to carry out', (_next, pruner) => {
+        this.#go(then, 'takes plans to carry out', (_next, pruner) => {
           pruner.carried = carried
           pruner.doomed = state.condemnedBut(0, carried).packs
           if ((carried & (1 << this.#j)) === 0) pruner.doomedKeys = 0
