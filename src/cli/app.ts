@@ -15,6 +15,7 @@ import { domainGrant } from './commands/domain-grant.ts'
 import { domainList } from './commands/domain-list.ts'
 import { domainRename } from './commands/domain-rename.ts'
 import { diff } from './commands/diff.ts'
+import { drill } from './commands/drill.ts'
 import { enrollApprove } from './commands/enroll-approve.ts'
 import { enrollList } from './commands/enroll-list.ts'
 import { enrollRevoke } from './commands/enroll-revoke.ts'
@@ -67,6 +68,7 @@ const TOPICS: readonly (readonly [title: string, commands: readonly HoldfastComm
       checkpoint,
       scrub,
       repair,
+      drill,
       stats,
       keyList,
       keyAdd,
@@ -228,6 +230,7 @@ const root = withHelp(
       enroll,
       domain,
       repair,
+      drill,
       scrub,
       version,
       completion,

@@ -7,7 +7,13 @@ import type { ExitCode } from './exit-codes.ts'
 import { loadIndexOf } from './repository.ts'
 import { chosenSnapshots } from './snapshot-view.ts'
 import { tableLines } from './table.ts'
-import { formatCount, formatSize } from './units.ts'
+import { timespecFromMs } from '../base/time.ts'
+import { notedProof, rememberedProof } from '../repo/drill-state.ts'
+import type { DrillProof } from '../repo/drill-state.ts'
+import { readLog } from '../repo/log.ts'
+import { jsonTime } from './json-lines.ts'
+import { openStateFolder, stateFolder } from './state-folder.ts'
+import { formatCount, formatLocalTime, formatSize } from './units.ts'
 
 /** A snapshot that cannot be read is told and not counted; the exit code says so too. */
 export async function showStats(context: Context, repository: Repository): Promise<ExitCode> {
@@ -17,6 +23,7 @@ export async function showStats(context: Context, repository: Repository): Promi
   const stats = await repositoryStats(repository, snapshots)
   const { data, meta } = stats
   const cipher = cipherOf(repository.description.suite)
+  const proof = await lastProof(context, repository)
   const rows = [
     ['snapshots', formatCount(stats.snapshots)],
     ['files in them', formatCount(stats.files)],
@@ -30,6 +37,10 @@ export async function showStats(context: Context, repository: Repository): Promi
     ['whole store', `${formatSize(stats.storeBytes)}${ratio(stats.restoredBytes, stats.storeBytes, 'in all')}`],
     ['blobs', formatCount(stats.blobs)],
     ['cipher', cipher],
+    [
+      'restore proved',
+      proof === undefined ? 'never: run `holdfast drill`' : formatLocalTime(timespecFromMs(proof.timeMs)),
+    ],
   ]
   const width = Math.max(...rows.map(([name]) => name!.length))
   for (const [name, value] of rows) out.line(`${name!.padEnd(width)}  ${value}`)
@@ -58,9 +69,17 @@ export async function showStats(context: Context, repository: Repository): Promi
     meta_stored_bytes: meta.storedBytes,
     store_bytes: stats.storeBytes,
     cipher,
+    restore_proved: proof === undefined ? null : jsonTime(timespecFromMs(proof.timeMs)),
     objects: Object.fromEntries(kinds.map(([kind, { count, bytes }]) => [kind, { count, bytes }])),
   })
   return exitCode
+}
+
+/** The latest that this machine remembers, or that any has noted in the log. */
+async function lastProof({ env }: Context, repository: Repository): Promise<DrillProof | undefined> {
+  const own = await rememberedProof(repository, openStateFolder(stateFolder(env)))
+  const noted = notedProof((await readLog(repository)).records)
+  return (noted?.timeMs ?? 0) > (own?.timeMs ?? 0) ? noted : own
 }
 
 function ratio(before: number, after: number, what: string): string {
