@@ -2,7 +2,7 @@
 // acknowledged, by reading them back while they are still in the memory of the system. Nothing depends on it: what is
 // missing is made by a repair, and what is wrong heals nothing.
 import { fromHex } from '../base/bytes.ts'
-import { BackupError, wrap } from '../base/errors.ts'
+import { BackupError, doing, wrap } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { hashInName, parityName, parseObjectName } from '../format/names.ts'
@@ -59,6 +59,16 @@ export function parityMakerOf({ store, description }: Pick<Repository, 'store' |
     suite: description.suite,
     shares: store.replace === undefined ? undefined : description.parity,
   })
+}
+
+/** To be called after an object was deleted: what would make it good goes too. */
+export async function deleteParityOf(
+  { store, description }: Pick<Repository, 'store' | 'description'>,
+  name: string,
+): Promise<void> {
+  if (description.parity === undefined) return
+  const parity = parityName(name)
+  if (parseObjectName(parity) !== null) await doing('deleting parity', parity, () => store.delete(parity))
 }
 
 export class ParityMaker {

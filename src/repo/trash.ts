@@ -11,6 +11,7 @@ import { unlessGone } from './gone-object.ts'
 import { appendRecord, checkMayLog, EXPLAINING_ROLES, keyOfPlace, LogFacts, readLog } from './log.ts'
 import type { AppendOptions, ListedRecord, OpenedRecord } from './log.ts'
 import { getNamedByHash } from './named-object.ts'
+import { deleteParityOf } from './parity-maker.ts'
 import { putOwn } from './put-own.ts'
 import type { Repository } from './repository.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
@@ -196,8 +197,9 @@ export async function purgeTrash(
   const now = await repo.store.stat(note.objectName)
   const isPurged = now === null ? () => false : isOver(now.receivedMs)
   const { purged = [], kept = [] } = Object.groupBy(snapshots, (each) => (isPurged(each) ? 'purged' : 'kept'))
-  await someAtOnce(purged, async ({ objectName }) => {
+  await someAtOnce(purged, async ({ objectName, wid, seq, id }) => {
     await doing('purging the trash', objectName, () => repo.store.delete(objectName))
+    await deleteParityOf(repo, snapshotName(wid, seq, id))
   })
   return { purged, kept }
 }

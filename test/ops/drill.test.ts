@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
+import type { Entry } from '../../src/format/entry-model.ts'
 import { PREFIXES } from '../../src/format/names.ts'
 import { drill } from '../../src/ops/drill.ts'
 import type { DrillOptions, DrillResult } from '../../src/ops/drill.ts'
@@ -81,7 +82,13 @@ test('a source that has changed is not compared; one that has other bytes behind
   await repo.loadIndex()
   const withoutCtime: typeof repo.readNode = async (ref, top) => {
     const node = await repo.readNode(ref, top)
-    return 'entries' in node ? { ...node, entries: node.entries.map(({ ctime: _, ...entry }) => entry) } : node
+    if (!('entries' in node)) return node
+    const entries = node.entries.map((entry) => {
+      const copy: { -readonly [K in keyof Entry]: Entry[K] } = { ...entry }
+      delete copy.ctime
+      return copy
+    })
+    return { ...node, entries }
   }
   const reader = new Proxy(repo, {
     get: (target, key) => {

@@ -18,7 +18,8 @@ import { PruningScene } from '../support/pruning.ts'
 
 const HOUR_MS = 3_600_000
 
-async function assertSound({ scratch, contents }: PruningScene, ...numbers: readonly number[]): Promise<void> {
+async function assertSound(scene: PruningScene, ...numbers: readonly number[]): Promise<void> {
+  const { scratch, contents } = scene
   assert.deepEqual(
     await scratch.readAll(),
     numbers.map((number) => contents[number]),
@@ -26,6 +27,12 @@ async function assertSound({ scratch, contents }: PruningScene, ...numbers: read
   const checked = await checkRepository({ repo: await scratch.open(), depth: 'all', rng: seededRng(1), threads: 0 })
   assert.deepEqual(checked.damages, [])
   assert.equal(checked.counts.packsUnindexed, 0)
+  const parity = [...(await scene.names('parity/data/')), ...(await scene.names('parity/meta/'))]
+  assert.deepEqual(
+    parity.map((name) => name.slice('parity/'.length)),
+    await scene.packs(),
+    'parity comes and goes with the packs',
+  )
 }
 
 /** Fails the way it should, and has deleted nothing. */

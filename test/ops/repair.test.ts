@@ -276,7 +276,7 @@ test('a rehearsal says exactly what the repair then does, and changes nothing', 
 /** Objects of the session that indexes have other names each time. */
 const isTheSame = (step: string) => !/^parity-made .*\/(?:skeys|log)\//.test(step)
 
-test('names that belong to no repository, and forgotten snapshots, are left alone', async (t) => {
+test('names that belong to no repository are left alone', async (t) => {
   const s = await scene(t)
   const notes = join(s.scratch.location, 'notes')
   mkdirSync(notes)

@@ -41,7 +41,10 @@ export class PruningScene {
   /** With one snapshot for each list of files; a file that a list does not have is removed. Each has 100 KiB of its own. */
   static async create(t: TestContext, ...states: readonly (readonly string[])[]): Promise<PruningScene> {
     const folder = tempFolder(t, 'prune')
-    const scene = new PruningScene(folder, await ScratchRepository.create(folder, { packSize: PACK_SIZE }))
+    const scene = new PruningScene(
+      folder,
+      await ScratchRepository.create(folder, { packSize: PACK_SIZE, parity: { data: 0.02, meta: 0.1 } }),
+    )
     const files = new Map<string, Uint8Array>()
     for (const names of states) {
       for (const name of files.keys()) {

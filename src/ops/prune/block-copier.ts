@@ -6,6 +6,7 @@ import type { PackKind } from '../../format/names.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack } from '../../repo/pack-assembler.ts'
 import { META_PACK_SIZE } from '../../repo/write-session.ts'
+import { parityMakerOf } from '../../repo/parity-maker.ts'
 import { storePack } from '../../repo/store-pack.ts'
 import { readUnindexed } from '../../repo/unindexed-packs.ts'
 import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
@@ -164,7 +165,12 @@ export class BlockCopier {
     await doing('storing a pack', pack.objectName, async () => {
       await storePack(repo.store, pack)
       const there = await readUnindexed(repo.store, repo.indexSealer, pack.objectName)
-      if (there?.pack.size === pack.size) return
+      if (there?.pack.size === pack.size) {
+        const parity = parityMakerOf(repo)
+        parity.ofBytes(pack.objectName, there.bytes)
+        await parity.finish() // what could not be made a repair makes
+        return
+      }
       throw new BackupError('corrupt', 'what is there is not what was stored', pack.objectName, {
         hint: 'nothing was deleted; the store or the way to it is not to be trusted',
       })

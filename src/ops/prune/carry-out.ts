@@ -17,6 +17,7 @@ import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
 import { STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
+import { deleteParityOf } from '../../repo/parity-maker.ts'
 
 export interface Removal {
   packs: number
@@ -111,6 +112,7 @@ async function deletePacks(
     check()
     await running.start(async () => {
       const wasThere = await doing('deleting a pack', name, () => repo.store.delete(name))
+      await deleteParityOf(repo, name)
       if (wasThere) {
         removal.packs++
         removal.bytes += view.listed.get(name) ?? view.packs.find(name)?.size ?? 0

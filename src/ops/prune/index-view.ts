@@ -121,7 +121,8 @@ export class IndexView {
           size,
           blobs: packs.reduce((sum, pack) => sum + blobsOf(pack), 0),
           packs: packs.map(({ kind, hash }) => packName(kind, hash)),
-          distrusted: distrusted.map((hash) => packName('data', hash)),
+          // A hash does not say of which kind the pack is.
+          distrusted: distrusted.flatMap((hash) => [packName('data', hash), packName('meta', hash)]),
         })
       }
     }

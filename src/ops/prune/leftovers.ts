@@ -19,6 +19,7 @@ import type { IndexView } from './index-view.ts'
 import type { Roots } from './roots.ts'
 import { listSessionNames, SessionReader } from './sessions.ts'
 import type { SessionNames } from './sessions.ts'
+import { deleteParityOf } from '../../repo/parity-maker.ts'
 
 /** By the clock of the store. Nothing that is confirmed depends on it. */
 const GHOST_MS = 90 * 24 * 3_600_000
@@ -112,4 +113,5 @@ async function isOfDomain({ repo }: PruneContext, sid: string): Promise<boolean>
 
 async function remove({ repo }: PruneContext, name: string): Promise<void> {
   await doing('clearing away what a session left', name, () => repo.store.delete(name))
+  await deleteParityOf(repo, name)
 }

@@ -1,0 +1,56 @@
+// Repair and what was forgotten: it is healed where it lies, and never brought back.
+import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom } from '../../src/base/random.ts'
+import { PREFIXES } from '../../src/format/names.ts'
+import { repair } from '../../src/ops/repair/repair.ts'
+import { PruningScene } from '../support/pruning.ts'
+
+async function repaired(scene: PruningScene): Promise<string[]> {
+  const { steps, lostCount } = await repair(await scene.scratch.open(), {
+    state: scene.state,
+    clock: systemClock,
+    random: secureRandom,
+    host: 'test',
+    tool: 'test',
+    by: 'test',
+  })
+  assert.equal(lostCount, 0)
+  return steps.flatMap((step) =>
+    'object' in step && !step.object.startsWith(PREFIXES.parity) ? [`${step.kind} ${step.object}`] : [],
+  )
+}
+
+function damage(scene: PruningScene, name: string): void {
+  const path = join(scene.scratch.location, name)
+  rmSync(path)
+  writeFileSync(path, 'something else')
+}
+
+test('a forgotten snapshot is healed in the trash, and is not back', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  await scene.forget([0], { purge: false })
+  const [trashed] = await scene.names(PREFIXES.trash)
+  damage(scene, trashed!)
+  assert.deepEqual(await repaired(scene), [`healed ${trashed}`])
+  assert.equal((await scene.names(PREFIXES.snapshots)).length, 1)
+})
+
+test('nothing of what was purged and pruned comes back, and no parity of it stays', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  const before = await scene.packs()
+  await scene.forget([0])
+  await scene.prune({ maxUnused: 0 })
+  const after = await scene.packs()
+  assert.ok(before.some((name) => !after.includes(name)))
+  assert.deepEqual(await repaired(scene), [])
+  assert.deepEqual(await scene.packs(), after)
+  const parity = await scene.names(`${PREFIXES.parity}${PREFIXES.snapshots}`)
+  assert.deepEqual(
+    parity.map((name) => name.slice(PREFIXES.parity.length)),
+    await scene.names(PREFIXES.snapshots),
+  )
+})
