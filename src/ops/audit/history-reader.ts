@@ -12,6 +12,7 @@ import { keyOfPlace, listLog, LogFacts, openRecord, verifyRecord } from '../../r
 import type { ListedRecord, OpenedRecord } from '../../repo/log.ts'
 import { checkMember, foreignOf } from '../../repo/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { RetentionRecords } from '../../repo/retention-records.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
 import { checkDomain, snapshotSealer } from '../../repo/snapshot-catalog.ts'
 import type { ListedSnapshot } from '../../repo/snapshot-catalog.ts'
@@ -49,6 +50,8 @@ export class HistoryReader {
   readonly #findings: Findings
   readonly #verifier: ObjectVerifier
   readonly #sessions = new SessionFacts()
+  /** Snapshots that an administrator has put in the places of others, by `keyOfPlace`: they say the times of those. */
+  readonly #rewritten = new Set<string>()
   readonly #checkStopped: () => void
   #torn = 0
 
@@ -80,7 +83,9 @@ export class HistoryReader {
   async *objects(): AsyncGenerator<ReadObject> {
     const snapshots = await this.#repo.catalog.list()
     const records = await this.#readRecords(await listLog(this.#repo))
-    const { receivedMs } = new LogFacts(this.records)
+    const facts = new LogFacts(this.records)
+    const { receivedMs } = facts
+    for (const place of new RetentionRecords(facts).rewritten.keys()) this.#rewritten.add(place)
     const all = [
       ...snapshots.map((there) => {
         // What was brought back from the trash was received anew; that it was there before stands in the log.
@@ -152,7 +157,9 @@ export class HistoryReader {
     this.#sessions.note(parsed, { head })
     const said = await this.#saidBy(name, head, bytes)
     const previous = seq === 1 ? undefined : toHex(head.previous)
-    const object = { ...placeOf(listed), chain: 'snapshot' as const, previous, claimedMs: said.claimedMs }
+    const isRewritten = this.#rewritten.has(keyOfPlace(wid, seq, listed.id))
+    const claimedMs = isRewritten ? undefined : said.claimedMs
+    const object = { ...placeOf(listed), chain: 'snapshot' as const, previous, claimedMs }
     return { object, heads: said.heads }
   }
 
