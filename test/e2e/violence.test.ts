@@ -1,38 +1,21 @@
 // Two machines back up to one folder while snapshots are forgotten and pruned, and whoever works is killed or stopped at any
-// moment: what was reported as saved can be restored bit for bit, always.
+// moment, or the disk goes away: what was reported as saved can be restored bit for bit, always.
 //   HOLDFAST_VIOLENCE_ROUNDS=300   more rounds than a few
 //   HOLDFAST_VIOLENCE_SEED=7       the moments of an earlier run, as far as the machine repeats itself
-import assert from 'node:assert/strict'
-import { randomFillSync } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { systemClock } from '../../src/base/clock.ts'
-import { codeOf } from '../../src/base/errors.ts'
-import { type Rng, secureRandom, seededRng } from '../../src/base/random.ts'
-import { ignoreEvents } from '../../src/ops/events.ts'
-import { prune } from '../../src/ops/prune/prune.ts'
-import { memoryState } from '../../src/repo/local-state.ts'
-import { moveToTrash, purgeTrash } from '../../src/repo/trash.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
-import { chance, pick } from '../../src/store/faults.ts'
-import { Operator, type RunningProgram } from '../support/operator.ts'
-import { requireLinux } from '../support/requirements.ts'
-import { fileWith, readTree, ScratchRepository } from '../support/scratch-repository.ts'
-import type { SnapshotContent } from '../support/scratch-repository.ts'
-import { tempFolder } from '../support/temp-folder.ts'
+import { type Rng, seededRng } from '../../src/base/random.ts'
+import { libc } from '../../src/posix/libc.ts'
+import { requireLinux, withLoopFs } from '../support/requirements.ts'
+import { ViolentScene } from '../support/violent-scene.ts'
 
-const KIB = 1024
-const ROUNDS = Number(process.env['HOLDFAST_VIOLENCE_ROUNDS'] ?? '6')
-/** Snapshots of a machine that stay: more than it makes in two rounds. */
-const KEPT = 4
+const ROUNDS = Number(process.env['HOLDFAST_VIOLENCE_ROUNDS'] ?? '5')
 
 test('killed and stopped at any moment, nobody loses what was reported as saved', async (t) => {
   if (!requireLinux(t)) return
-  const seed = Number(process.env['HOLDFAST_VIOLENCE_SEED'] ?? Math.floor(Math.random() * 1e6))
-  t.diagnostic(`HOLDFAST_VIOLENCE_SEED=${seed}`)
-  const scene = await Scene.create(t, seededRng(seed))
+  const scene = await ViolentScene.create(t, rngOf(t))
   for (let round = 0; round < ROUNDS; round++) await scene.round()
   await scene.endsWell()
   t.diagnostic(
@@ -40,195 +23,66 @@ test('killed and stopped at any moment, nobody loses what was reported as saved'
   )
 })
 
-class Machine {
-  readonly operator: Operator
-  readonly source: string
-  readonly #files: Record<string, string> = {}
-  /** Everything that its source ever held. */
-  readonly states = new Set<string>()
-  /** What was reported as saved last. */
-  saved: string | undefined
-
-  constructor(operator: Operator, source: string) {
-    this.operator = operator
-    this.source = source
-    mkdirSync(source)
-    this.#files[source] = 'directory'
-    this.write('steady', 200 * KIB)
-  }
-
-  write(name: string, size: number): void {
-    const bytes = randomFillSync(new Uint8Array(size))
-    writeFileSync(join(this.source, name), bytes)
-    this.#files[join(this.source, name)] = fileWith(bytes)
-    this.states.add(this.state)
-  }
-
-  get state(): string {
-    return comparable(this.#files)
-  }
-}
-
-class Scene {
-  readonly #scratch: ScratchRepository
-  readonly #machines: readonly Machine[]
-  readonly #rng: Rng
-  readonly #state = memoryState()
-  /** How long one backup takes here. */
-  #wholeMs = 0
-  killed = 0
-  stopped = 0
-  fenced = 0
-  deleted = 0
-
-  private constructor(scratch: ScratchRepository, machines: readonly Machine[], rng: Rng) {
-    this.#scratch = scratch
-    this.#machines = machines
-    this.#rng = rng
-  }
-
-  static async create(t: TestContext, rng: Rng): Promise<Scene> {
-    const folder = tempFolder(t, 'violence')
-    const scratch = await ScratchRepository.create(folder, { packSize: 256 * KIB })
-    const machines = ['one', 'two'].map(
-      (name) => new Machine(new Operator(folder, scratch, name), join(folder, `source-${name}`)),
-    )
-    const scene = new Scene(scratch, machines, rng)
-    for (const machine of machines) {
-      const began = performance.now()
-      const run = machine.operator.run(['backup', machine.source])
-      assert.equal(run.status, 0, run.stderr)
-      machine.saved = machine.state
-      scene.#wholeMs = performance.now() - began
-    }
-    return scene
-  }
-
-  async round(): Promise<void> {
-    const rng = this.#rng
-    for (const machine of this.#machines) machine.write(pick(rng, ['a', 'b', 'c']), 500 * KIB)
-    const admin = pick(rng, this.#machines).operator
-    const work: { readonly program: RunningProgram; readonly machine?: Machine; isKilled: boolean }[] = []
-    for (const machine of this.#machines) {
-      work.push({ program: machine.operator.start(['backup', machine.source]), machine, isKilled: false })
-    }
-    const forget = ['forget', '--keep-last', String(KEPT), '--allow-unusual']
-    const pruneAll = ['prune', '--max-unused', '0%', '--max-removed', '100%']
-    for (const args of [forget, pruneAll]) {
-      if (chance(rng, 0.7)) work.push({ program: admin.start(args), isKilled: false })
-    }
-    const stopped: RunningProgram[] = []
-    await Promise.all(
-      work.map(async (each) => {
-        const fate = pick(rng, ['nothing', 'kill', 'kill', 'stop', 'stop'] as const)
-        // Most of a run is the start of the program: later moments are the interesting ones.
-        const afterMs = this.#wholeMs * (0.2 + rng())
-        await Promise.race([sleep(afterMs), each.program.end()])
-        if (!each.program.isRunning || fate === 'nothing') return
-        if (fate === 'kill') {
-          each.isKilled = true
-          each.program.kill('SIGKILL')
-          this.killed++
-        } else {
-          each.program.kill('SIGSTOP')
-          stopped.push(each.program)
-          this.stopped++
-        }
-      }),
-    )
-    const others = work.filter(({ program }) => !stopped.includes(program))
-    await Promise.all(others.map(({ program }) => program.end()))
-    // Whoever sleeps is taken for dead, and what it relies on is deleted if nothing else needs it.
-    await this.#pruneInHaste()
-    for (const program of stopped) program.kill('SIGCONT')
-    for (const { program, machine, isKilled } of work) {
-      const { status, stderr } = await program.end()
-      if (machine === undefined) continue
-      assert.ok(status === 0 || isKilled, stderr)
-      if (status === 0) machine.saved = machine.state
-    }
-    await this.#verify()
-  }
-
-  async endsWell(): Promise<void> {
-    for (const machine of this.#machines) {
-      const run = machine.operator.run(['backup', machine.source])
-      assert.equal(run.status, 0, run.stderr)
-      machine.saved = machine.state
-    }
-    await this.#forgetWhatCountsForNothing()
-    await this.#pruneInHaste()
-    await this.#verify()
-    const check = this.#machines[0]!.operator.run(['check', '--read-data'])
-    assert.equal(check.status, 0, check.stdout + check.stderr)
-  }
-
-  async #pruneInHaste(): Promise<void> {
-    const repo = await this.#scratch.open()
-    const shared = { clock: systemClock, by: 'test' }
-    const writer = await writerIdentity(repo, { state: this.#state, ...shared, random: secureRandom, host: 'test' })
-    await purgeTrash(repo, { writer, ...shared, days: -1 })
-    const report = await prune(await this.#scratch.open(), {
-      ...shared,
-      state: this.#state,
-      random: secureRandom,
-      host: 'test',
-      onEvent: ignoreEvents,
-      threads: 0,
-      maxRemoved: 1,
-      maxUnused: 0,
-      silenceMs: 0,
-    })
-    this.fenced += report.sessionsFenced
-    this.deleted += report.packsDeleted
-  }
-
-  /** Snapshots that nobody was told are safe, and that lack something. */
-  async #forgetWhatCountsForNothing(): Promise<void> {
-    const repo = await this.#scratch.open()
-    const lacking = []
-    for (const snapshot of await repo.snapshots()) {
-      if (!snapshot.confirmed && (await contentOf(repo, snapshot.body.root)) === undefined) lacking.push(snapshot)
-    }
-    if (lacking.length === 0) return
-    const shared = { clock: systemClock, by: 'test' }
-    const writer = await writerIdentity(repo, { state: this.#state, ...shared, random: secureRandom, host: 'test' })
-    await moveToTrash(repo, lacking, { writer, ...shared })
-  }
-
-  /** Every snapshot that counts holds what a source held at some time, and what was reported last is there. */
-  async #verify(): Promise<void> {
-    const repo = await this.#scratch.open()
-    const found = new Set<string>()
-    for (const { body, confirmed, objectName } of await repo.snapshots()) {
-      const content = await contentOf(repo, body.root)
-      if (content === undefined) {
-        assert.ok(!confirmed, `${objectName} is confirmed and lacks something`)
-        continue
-      }
-      assert.ok(
-        this.#machines.some(({ states }) => states.has(content)),
-        `${objectName} holds what was never there`,
+test('a disk that goes away with what it had not written yet takes nothing that was reported as saved', (t) =>
+  withLoopFs(t, 'ext4', 90, async (disk) => {
+    const scene = await ViolentScene.create(t, rngOf(t), disk)
+    for (let round = 0; round < ROUNDS; round++) {
+      await scene.roundWithoutDisk(
+        () => cutOff(disk),
+        () => mountAgain(disk),
       )
-      found.add(content)
     }
-    for (const { saved, source } of this.#machines) assert.ok(found.has(saved!), `what ${source} has saved is there`)
-  }
+    await scene.endsWell()
+    t.diagnostic(`${scene.failed} backups lost their disk`)
+  }))
+
+test('a disk that becomes read-only in the middle of everything takes nothing that was reported as saved', (t) =>
+  withLoopFs(t, 'ext4', 90, async (disk) => {
+    const scene = await ViolentScene.create(t, rngOf(t), disk)
+    for (let round = 0; round < ROUNDS; round++) {
+      await scene.roundWithoutDisk(
+        () => makeReadOnly(disk),
+        () => run('mount', '-o', 'remount,rw', disk),
+      )
+    }
+    await scene.endsWell()
+    t.diagnostic(`${scene.failed} backups could not write any more`)
+  }))
+
+function rngOf(t: TestContext): Rng {
+  const seed = Number(process.env['HOLDFAST_VIOLENCE_SEED'] ?? Math.floor(Math.random() * 1e6))
+  t.diagnostic(`HOLDFAST_VIOLENCE_SEED=${seed}`)
+  return seededRng(seed)
 }
 
-/** Undefined when something of it is gone. */
-async function contentOf(
-  repo: Awaited<ReturnType<ScratchRepository['open']>>,
-  root: Uint8Array,
-): Promise<string | undefined> {
+/** FS_IOC_SHUTDOWN, and its way of leaving the journal as it is: every request fails from now on, as on a disk that is gone. */
+const SHUTDOWN = 0x8004587d
+const WITHOUT_JOURNAL = 2
+
+function cutOff(disk: string): void {
+  const fd = openSync(disk, 'r')
   try {
-    return comparable(await readTree(repo, root))
-  } catch (error) {
-    if (codeOf(error) !== 'corrupt' && codeOf(error) !== 'not-found') throw error
-    return undefined
+    const how = new Uint8Array(Uint32Array.of(WITHOUT_JOURNAL).buffer)
+    if (libc()!.ioctl(fd, SHUTDOWN, how) !== 0) throw new Error('the file system cannot be shut down')
+  } finally {
+    closeSync(fd)
   }
 }
 
-function comparable(content: SnapshotContent): string {
-  return JSON.stringify(Object.entries(content).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+/** As soon as no file is open for writing: before that the kernel refuses. */
+function makeReadOnly(disk: string): void {
+  const began = performance.now()
+  while (spawnSync('mount', ['-o', 'remount,ro', disk]).status !== 0) {
+    if (performance.now() - began > 10_000) throw new Error('the disk is busy all the time')
+  }
+}
+
+function mountAgain(disk: string): void {
+  run('umount', disk)
+  run('mount', '-o', 'loop', join(dirname(disk), 'image'), disk)
+}
+
+function run(name: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(name, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${stderr}`)
 }
