@@ -59,6 +59,9 @@ test('without the record of an administrator it is one of whoever signed it, dat
   const [record] = (await scene.names('log/')).filter((name) => name.includes('/0000000001-'))
   await scene.store.delete(record!)
   const plan = planForget(await readRetention(await scene.open()), {}, scene.now)
-  assert.deepEqual(plan.groups.map(({ verdicts }) => verdicts.length).toSorted(), [1, 3])
+  assert.deepEqual(
+    plan.groups.map(({ verdicts }) => verdicts.length).toSorted((a, b) => a - b),
+    [1, 3],
+  )
   assertFound(await audit(scene), /^back-dated snap/)
 })
