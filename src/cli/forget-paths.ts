@@ -6,7 +6,6 @@ import { secureRandom } from '../base/random.ts'
 import { checkLogIsRead, checkNotHeld, readRetention } from '../ops/forget.ts'
 import { rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
 import { filterSnapshots } from '../ops/snapshot-filter.ts'
-import { keyOfPlace, placeKey } from '../repo/log.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
@@ -51,9 +50,6 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
       }
       return EXIT.ok
     }
-    const done = new Set(all.map(({ wid, seq, id }) => keyOfPlace(wid, seq, id)))
-    const standing = [...records.rewritten].filter(([to]) => done.has(to))
-    const alreadyRewritten = new Map(standing.map(([to, { from }]) => [placeKey(from), to]))
     let count = 0
     for (const [domain, inDomain] of Map.groupBy(work, ({ snapshot }) => repository.of(snapshot))) {
       const opts = await signing()
@@ -64,7 +60,7 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
           random: secureRandom,
           host: hostname(),
           tool: `holdfast ${VERSION}`,
-          alreadyRewritten,
+          state,
           onEvent: context.reporter.onEvent,
           signal,
           ...(flags.reason !== undefined && { reason: flags.reason }),

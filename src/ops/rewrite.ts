@@ -1,12 +1,12 @@
 // Drops paths from old snapshots: each gets one in its place without them, and goes to the trash. The new one keeps times,
 // host, tags and the rest, is signed by who made it, and says of which it was made.
-import { displayText, fromHex } from '../base/bytes.ts'
+import { displayText, fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
-import type { Rewritten } from '../format/log-record.ts'
+import type { ChainPlace, Rewritten } from '../format/log-record.ts'
 import type { SnapshotBody, SnapshotStats } from '../format/snapshot.ts'
-import { appendRecord, checkMayLog, keyOfPlace } from '../repo/log.ts'
+import { appendRecord, checkMayLog, keyOfPlace, placeKey } from '../repo/log.ts'
 import type { AppendOptions } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { checkRole } from '../repo/roles.ts'
@@ -16,6 +16,7 @@ import { newSessionSecrets, WriteSession } from '../repo/write-session.ts'
 import { contains, locate } from './browse/tree-path.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
+import type { RetentionState } from './forget.ts'
 import { PathDropper } from './rewrite/drop-paths.ts'
 import type { DroppedCounts, DroppedTree } from './rewrite/drop-paths.ts'
 import { TreeStore } from './rewrite/tree-store.ts'
@@ -25,8 +26,8 @@ export interface RewriteOptions extends AppendOptions {
   readonly host: string
   readonly tool: string
   readonly reason?: string
-  /** New snapshots for old ones that the log has already, by `keyOfPlace`: what an interrupted run has left. */
-  readonly alreadyRewritten: ReadonlyMap<string, string>
+  /** Everything that is there: what an interrupted run has left is not made twice. */
+  readonly state: RetentionState
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal
 }
@@ -71,7 +72,7 @@ export async function rewriteSnapshots(
   work: readonly { readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[],
   opts: RewriteOptions,
 ): Promise<RewrittenSnapshot[]> {
-  const { writer, clock, random, host, tool, onEvent = ignoreEvents, signal, alreadyRewritten, reason } = opts
+  const { writer, clock, random, host, tool, onEvent = ignoreEvents, signal, state, reason } = opts
   checkRole(repo.bundle.role, 'snapshot', repo.store.location)
   await checkMayLog(repo, writer, 'rewrite')
   const secrets = newSessionSecrets(random)
@@ -93,7 +94,9 @@ export async function rewriteSnapshots(
         bytesDone: 0,
         unit: 'snapshots',
       })
-      if (alreadyRewritten.has(keyOfPlace(snapshot.wid, snapshot.seq, snapshot.id))) {
+      const left = leftOver(snapshot, state, toHex(writer.wid))
+      if (left !== undefined) {
+        if (left !== 'recorded') places.push(rewrittenTo(snapshot, placeOf(left)))
         old.push(snapshot)
         continue
       }
@@ -109,11 +112,7 @@ export async function rewriteSnapshots(
       const heads = await repo.catalog.heads(writer.wid)
       const { id, seq, wid } = await session.commit(bodyWithout(snapshot, paths, { tree, stored, heads, tool }))
       rewritten.push({ from: snapshot, to: id, dropped: tree.dropped })
-      places.push({
-        from: placeOf(snapshot),
-        to: { wid: fromHex(wid)!, seq, hash: fromHex(id)! },
-        received: timespecFromMs(Math.floor(snapshot.receivedMs)),
-      })
+      places.push(rewrittenTo(snapshot, { wid: fromHex(wid)!, seq, hash: fromHex(id)! }))
       old.push(snapshot)
     }
   } finally {
@@ -126,6 +125,25 @@ export async function rewriteSnapshots(
   await session.end()
   if (old.length > 0) await moveToTrash(repo, old, { ...log, reason: reason ?? 'rewritten' })
   return rewritten
+}
+
+/** The snapshot that this writer has made of another one before, if it is there; `recorded` when the log has that. */
+function leftOver(
+  { id, wid, seq }: SnapshotInfo,
+  { snapshots, records }: RetentionState,
+  own: string,
+): SnapshotInfo | 'recorded' | undefined {
+  const key = keyOfPlace(wid, seq, id)
+  const made = snapshots.filter(({ body }) => body.rewrittenFrom !== undefined && toHex(body.rewrittenFrom) === id)
+  const recorded = made.find((each) => {
+    const record = records.rewritten.get(keyOfPlace(each.wid, each.seq, each.id))
+    return record !== undefined && placeKey(record.from) === key
+  })
+  return recorded === undefined ? made.find((each) => each.wid === own && each.confirmed) : 'recorded'
+}
+
+function rewrittenTo(from: SnapshotInfo, to: ChainPlace): Rewritten {
+  return { from: placeOf(from), to, received: timespecFromMs(Math.floor(from.receivedMs)) }
 }
 
 interface New {

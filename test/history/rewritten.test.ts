@@ -21,7 +21,8 @@ async function rewrittenScene() {
   scene.now += DAY
   const repo = await scene.open()
   await repo.loadIndex()
-  const { snapshots } = await readRetention(repo)
+  const state = await readRetention(repo)
+  const { snapshots } = state
   const [oldest] = snapshots
   const [source] = await directoryEntries(repo, oldest!.body.root, true)
   const [child] = await directoryEntries(repo, source!.subtree!.ref, false)
@@ -36,7 +37,7 @@ async function rewrittenScene() {
     random: secureRandom,
     host: 'bob',
     tool: 'test',
-    alreadyRewritten: new Map(),
+    state,
   }
   const rewritten = await rewriteSnapshots(repo, work.slice(0, 2), opts)
   return { scene, snapshots, rewritten }

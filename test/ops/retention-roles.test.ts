@@ -64,7 +64,7 @@ test('a maintainer sets a policy, forgets and brings back, and cannot make snaps
   assert.deepEqual((await auditHistory({ repo: admin })).findings, [])
   const work = await snapshotsWith(repo, (await readRetention(repo)).snapshots, [Buffer.from(join(source, 'file'))])
   assert.equal(work.length, 3)
-  const more = { ...opts, random: secureRandom, host: 'x', tool: 'test', alreadyRewritten: new Map() }
+  const more = { ...opts, random: secureRandom, host: 'x', tool: 'test', state: await readRetention(repo) }
   await assert.rejects(rewriteSnapshots(repo, work, more), isWrongKey)
 })
 
