@@ -39,6 +39,9 @@ export async function importKey(context: Context, source: string): Promise<void>
       const name = await putCopyOfSlot(store, bytes, file)
       context.out.line(`put key ${shortKey(name)} back`)
       context.out.record({ type: 'key_change', action: 'imported', id: keyId(name) })
+      context.reporter.note(
+        'A copy has the domains and keys of its time. Where the key was removed since, or new keys were made, make a new one with `holdfast key add`.',
+      )
     },
     'write',
   )
