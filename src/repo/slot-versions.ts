@@ -19,9 +19,13 @@ export function newestCopy(open: OpenedCopy, copies: readonly StoredSlot[], slot
   const sorted = copies.toSorted((a, b) => b.slot.renewals - a.slot.renewals || (a.name < b.name ? -1 : 1))
   const opened = sorted.flatMap(({ name, slot }) => {
     const bundle = name === open.slotName ? open.bundle : openOwn(slot, name)
-    return bundle === undefined ? [] : [{ name, renewals: slot.renewals, bundle }]
+    return bundle === undefined
+      ? []
+      : [{ name, renewals: slot.renewals, bundle, isSigned: slot.signature !== undefined }]
   })
-  const [newest, ...others] = opened
+  // Who shares the credential can make another slot for it; what an administrator has made goes before that.
+  const signed = opened.filter(({ isSigned }) => isSigned)
+  const [newest, ...others] = signed.length > 0 ? signed : opened
   if (newest === undefined) return open
   const equals = others.filter(({ renewals }) => renewals === newest.renewals)
   return {
