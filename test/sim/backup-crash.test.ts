@@ -98,7 +98,7 @@ const MISTAKES: readonly {
 }[] = [
   {
     what: 'declares itself and does not wait',
-    wrap: (store) => new Impatient(store, 'sess/'),
+    wrap: (store) => new Impatient(store, ['sess/'], 'skeys/'),
     rule: /^W1 /,
     losesData: false,
   },
@@ -111,14 +111,14 @@ const MISTAKES: readonly {
   },
   {
     what: 'does not wait for its packs',
-    wrap: (store) => new Impatient(store, 'data/', 'meta/'),
+    wrap: (store) => new Impatient(store, ['data/', 'meta/'], 'index/'),
     rule: /^W4 /,
     losesData: false, // the next one sees what is missing
   },
   { what: 'puts its packs last', wrap: (store) => new Late(store, 'data/', 'snap/'), rule: /^W4 /, losesData: true },
   {
     what: 'does not wait for its index',
-    wrap: (store) => new Impatient(store, 'index/'),
+    wrap: (store) => new Impatient(store, ['index/'], 'snap/'),
     rule: /^W5 /,
     losesData: false,
   },

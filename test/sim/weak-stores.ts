@@ -3,23 +3,28 @@
 import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
 import { Passing } from './passing-store.ts'
 
-/** Does not wait until what it puts under one of the prefixes is safe, nor looks whether it ever is. */
+/**
+ * Does not wait until what it puts under some prefixes is safe, nor looks whether it ever is: it is on its way at the latest
+ * moment, together with what is put under another.
+ */
 export class Impatient extends Passing {
   readonly #prefixes: readonly string[]
+  readonly #until: string
+  #under: (() => void)[] = []
 
-  constructor(inner: Store, ...prefixes: readonly string[]) {
+  constructor(inner: Store, prefixes: readonly string[], until: string) {
     super(inner)
     this.#prefixes = prefixes
+    this.#until = until
   }
 
   override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.startsWith(this.#until)) {
+      for (const begin of this.#under.splice(0)) begin()
+    }
     if (!this.#prefixes.some((prefix) => name.startsWith(prefix))) return this.inner.put(name, parts)
-    this.inner
-      .put(
-        name,
-        parts.map((part) => part.slice()),
-      )
-      .catch(() => {})
+    const copies = parts.map((part) => part.slice())
+    this.#under.push(() => void this.inner.put(name, copies).catch(() => {}))
     return { created: true }
   }
 }
