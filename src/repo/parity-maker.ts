@@ -78,6 +78,8 @@ export class ParityMaker {
   #last: Promise<void> = Promise.resolve()
   readonly #running = new Set<Promise<void>>()
   #problem: BackupError | undefined
+  /** What no store throws: told by `finish`, since nobody waits for what is under way. */
+  #bug: { readonly cause: unknown } | undefined
   #stopped = false
   storedBytes = 0
 
@@ -110,9 +112,10 @@ export class ParityMaker {
     })
   }
 
-  /** Waits for what is under way; gives what kept some parity from being made. Never throws. */
+  /** Waits for what is under way; gives what kept some parity from being made. */
   async finish(): Promise<BackupError | undefined> {
     while (this.#running.size > 0) await Promise.all(this.#running)
+    if (this.#bug !== undefined) throw this.#bug.cause
     return this.#problem
   }
 
@@ -130,8 +133,8 @@ export class ParityMaker {
 
   #start(name: string, step: () => Promise<void>): Promise<void> {
     const run = step().catch((cause: unknown) => {
-      if (!(cause instanceof BackupError)) throw cause
-      this.#problem ??= wrap('making parity', name, cause)
+      if (cause instanceof BackupError) this.#problem ??= wrap('making parity', name, cause)
+      else this.#bug ??= { cause }
     })
     this.#running.add(run)
     void run.finally(() => this.#running.delete(run))

@@ -285,6 +285,29 @@ test('names that belong to no repository are left alone', async (t) => {
   assert.equal(readFileSync(join(notes, 'readme'), 'utf8'), 'mine')
 })
 
+test('who may maintain checks and repairs without reading a file; who may only write does not', async (t) => {
+  const s = await scene(t)
+  const maintain = await s.scratch.addRole('maintain')
+  const write = await s.scratch.addRole('write')
+  for (const name of names(s, 'pack')) s.put(name, HARMS['a hole in the middle']!(s.objects.get(name)!))
+  rmSync(s.pathOf(names(s, 'index')[0]!))
+  const opts = { state: memoryState(), clock: systemClock, random: secureRandom, host: 'm', tool: 'test', by: 'm' }
+  await assert.rejects(repair(await s.scratch.openWith(write), opts), { code: 'wrong-key' })
+  const result = await repair(await s.scratch.openWith(maintain), opts)
+  assert.ok(kinds(result).includes('indexed'))
+  // Other than in the middle of the largest packs everything was within reach, and no more is lost than for anybody.
+  const { damages, counts } = await checkRepository({
+    repo: await s.scratch.openWith(maintain),
+    depth: 'all',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual([result.lostCount, damages], [0, []])
+  const data = names(s, 'pack').filter((name) => name.startsWith(PREFIXES.data)).length
+  assert.equal(counts.packsHashedOnly, data)
+  assert.deepEqual(await s.scratch.readAll(), s.content)
+})
+
 test('sectors that cannot be read at all are computed like those that say something else', async (t) => {
   const s = await scene(t)
   const pack = largePack(s)
