@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { secureRandom } from '../../src/base/random.ts'
 import { hash } from '../../src/crypto/hash.ts'
 import { encodeIndexSegment } from '../../src/format/index-segment.ts'
-import { indexName } from '../../src/format/names.ts'
+import { indexName, parityName } from '../../src/format/names.ts'
 import { contentOfDomain } from '../../src/ops/destroy/content.ts'
 import { auditHistory } from '../../src/ops/audit.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
@@ -120,7 +120,11 @@ test('packs of others that a member names in the index of the domain are not des
   const bytes = encodeIndexSegment({ ...segment, distrusted: [] }, { sealer: mine.indexSealer, signer })
   await made.store.put(indexName(hash(bytes)), [bytes])
   const whole = await contents(await openRepository(made.store, other))
+  for (const name of (await made.objects()).keys()) await made.store.put(parityName(name), [Buffer.from('parity')])
   const { content } = await destroy(made, 'private')
+  for (const name of [...content.packs, ...content.sessionKeys])
+    assert.equal(await made.store.stat(parityName(name)), null)
+  for (const { objectName } of packs) assert.notEqual(await made.store.stat(parityName(objectName)), null)
   assert.ok(content.segments.includes(indexName(hash(bytes))) && content.packs.length > 0)
   assert.equal(await contents(await openRepository(made.store, other)), whole)
   await assert.rejects(destroy(made, 'private'), { code: 'not-found' })
