@@ -186,9 +186,15 @@ export class FsStore implements Store {
           () => true,
           () => false,
         )
-        await rename(temporary.path, path)
+        try {
+          await rename(temporary.path, path)
+        } catch (cause) {
+          if (kept) await unlink(aside).catch(() => {})
+          throw cause
+        }
         await this.#folders.sync(folder)
-        if (kept) await unlink(aside)
+        // What cannot be removed is a left-over for another day.
+        if (kept) await unlink(aside).catch(() => {})
       } finally {
         await removeTemporary(temporary)
       }
