@@ -1,14 +1,15 @@
 // docs/format.md, 9: packs that a pruner means to delete.
 //
 //   header (8) | wid (16) | seal(K_idx, 9, wid, CBOR body) | signature (64)
-//   body: {0: pid, 1: [H of data packs], 2: created, 3: [H of meta packs]}, hashes ascending
+//   body: {0: pid, 1: [H of data packs], 2: created, 3: [H of meta packs], 4: [H of data packs copied into]},
+//   hashes ascending, 4 left out when empty
 import { assert } from '../base/assert.ts'
 import { compareBytes } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
 import type { Timespec } from '../base/time.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
-import { ascend, need, readList, withUnknown, writeList } from './fields.ts'
+import { ascend, need, readFilledList, readList, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
 import { OBJECT_TYPES } from './object-header.ts'
 import { openSignedPart, sealSignedPart } from './signed-object.ts'
@@ -19,6 +20,8 @@ export interface DeletionPlan {
   /** Hashes in the names of the packs, 32 bytes each. */
   readonly dataPacks: readonly Uint8Array[]
   readonly metaPacks: readonly Uint8Array[]
+  /** Of data packs into which its maker has copied what was needed of these. */
+  readonly copies?: readonly Uint8Array[]
   readonly created: Timespec
   readonly unknown?: readonly RawField[]
 }
@@ -34,6 +37,7 @@ export function encodeDeletionPlan(plan: DeletionPlan, keys: SignedPartWriter): 
   writeHashes(w.key(1), plan.dataPacks)
   w.key(2).timespec(plan.created)
   writeHashes(w.key(3), plan.metaPacks)
+  if (plan.copies !== undefined && plan.copies.length > 0) writeHashes(w.key(4), plan.copies)
   return sealSignedPart(OBJECT_TYPES.deletionPlan, w.rawFields(plan.unknown).closeMap().finish(), keys)
 }
 
@@ -47,6 +51,7 @@ export function decodeDeletionPlan(bytes: Uint8Array, subject: string, keys: Sig
     else if (key === 1) plan.dataPacks = readHashes(r)
     else if (key === 2) plan.created = r.timespec()
     else if (key === 3) plan.metaPacks = readHashes(r)
+    else if (key === 4) plan.copies = readHashes(r, readFilledList)
     else return false
     return true
   })
@@ -56,6 +61,7 @@ export function decodeDeletionPlan(bytes: Uint8Array, subject: string, keys: Sig
     dataPacks: need(r, plan.dataPacks, 'list of data packs'),
     metaPacks: need(r, plan.metaPacks, 'list of meta packs'),
     created: need(r, plan.created, 'time of creation'),
+    ...(plan.copies !== undefined && { copies: plan.copies }),
     ...withUnknown(unknown),
   }
 }
@@ -67,8 +73,8 @@ function writeHashes(w: CborWriter, hashes: readonly Uint8Array[]): void {
   writeList(w, sorted, (one) => w.bytes(one))
 }
 
-function readHashes(r: CborReader): Uint8Array[] {
-  const hashes = readList(r, PLAN_PACKS_MAX, () => r.fixed(HASH_SIZE))
+function readHashes(r: CborReader, read: typeof readList = readList): Uint8Array[] {
+  const hashes = read(r, PLAN_PACKS_MAX, () => r.fixed(HASH_SIZE))
   if (!ascend(hashes)) throw r.corrupt('has packs out of order')
   return hashes
 }

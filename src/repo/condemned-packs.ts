@@ -19,6 +19,8 @@ export interface ListedPlan {
   readonly pid: string
   /** Names of the packs that it condemns. */
   readonly packs: ReadonlySet<string>
+  /** Names of data packs into which its maker has copied what was needed of them. */
+  readonly copies: readonly string[]
 }
 
 /** Names of the packs that some plan of this domain condemns. */
@@ -45,7 +47,8 @@ export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
       ...plan.dataPacks.map((hash) => packName('data', hash)),
       ...plan.metaPacks.map((hash) => packName('meta', hash)),
     ]
-    plans.push({ name, bytes, pid: toHex(plan.pid), packs: new Set(packs) })
+    const copies = plan.copies?.map((hash) => packName('data', hash)) ?? []
+    plans.push({ name, bytes, pid: toHex(plan.pid), packs: new Set(packs), copies })
   }
   return plans
 }

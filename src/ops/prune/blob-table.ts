@@ -90,19 +90,30 @@ export class BlobTable {
     return (this.#shared[place >>> 3]! & (1 << (place & 7))) !== 0
   }
 
+  /** From now on this place counts for its blob: it is the one that was read and compared. */
+  choose(place: number): void {
+    if (!this.isShared(place)) return
+    this.#move(place)
+  }
+
   /** For every blob that lies in several places the best one is to count; `isBetter` tells whether `a` is better than `b`. */
   prefer(isBetter: (a: number, b: number) => boolean): void {
     this.#fillSlots()
     for (let place = 0; place < this.#count; place++) {
       if (!this.isShared(place)) continue
-      const slot = this.#slotOf(this.#locs, place * WORDS)
-      const current = this.#slots[slot]! - 1
-      if (current === place || !isBetter(place, current)) continue
-      this.#slots[slot] = place + 1
-      if (!this.isNeeded(current)) continue
-      this.#needed[current >>> 3]! &= ~(1 << (current & 7))
-      this.need(place)
+      const current = this.countingPlace(place)
+      if (current !== place && isBetter(place, current)) this.#move(place)
     }
+  }
+
+  #move(place: number): void {
+    const slot = this.#slotOf(this.#locs, place * WORDS)
+    const current = this.#slots[slot]! - 1
+    if (current === place) return
+    this.#slots[slot] = place + 1
+    if (!this.isNeeded(current)) return
+    this.#needed[current >>> 3]! &= ~(1 << (current & 7))
+    this.need(place)
   }
 
   /** The 16 bytes of the places from `first` up to `end`, a copy. */

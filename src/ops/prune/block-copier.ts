@@ -1,7 +1,6 @@
 // Copies live blocks, sealed as they are, out of packs into new ones: no key of their content is needed. A pack is read whole
 // and compared with its name first, so that damage is never given a new name.
 import { BackupError, doing } from '../../base/errors.ts'
-import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { PackKind } from '../../format/names.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack } from '../../repo/pack-assembler.ts'
@@ -10,9 +9,12 @@ import { parityMakerOf } from '../../repo/parity-maker.ts'
 import { storePack } from '../../repo/store-pack.ts'
 import { readUnindexed } from '../../repo/unindexed-packs.ts'
 import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
+import type { IsLive } from './choose.ts'
 import type { PruneContext } from './context.ts'
+import type { Copies } from './copies.ts'
 import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
+import { digestOf } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
 
 /** New packs that wait for the index: what is copied until somebody ends the run is used by the next one. */
@@ -23,6 +25,8 @@ export interface CopyResult {
   readonly copied: readonly PackInfo[]
   /** Packs that are damaged, or gone, or not what the index says. */
   readonly unreadable: readonly PackInfo[]
+  /** Names of those that were made. */
+  readonly newPacks: readonly string[]
 }
 
 interface WholePack {
@@ -34,28 +38,46 @@ export class BlockCopier {
   readonly #ctx: PruneContext
   readonly #view: IndexView
   readonly #index: IndexWriter
+  readonly #copies: Copies
   #unnamed: FinishedPack[] = []
+  /** Names of all packs that were put. */
+  readonly #made: string[] = []
   readBytes = 0
   /** Bytes of new packs. */
   writtenBytes = 0
-  newPacks = 0
 
-  constructor(ctx: PruneContext, view: IndexView, index: IndexWriter) {
-    this.#ctx = ctx
-    this.#view = view
-    this.#index = index
+  get newPacks(): number {
+    return this.#made.length
   }
 
-  /** Throws what the store throws; what was copied until then is named by the index as far as that is possible. */
-  async copy(packs: readonly PackInfo[], onPack: (pack: PackInfo) => void = () => {}): Promise<CopyResult> {
+  constructor(
+    ctx: PruneContext,
+    parts: { readonly view: IndexView; readonly index: IndexWriter; readonly copies: Copies },
+  ) {
+    this.#ctx = ctx
+    this.#view = parts.view
+    this.#index = parts.index
+    this.#copies = parts.copies
+  }
+
+  /**
+   * Ends early when the prune is to stop. Throws what the store throws; what was copied until then is named by the index as far
+   * as that is possible.
+   */
+  async copy(
+    packs: readonly PackInfo[],
+    isLive: IsLive,
+    onPack: (pack: PackInfo) => void = () => {},
+  ): Promise<CopyResult> {
     const copied: PackInfo[] = []
     const unreadable: PackInfo[] = []
+    const made = this.#made.length
     for (const kind of ['meta', 'data'] as const) {
       const assembler = this.#assembler(kind)
       try {
         for await (const whole of this.#readAhead(packs.filter((pack) => pack.kind === kind))) {
-          this.#ctx.check()
-          if (await this.#copyPack(whole, assembler)) copied.push(whole.info)
+          if (this.#isStopped()) break
+          if (await this.#copyPack(whole, assembler, isLive)) copied.push(whole.info)
           else unreadable.push(whole.info)
           onPack(whole.info)
         }
@@ -67,7 +89,7 @@ export class BlockCopier {
       }
     }
     await this.#name()
-    return { copied, unreadable }
+    return { copied, unreadable, newPacks: this.#made.slice(made) }
   }
 
   /**
@@ -84,7 +106,17 @@ export class BlockCopier {
       adopted.push(read.pack)
     }
     await this.#index.name(adopted)
+    for (const pack of adopted) this.#view.note(pack)
     return adopted.length
+  }
+
+  #isStopped(): boolean {
+    try {
+      this.#ctx.check()
+      return false
+    } catch {
+      return true
+    }
   }
 
   #assembler(kind: PackKind): PackAssembler {
@@ -120,11 +152,10 @@ export class BlockCopier {
   }
 
   /** False when the pack is not what the index says. */
-  async #copyPack({ info, read }: WholePack, assembler: PackAssembler): Promise<boolean> {
+  async #copyPack({ info, read }: WholePack, assembler: PackAssembler, isLive: IsLive): Promise<boolean> {
     if (read === undefined || !this.#isAsIndexed(info, read.pack)) return false
-    const { packs } = this.#view
     for (const [i, block] of read.pack.blocks.entries()) {
-      if (!packs.isLive(info.firstBlock + i)) continue
+      if (!isLive(info.firstBlock + i, info)) continue
       const { offset, storedLength, plainLength, codec, session, locs, lengths } = block
       const full = assembler.add({
         // A copy: a view would keep the whole pack in memory until the new one is full.
@@ -141,22 +172,8 @@ export class BlockCopier {
     return true
   }
 
-  #isAsIndexed(info: PackInfo, { blocks }: UnindexedPack): boolean {
-    const { packs } = this.#view
-    if (blocks.length !== info.endBlock - info.firstBlock) return false
-    return blocks.every(({ storedLength, locs, lengths }, i) => {
-      const block = info.firstBlock + i
-      const [first, end] = [packs.firstPlace(block), packs.endPlace(block)]
-      if (packs.storedLength(block) !== storedLength || end - first !== lengths.length) return false
-      const known = packs.blobs.locsOf(first, end)
-      const width = known.length / lengths.length
-      for (let blob = 0; blob < lengths.length; blob++) {
-        for (let at = 0; at < width; at++) {
-          if (known[blob * width + at] !== locs[blob * LOCATOR_SIZE + at]) return false
-        }
-      }
-      return true
-    })
+  #isAsIndexed({ digest }: PackInfo, pack: UnindexedPack): boolean {
+    return digestOf(pack, pack.sessions) === digest
   }
 
   /** Stores a pack and reads it back before anything relies on it. */
@@ -175,7 +192,7 @@ export class BlockCopier {
         hint: 'nothing was deleted; the store or the way to it is not to be trusted',
       })
     })
-    this.newPacks++
+    this.#made.push(pack.objectName)
     this.writtenBytes += pack.size
     this.#unnamed.push({ ...pack, parts: [], staged: undefined })
     if (this.#unnamed.length >= UNNAMED_MAX) await this.#name()
@@ -185,5 +202,9 @@ export class BlockCopier {
     const unnamed = this.#unnamed
     this.#unnamed = []
     await this.#index.name(unnamed)
+    for (const pack of unnamed) {
+      this.#view.note(pack)
+      this.#copies.trusted.add(pack.objectName)
+    }
   }
 }

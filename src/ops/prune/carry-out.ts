@@ -4,6 +4,7 @@
 // A pack that was condemned is never relied on again, not even by the one who finds that it is needed: what is needed is copied.
 // So whoever deletes a condemned pack, however late and whatever he knew when he decided it, takes nothing from anybody; and a
 // plan goes only when all of its packs are gone. That is why any number of pruners may carry out the same plan.
+import { assert } from '../../base/assert.ts'
 import { fromHex } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
@@ -12,6 +13,7 @@ import { appendRecord } from '../../repo/log.ts'
 import { RunningSteps } from '../running-steps.ts'
 import type { BlockCopier } from './block-copier.ts'
 import { isOurs, usesOf } from './choose.ts'
+import type { Copies } from './copies.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
@@ -29,6 +31,7 @@ export interface CarryOutParts {
   readonly view: IndexView
   readonly index: IndexWriter
   readonly copier: BlockCopier
+  readonly copies: Copies
   /** Lists the snapshots: what it gives marks what they need, once the index is up to date. */
   readonly lookAgain: () => Promise<() => Promise<void>>
 }
@@ -57,7 +60,7 @@ export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[
 
 /** Afterwards every blob that is needed has a copy in a pack that no plan condemns, and that the index names. */
 async function rescueWhatIsNeeded(
-  { ctx, view, copier, lookAgain }: CarryOutParts,
+  { ctx, view, copier, copies, lookAgain }: CarryOutParts,
   plans: readonly ListedPlan[],
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -65,13 +68,17 @@ async function rescueWhatIsNeeded(
     const mark = await lookAgain()
     const all = await readPlans(ctx.repo)
     await view.refresh(ctx.check)
-    applyPlans(view, plans, all)
+    applyPlans(view, copies, plans, all)
     await mark()
-    applyPlans(view, plans, all)
-    const needed = [...view.present()].filter((pack) => isOurs(pack.standing) && usesOf(view.packs, pack).live > 0)
+    applyPlans(view, copies, plans, all)
+    const isLive = copies.isLive.bind(copies)
+    const needed = [...view.present()].filter(
+      (pack) => isOurs(pack.standing) && usesOf(view.packs, pack, isLive).live > 0,
+    )
     if (needed.length === 0) return
-    const { unreadable } = await copier.copy(needed)
+    const { unreadable } = await copier.copy(needed, isLive)
     const [first] = unreadable
+    assert(attempt < RESCUES_MAX || first !== undefined, 'what was copied is not needed in the old pack any more')
     if (first === undefined || attempt < RESCUES_MAX) continue
     throw new BackupError('corrupt', 'a pack that is to be deleted is needed, and it cannot be read', first.name, {
       hint: 'nothing of the plan was deleted; run `holdfast check`',
@@ -79,14 +86,20 @@ async function rescueWhatIsNeeded(
   }
 }
 
-type Condemning = Pick<ListedPlan, 'packs'>
+type Condemning = Pick<ListedPlan, 'packs'> & Partial<Pick<ListedPlan, 'copies'>>
 
 /** Notes which packs go by the plans that are carried out, and which by those of others. */
-export function applyPlans(view: IndexView, ours: readonly Condemning[], all: readonly Condemning[]): void {
+export function applyPlans(
+  view: IndexView,
+  copies: Copies,
+  ours: readonly Condemning[],
+  all: readonly Condemning[],
+): void {
+  for (const plan of [...ours, ...all]) for (const name of plan.copies ?? []) copies.trusted.add(name)
   const mine = new Set(ours.flatMap(({ packs }) => [...packs]))
   const others = new Set(all.flatMap(({ packs }) => [...packs]))
   for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, mine, others)
-  view.packs.blobs.prefer((a, b) => view.packs.packOf(a).standing < view.packs.packOf(b).standing)
+  copies.prefer(() => false)
 }
 
 function condemnedStanding(

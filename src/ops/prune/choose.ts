@@ -1,4 +1,5 @@
 // Decides what a prune does with each pack, from what is needed alone: reads and writes nothing.
+import type { Copies } from './copies.ts'
 import type { IndexView } from './index-view.ts'
 import type { PackInfo, PackTable } from './pack-table.ts'
 import { STANDING } from './pack-table.ts'
@@ -30,7 +31,14 @@ export interface Choice {
   readonly keep: readonly PackUse[]
 }
 
+/** What is asked of an IndexView. */
+export type PackView = Pick<IndexView, 'packs' | 'present' | 'isNamed'>
+
+/** Whether something in a block is needed. */
+export type IsLive = (block: number, pack: PackInfo) => boolean
+
 export interface ChooseOptions {
+  readonly isLive: IsLive
   readonly limits: Limits
   /** Bytes of a full pack of each kind. */
   readonly full: Readonly<Record<PackInfo['kind'], number>>
@@ -46,15 +54,14 @@ const SMALL_SHARE = 1 / 2
 const MERGED_SHARE = 1 / 2
 
 /** `view` tells which packs there are; those that a plan condemns already are none of its business. */
-export function choose(view: IndexView, { limits, full, isUntouchable, ...opts }: ChooseOptions): Choice {
-  settleCopies(view.packs)
+export function choose(view: PackView, { limits, full, isUntouchable, ...opts }: ChooseOptions): Choice {
   const dead: PackUse[] = []
   const partly: PackUse[] = []
   const whole: PackUse[] = []
   const kept: PackUse[] = []
   for (const pack of view.present()) {
     if (isCondemned(pack)) continue
-    const use = usesOf(view.packs, pack)
+    const use = usesOf(view.packs, pack, opts.isLive)
     if (isUntouchable(pack)) kept.push(use)
     else if (use.live === 0) dead.push(use)
     // What cannot be read cannot be copied.
@@ -103,11 +110,11 @@ export function isOurs(standing: PackInfo['standing']): boolean {
   return standing === STANDING.condemned || standing === STANDING.distrustedCondemned
 }
 
-export function usesOf(packs: PackTable, pack: PackInfo): PackUse {
+export function usesOf(packs: PackTable, pack: PackInfo, isLive: IsLive): PackUse {
   let live = 0
   let dead = 0
   for (let block = pack.firstBlock; block < pack.endBlock; block++) {
-    if (packs.isLive(block)) live += packs.storedLength(block)
+    if (isLive(block, pack)) live += packs.storedLength(block)
     else dead += packs.storedLength(block)
   }
   return { pack, live, dead }
@@ -117,12 +124,11 @@ export function usesOf(packs: PackTable, pack: PackInfo): PackUse {
  * Of a blob in several packs the copy is kept that lies in the best one: sound before anything else, then in a block that stays
  * anyway, then in the pack of which most stays anyway, then in that of which most is needed. So the others become dead.
  */
-function settleCopies(packs: PackTable): void {
+export function settleCopies(packs: PackTable, copies: Copies): void {
   const staying = new Uint8Array(packs.blockCount)
   const worth = new Map(packs.packs.map((pack) => [pack, worthOf(packs, pack, staying)]))
-  packs.blobs.prefer((a, b) => {
+  copies.prefer((a, b) => {
     const [one, other] = [packs.packOf(a), packs.packOf(b)]
-    if (one.standing !== other.standing) return one.standing < other.standing
     const difference = staying[packs.blockOf(a)]! - staying[packs.blockOf(b)]!
     if (difference !== 0) return difference > 0
     const [mine, yours] = [worth.get(one)!, worth.get(other)!]

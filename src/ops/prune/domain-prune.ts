@@ -4,9 +4,10 @@ import { META_PACK_SIZE } from '../../repo/write-session.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import { BlockCopier } from './block-copier.ts'
 import { applyPlans, carryOut } from './carry-out.ts'
-import { choose, usesOf } from './choose.ts'
-import type { Choice, PackUse } from './choose.ts'
+import { choose, settleCopies, usesOf } from './choose.ts'
+import type { Choice, IsLive, PackUse } from './choose.ts'
 import type { PruneContext } from './context.ts'
+import { Copies } from './copies.ts'
 import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
@@ -15,6 +16,7 @@ import { checkNoneIsLost } from './lost-snapshots.ts'
 import { isDamage, Mark } from './mark.ts'
 import { MAX_UNUSED } from './options.ts'
 import type { PruneOptions } from './options.ts'
+import { digestOf, STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
 import { plansToCarryOut, putPlan } from './plans.ts'
 import { DomainResult } from './report.ts'
@@ -23,6 +25,7 @@ import type { Root } from './roots.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
+import { readDirectories } from '../../repo/unindexed-packs.ts'
 
 /** Time between two looks at those for whom a plan waits, for who stays. */
 const LOOK_MS = 60_000
@@ -34,6 +37,7 @@ export class DomainPrune {
   readonly #roots: Roots
   readonly #mark: Mark
   readonly #index: IndexWriter
+  readonly #copies: Copies
   readonly #copier: BlockCopier
   /** Snapshots whose trees were walked, by hash. */
   readonly #walked = new Set<string>()
@@ -47,7 +51,8 @@ export class DomainPrune {
     this.#view = new IndexView(repo)
     this.#roots = new Roots(repo)
     this.#index = new IndexWriter(this.#ctx, this.#view)
-    this.#copier = new BlockCopier(this.#ctx, this.#view, this.#index)
+    this.#copies = new Copies(() => this.#view.packs)
+    this.#copier = new BlockCopier(this.#ctx, { view: this.#view, index: this.#index, copies: this.#copies })
     this.#mark = new Mark({
       repo,
       packs: () => this.#view.packs,
@@ -55,7 +60,10 @@ export class DomainPrune {
       check,
       onNodes: (nodes) =>
         onEvent({ type: 'progress', phase: 'reading trees', filesDone: nodes, bytesDone: 0, unit: 'folders' }),
-      onGone: () => this.#view.refresh(check),
+      onGone: async () => {
+        await this.#view.refresh(check)
+        this.#copies.prefer(() => false)
+      },
     })
   }
 
@@ -100,9 +108,12 @@ export class DomainPrune {
     await this.#view.refresh(check)
     const after = await listSessionNames(repo)
     if (this.#opts.allowMissing !== true) await checkNoneIsLost(repo, roots, this.#roots.listed)
-    await this.#markTrees(roots)
     const plans = await readPlans(repo)
-    applyPlans(this.#view, plans, plans)
+    applyPlans(this.#view, this.#copies, plans, plans)
+    await this.#markTrees(roots)
+    applyPlans(this.#view, this.#copies, plans, plans)
+    settleCopies(this.#view.packs, this.#copies)
+    await this.#copies.verify(this.#ctx, this.#view)
     const busy = [...before, ...after].flatMap(([sid, { hasIntent, hasEnd }]) => (hasIntent && !hasEnd ? [sid] : []))
     return new Set(busy)
   }
@@ -150,6 +161,7 @@ export class DomainPrune {
     const { maxUnused = MAX_UNUSED, maxRepack = Infinity, repackSmall = false } = this.#opts
     const { packSize } = this.#ctx.repo.description
     return choose(this.#view, {
+      isLive: this.#isLive(),
       limits: { maxUnused, maxRepack, repackSmall },
       full: { data: packSize, meta: Math.min(META_PACK_SIZE, packSize) },
       // A backup has not named them yet.
@@ -157,39 +169,68 @@ export class DomainPrune {
     })
   }
 
+  /** What was copied is planned at once: a run that is stopped has not copied for nothing. */
   async #copyAndPlan({ dead, repack, adopt }: Choice): Promise<void> {
-    const { check, onEvent } = this.#ctx
+    this.result.adopted = await this.#copier.adopt(packsOf(adopt))
+    let leaving = await this.#asTheySay(packsOf(dead))
     const total = repack.reduce((sum, { pack }) => sum + pack.size, 0)
     let read = 0
-    const copied = await this.#copier.copy(packsOf(repack), (pack) => {
-      read += pack.size
-      onEvent({
-        type: 'progress',
-        phase: 'copying what is needed',
-        filesDone: this.#copier.newPacks,
-        bytesDone: read,
-        bytesTotal: total,
-        unit: 'packs',
+    for (const batch of batchesOf(repack)) {
+      const { copied, unreadable, newPacks } = await this.#copier.copy(packsOf(batch), this.#isLive(), (pack) => {
+        read += pack.size
+        this.#progress(read, total)
       })
-    })
-    for (const { name } of copied.unreadable) {
-      this.result.unreadable.push(name)
-      onEvent({
-        type: 'warning',
-        code: 'corrupt',
-        path: Buffer.from(name),
-        message: 'this pack is damaged or gone, and was left alone; run `holdfast check --read-data`',
-      })
+      for (const pack of unreadable) this.#leaveAlone(pack)
+      await this.#plan([...leaving, ...copied], newPacks)
+      leaving = []
+      this.#ctx.check()
     }
-    this.result.adopted = await this.#copier.adopt(packsOf(adopt))
-    await this.#view.refresh(check)
-    const leaving = [...packsOf(dead), ...copied.copied]
+    if (leaving.length > 0) await this.#plan(leaving, [])
+  }
+
+  /** Puts a plan for those packs of which really nothing is needed any more. */
+  async #plan(leaving: readonly PackInfo[], copies: readonly string[]): Promise<void> {
+    const view = this.#view
     const plans = await readPlans(this.#ctx.repo)
     const condemned = new Set(plans.flatMap(({ packs }) => [...packs]))
     // What was copied is needed in its new pack from now on.
-    applyPlans(this.#view, [{ packs: new Set(leaving.map(({ name }) => name)) }], plans)
-    const doomed = leaving.filter((pack) => !condemned.has(pack.name) && usesOf(this.#view.packs, pack).live === 0)
-    if (doomed.length > 0) await putPlan(this.#ctx, doomed)
+    applyPlans(view, this.#copies, [{ packs: new Set(leaving.map(({ name }) => name)) }], plans)
+    const doomed = leaving.filter(
+      (pack) => !condemned.has(pack.name) && usesOf(view.packs, pack, this.#isLive()).live === 0,
+    )
+    if (doomed.length > 0) await putPlan(this.#ctx, doomed, copies)
+  }
+
+  /** Those packs whose own directories say what the index says: it may be wrong, or somebody may lie in it. */
+  async #asTheySay(packs: readonly PackInfo[]): Promise<PackInfo[]> {
+    const { repo, check } = this.#ctx
+    const agreed = new Set(packs.filter(({ standing }) => standing === STANDING.missing))
+    const there = packs.filter((pack) => !agreed.has(pack))
+    const listed = there.map(({ name, size }) => [name, size] as const)
+    for await (const pack of readDirectories(repo.store, repo.indexSealer, listed)) {
+      check()
+      const info = this.#view.packs.find(pack.objectName)!
+      if (info.digest === digestOf(pack, pack.sessions)) agreed.add(info)
+    }
+    for (const pack of there) if (!agreed.has(pack)) this.#leaveAlone(pack)
+    return packs.filter((pack) => agreed.has(pack))
+  }
+
+  #leaveAlone({ name }: PackInfo): void {
+    this.result.unreadable.push(name)
+    const message =
+      'this pack is damaged, gone or not what the index says, and was left alone; run `holdfast check --read-data`'
+    this.#ctx.onEvent({ type: 'warning', code: 'corrupt', path: Buffer.from(name), message })
+  }
+
+  #isLive(): IsLive {
+    return this.#copies.isLive.bind(this.#copies)
+  }
+
+  #progress(bytesDone: number, bytesTotal: number): void {
+    const { newPacks } = this.#copier
+    const phase = 'copying what is needed'
+    this.#ctx.onEvent({ type: 'progress', phase, filesDone: newPacks, bytesDone, bytesTotal, unit: 'packs' })
   }
 
   async #carryOutPlans(): Promise<void> {
@@ -207,7 +248,14 @@ export class DomainPrune {
           return () => this.#markTrees(roots)
         }
         await carryOut(
-          { ctx: this.#ctx, view: this.#view, index: this.#index, copier: this.#copier, lookAgain },
+          {
+            ctx: this.#ctx,
+            view: this.#view,
+            index: this.#index,
+            copier: this.#copier,
+            copies: this.#copies,
+            lookAgain,
+          },
           ready,
           removal,
         )
@@ -226,4 +274,21 @@ export class DomainPrune {
 
 function packsOf(uses: readonly PackUse[]): PackInfo[] {
   return uses.map(({ pack }) => pack)
+}
+
+/** Packs are copied and planned by so much that is needed of them at a time, in bytes. */
+const BATCH_BYTES = 2 * 1024 ** 3
+
+function* batchesOf(uses: readonly PackUse[]): Generator<readonly PackUse[]> {
+  let batch: PackUse[] = []
+  let bytes = 0
+  for (const use of uses) {
+    batch.push(use)
+    bytes += use.live
+    if (bytes < BATCH_BYTES) continue
+    yield batch
+    batch = []
+    bytes = 0
+  }
+  if (batch.length > 0) yield batch
 }

@@ -3,7 +3,8 @@
 import { fromHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
-import type { DecodedIndexedPack } from '../../format/index-segment.ts'
+import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index-segment.ts'
+import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { ClosedPacks } from '../../repo/closed-packs.ts'
 import { foreignOf } from '../../repo/membership.ts'
 import { listPacks } from '../../repo/missing-packs.ts'
@@ -39,8 +40,10 @@ export class IndexView {
   /** Of all segments that were ever read. */
   readonly #read = new Map<string, SegmentInfo>()
   readonly #foreign = new Set<string>()
+  /** Packs that one of them names. */
+  #named = new Set<string>()
   /** Packs that are there, with their sizes. */
-  listed: ReadonlyMap<string, number> = new Map()
+  listed = new Map<string, number>()
   /** Packs that are there and could not be opened, so that nobody knows what is in them: of other domains, or damaged. */
   readonly unopened = new Set<string>()
 
@@ -73,8 +76,16 @@ export class IndexView {
     await this.#judge()
   }
 
-  /** Names of packs that a segment names. */
-  named(): Set<string> {
+  /** Notes a new pack that was put and read back, and that the index names since. */
+  note(pack: TabledPack): void {
+    const info = this.packs.add(pack, pack.sessions, STANDING.sound)
+    if (info === undefined) return
+    info.standing = STANDING.sound
+    this.listed.set(info.name, info.size)
+    this.#named.add(info.name)
+  }
+
+  #allNamed(): Set<string> {
     const named = new Set<string>()
     for (const { packs } of this.segments.values()) for (const name of packs) named.add(name)
     return named
@@ -91,11 +102,11 @@ export class IndexView {
     return this.#named.has(name)
   }
 
-  #named: ReadonlySet<string> = new Set()
-
   async #readSegments(check: () => void): Promise<void> {
+    const revoked = await this.#repo.trust.revoked()
     const listed = await sizesOf(this.#repo.store, PREFIXES.index)
     const unread = [...listed].filter(([name]) => !this.#read.has(name) && !this.#foreign.has(name))
+    const ofRevoked: [string, number][] = []
     const bytes = unread.reduce((sum, [, size]) => sum + size, 0)
     this.#packs ??= new PackTable(bytes / BYTES_PER_BLOB)
     for (let at = 0; at < unread.length; at += READS_AT_ONCE) {
@@ -114,22 +125,33 @@ export class IndexView {
       for (const [i, segment] of read.entries()) {
         const [name, size] = some[i]!
         if (segment === undefined) continue
-        const { packs, sessions, distrusted = [] } = segment
-        for (const pack of packs) this.#packs.add(pack, sessions, STANDING.sound)
-        this.#read.set(name, {
-          name,
-          size,
-          blobs: packs.reduce((sum, pack) => sum + blobsOf(pack), 0),
-          packs: packs.map(({ kind, hash }) => packName(kind, hash)),
-          // A hash does not say of which kind the pack is.
-          distrusted: distrusted.flatMap((hash) => [packName('data', hash), packName('meta', hash)]),
-        })
+        if (revoked.has(segment.wid)) ofRevoked.push([name, size])
+        else this.#take(name, size, segment)
       }
     }
+    // Of a pack that others name too the table in theirs is taken (docs/format.md, 9.4).
+    for (const [name, size] of ofRevoked) this.#take(name, size, await this.#repo.readSegment(name), true)
     this.segments = new Map(
       [...listed.keys()].flatMap((name) => (this.#read.has(name) ? [[name, this.#read.get(name)!]] : [])),
     )
-    this.#named = this.named()
+    this.#named = this.#allNamed()
+  }
+
+  #take(name: string, size: number, segment: DecodedIndexSegment, isRevoked = false): void {
+    const { packs, sessions, distrusted = [] } = segment
+    for (const pack of packs) {
+      if (this.packs.add(pack, sessions, STANDING.sound) !== undefined || isRevoked) continue
+      const what = `it says otherwise than another one what is in ${packName(pack.kind, pack.hash)}`
+      throw damagedIndex(new BackupError('corrupt', what, name))
+    }
+    this.#read.set(name, {
+      name,
+      size,
+      blobs: packs.reduce((sum, pack) => sum + blobsOf(pack), 0),
+      packs: packs.map(({ kind, hash }) => packName(kind, hash)),
+      // A hash does not say of which kind the pack is.
+      distrusted: isRevoked ? [] : distrusted.flatMap((hash) => [packName('data', hash), packName('meta', hash)]),
+    })
   }
 
   async #readUnindexed(check: () => void): Promise<void> {
@@ -157,7 +179,6 @@ export class IndexView {
     const records = this.packs.packs.map((pack) => ({ pack, kind: pack.kind, sessions: pack.sessions.map(sidOf) }))
     const closed = new Set([...(await this.#closed.among(records))].map(({ pack }) => pack))
     for (const pack of this.packs.packs) pack.standing = this.#standing(pack, { gone, closed, distrusted })
-    this.packs.blobs.prefer((a, b) => this.packs.packOf(a).standing < this.packs.packOf(b).standing)
   }
 
   #standing(

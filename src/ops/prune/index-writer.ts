@@ -10,6 +10,7 @@ import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { unlessGone } from '../../repo/gone-object.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView, SegmentInfo } from './index-view.ts'
+import { digestOf } from './pack-table.ts'
 import { hashOfPack } from './plans.ts'
 
 /** A segment with less than this share of the blobs that it may have is small. */
@@ -67,6 +68,8 @@ export class IndexWriter {
       for (const pack of segment?.packs ?? []) {
         const objectName = packName(pack.kind, pack.hash)
         if (isGone(objectName) || added.has(objectName)) continue
+        // One of a revoked writer may say something else.
+        if (this.#view.packs.find(objectName)?.digest !== digestOf(pack, segment!.sessions)) continue
         added.add(objectName)
         await filler.add({ ...pack, sessions: segment!.sessions })
       }

@@ -213,9 +213,10 @@ export class Mark {
     return this.#packs.blobs.isNeeded(counting) && !this.#failed.has(counting)
   }
 
-  /** A node may have been read from a copy that is not the one to be kept. */
+  /** Of several copies of a node the one counts that was read: it is what its reference says. */
   #needPlace(place: number): void {
-    this.#packs.blobs.need(this.#packs.blobs.countingPlace(place))
+    this.#packs.blobs.choose(place)
+    this.#packs.blobs.need(place)
   }
 
   #miss(loc: Uint8Array): void {

@@ -5,6 +5,7 @@ import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { DirectoryBlock } from '../../format/block-table.ts'
 import { HEADER_SIZE } from '../../format/object-header.ts'
 import { packName } from '../../format/names.ts'
+import { tablesDigest } from '../../format/tables-digest.ts'
 import type { PackKind } from '../../format/names.ts'
 import type { IndexablePack } from '../../repo/loaded-index.ts'
 import { BlobTable } from './blob-table.ts'
@@ -40,6 +41,8 @@ export interface PackInfo {
   /** Numbers of its blocks: from this one up to, not with, the other. */
   readonly firstBlock: number
   readonly endBlock: number
+  /** Of its table. */
+  readonly digest: string
   standing: Standing
 }
 
@@ -79,11 +82,15 @@ export class PackTable {
     return this.#byName.get(name)
   }
 
-  /** Adds a pack whose blocks refer to `sessions`; one that is known is passed over. */
-  add(pack: IndexablePack, sessions: readonly Uint8Array[], standing: Standing): PackInfo {
+  /**
+   * Adds a pack whose blocks refer to `sessions`; undefined when it is known with another table: then one of the two who say
+   * what is in it is wrong, or lies.
+   */
+  add(pack: IndexablePack, sessions: readonly Uint8Array[], standing: Standing): PackInfo | undefined {
     const name = packName(pack.kind, pack.hash)
     const known = this.#byName.get(name)
-    if (known !== undefined) return known
+    const digest = digestOf(pack, sessions)
+    if (known !== undefined) return known.digest === digest ? known : undefined
     const used = new Set(pack.blocks.map(({ session }) => session))
     const info: PackInfo = {
       name,
@@ -93,6 +100,7 @@ export class PackTable {
       sessions: Array.from(used, (ordinal) => toHex(sessions[ordinal]!)),
       firstBlock: this.#blockCount,
       endBlock: this.#blockCount + pack.blocks.length,
+      digest,
       standing,
     }
     this.packs.push(info)
@@ -116,11 +124,6 @@ export class PackTable {
 
   endPlace(block: number): number {
     return this.#blocks[block * BLOCK_WIDTH + 1]!
-  }
-
-  /** Whether a block has a blob that is needed, and whose copy in this block is the one that is kept. */
-  isLive(block: number): boolean {
-    return this.blobs.isAnyNeeded(this.firstPlace(block), this.endPlace(block))
   }
 
   /** What is needed to read a block; undefined for those of data packs. */
@@ -175,4 +178,8 @@ export class PackTable {
       firstPlace,
     })
   }
+}
+
+export function digestOf({ blocks }: IndexablePack, sessions: readonly Uint8Array[]): string {
+  return toHex(tablesDigest(blocks, sessions))
 }

@@ -3,7 +3,7 @@ import { fromHex } from '../../base/bytes.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import { doing } from '../../base/errors.ts'
 import { encodeDeletionPlan, PLAN_PACKS_MAX } from '../../format/deletion-plan.ts'
-import { parseObjectName, planName } from '../../format/names.ts'
+import { parseObjectName, planName, PREFIXES } from '../../format/names.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
 import type { ListedPlan } from '../../repo/condemned-packs.ts'
 import { putOwn } from '../../repo/put-own.ts'
@@ -11,13 +11,22 @@ import type { PruneContext } from './context.ts'
 import type { PackInfo } from './pack-table.ts'
 
 /** Puts a plan and reads it back: from here on no session that begins relies on these packs. */
-export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[]): Promise<void> {
+export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[], copies: readonly string[]): Promise<void> {
   const { repo, writer, clock, random } = ctx
   const pid = random(16)
   const hashesOf = (kind: PackInfo['kind']) =>
     packs.flatMap((pack) => (pack.kind === kind ? [pack.hash] : [])).slice(0, PLAN_PACKS_MAX)
   const bytes = encodeDeletionPlan(
-    { pid, dataPacks: hashesOf('data'), metaPacks: hashesOf('meta'), created: timespecFromMs(clock.now()) },
+    {
+      pid,
+      dataPacks: hashesOf('data'),
+      metaPacks: hashesOf('meta'),
+      copies: copies
+        .filter((name) => name.startsWith(PREFIXES.data))
+        .slice(0, PLAN_PACKS_MAX)
+        .map(hashOfPack),
+      created: timespecFromMs(clock.now()),
+    },
     { sealer: repo.indexSealer, signer: writer.signer },
   )
   await doing('storing a deletion plan', planName(pid), () => putOwn(repo.store, planName(pid), bytes))

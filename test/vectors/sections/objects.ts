@@ -156,6 +156,12 @@ function successes(): OkCase[] {
       value: { ...rotatedDescription(), rootPublic: fixedSigner('root').publicKey },
     },
     { name: 'a plan', kind: 'deletion plan', bytes: encodeDeletionPlan(plan(), writer()), value: plan() },
+    {
+      name: 'a plan of packs that were copied first',
+      kind: 'deletion plan',
+      bytes: encodeDeletionPlan({ ...plan(), copies: [new Uint8Array(32).fill(4)] }, writer()),
+      value: { ...plan(), copies: [new Uint8Array(32).fill(4)] },
+    },
   ]
 }
 
