@@ -10,3 +10,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
 }
+
+/** Does something again and again, whatever else goes on; what it gives ends that. */
+export type Every = (ms: number, step: () => void) => () => void
+
+/** Keeps no process alive. */
+export const systemEvery: Every = (ms, step) => {
+  const timer = setInterval(step, ms).unref()
+  return () => clearInterval(timer)
+}

@@ -2,6 +2,7 @@
 import { lstatSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { systemEvery } from '../base/clock.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { runBackup, type BackupResult } from '../ops/backup/backup.ts'
@@ -76,6 +77,7 @@ export async function runBackupCommand(
         source,
         state,
         clock: context.clock,
+        every: systemEvery,
         random: secureRandom,
         host: flags.host ?? config.host ?? hostname(),
         user: userName(context.env),

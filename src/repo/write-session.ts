@@ -107,6 +107,7 @@ export class WriteSession {
   #indexedAt: number
   #beatAt: number
   #beats = 0
+  #isOver = false
   storedBytes = 0
 
   private constructor(repo: Repository, opts: SessionOptions, found: FoundPacks, parity: ParityMaker) {
@@ -227,7 +228,8 @@ export class WriteSession {
    */
   async beat(): Promise<void> {
     const { writer, secrets, clock } = this.#opts
-    if (clock.monotonic() - this.#beatAt < HEARTBEAT_INTERVAL_MS) return
+    const before = this.#beatAt
+    if (this.#isOver || clock.monotonic() - before < HEARTBEAT_INTERVAL_MS) return
     this.#beatAt = clock.monotonic()
     const number = this.#beats++
     const name = heartbeatName(secrets.sid, number)
@@ -238,6 +240,9 @@ export class WriteSession {
     await doing('showing a sign of life', name, async () => {
       await putOwn(this.#repo.store, name, mark)
       await Promise.all([this.data.keepAlive(), this.meta.keepAlive()])
+    }).catch((error: unknown) => {
+      this.#beatAt = before // so that it is tried again soon
+      throw error
     })
   }
 
@@ -294,6 +299,7 @@ export class WriteSession {
    * it, for who cleans up takes a session that has been silent for a day for dead.
    */
   async end(): Promise<BackupError | undefined> {
+    this.#isOver = true
     const { writer, secrets } = this.#opts
     const name = sessionEndName(secrets.sid)
     const mark = encodeSessionMark(

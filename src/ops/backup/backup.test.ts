@@ -38,6 +38,38 @@ test('a run that reads for hours and stores nothing shows that it lives', async 
   assert.ok(beats.length >= 1, 'there are heartbeats')
 })
 
+test('a run to which nothing comes from its source for hours shows that it lives', async () => {
+  const repository = await MemoryRepository.create()
+  let now = 0
+  const clock = { now: () => systemClock.now(), monotonic: () => now }
+  let tick = (): void => assert.fail('a tick is asked for')
+  let stopped = false
+  const every = (_ms: number, step: () => void) => {
+    tick = step
+    return () => {
+      stopped = true
+    }
+  }
+  const source = new ScriptedSource({ file: utf8('x') })
+  const walk = source.walk.bind(source)
+  source.walk = async (scan: Scan, report: BackupReport, check: () => void) => {
+    for (let hour = 0; hour < 30; hour++) {
+      now += 3_600_001
+      tick()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await walk(scan, report, check)
+  }
+  await repository.backup(source, { clock, every })
+  const beats: number[] = []
+  for await (const { name } of listAll(repository.store, PREFIXES.sessions)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind === 'heartbeat') beats.push(parsed.number)
+  }
+  assert.ok(beats.length >= 24, `${beats.length} heartbeats in 30 hours`)
+  assert.ok(stopped)
+})
+
 test('names of one inode share a group also when the device has another number by now', async () => {
   const repository = await MemoryRepository.create()
   const linked = (dev: bigint) => ({ content: utf8('linked'), stat: { ino: 77n, nlink: 2, dev } })

@@ -3,7 +3,7 @@
 import { displayText, fromHex, releaseMemory, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Every } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import type { Method } from '../../compress/method.ts'
 import { timespecFromMs } from '../../base/time.ts'
@@ -47,6 +47,8 @@ export interface BackupOptions {
   readonly source: BackupSource
   readonly state: LocalState
   readonly clock: Clock
+  /** By which a run shows that it lives while nothing else happens. */
+  readonly every?: Every
   readonly random: SecureRandom
   readonly host: string
   readonly user: string
@@ -74,6 +76,9 @@ export interface BackupOptions {
   /** Where jobs run; worker threads unless given. */
   readonly makeExecutor?: (setup: WorkerSetup) => Executor
 }
+
+/** How often it is looked whether a sign of life is due, in milliseconds. */
+const BEAT_LOOK_MS = 60_000
 
 export interface BackupResult {
   readonly snapshot: CommittedSnapshot
@@ -137,10 +142,14 @@ async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
     if (session.index.missing.length > 0) opts.onEvent(missingWarning(session.index.missing))
     if (session.index.closed.length > 0) opts.onEvent(closedWarning(session.index.closed))
     executor.indexGrew(session.index.blobs.handle)
+    // Also while nothing comes from the sources for hours; what fails is tried again, and told when something has to be stored.
+    const stopBeating = opts.every?.(BEAT_LOOK_MS, () => void session.beat().catch(() => {}))
     try {
       return await backUpIn(session, opts, { executor, writer, started, began })
     } catch (error) {
       throw await session.explain(error)
+    } finally {
+      stopBeating?.()
     }
   } finally {
     await executor.close()
