@@ -45,8 +45,10 @@ export function uninitialised(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 }
 
-/** Buffers below this size may share their memory with others (Node's pool has 64 KiB), and are not worth the call. */
+/** Buffers below this size may share their memory with others: Node's pool has 64 KiB. */
 const RELEASE_FROM = 96 * 1024
+/** Below this even an array that has its memory to itself is not worth the call. */
+const RELEASE_OWN_FROM = 2048
 
 /**
  * Gives the memory of a large array back at once instead of at some later garbage collection; the array is empty
@@ -55,5 +57,7 @@ const RELEASE_FROM = 96 * 1024
  */
 export function releaseMemory(bytes: Uint8Array): void {
   const { buffer } = bytes
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= RELEASE_FROM) buffer.transfer(0)
+  if (!(buffer instanceof ArrayBuffer)) return
+  const isOwn = bytes.byteLength === buffer.byteLength && bytes.byteLength >= RELEASE_OWN_FROM
+  if (isOwn || buffer.byteLength >= RELEASE_FROM) buffer.transfer(0)
 }

@@ -34,6 +34,7 @@ export class BlobFilterBuilder {
   #count = 0
   #partition = 0
   #start = 0
+  #space = new Workspace(0, 0)
 
   /** `emit` gets the arrays, one after the other; the lengths are multiples of four. */
   constructor(keys: number, emit: (array: Uint8Array) => void) {
@@ -67,7 +68,10 @@ export class BlobFilterBuilder {
 
   #close(next: number): void {
     const described = this.#partitions.subarray(this.#partition * WIDTH, (this.#partition + 1) * WIDTH)
-    const made = makeArray(this.#keys, this.#count, described)
+    const made = makeArray(this.#keys, this.#count, described, (keys, length) => {
+      if (!this.#space.fits(keys, length)) this.#space = new Workspace(keys + (keys >>> 3), length + (length >>> 3))
+      return this.#space
+    })
     described[START] = this.#start
     this.#emit(made)
     this.#start += made.length
@@ -137,7 +141,12 @@ function fingerprint(a: number, b: number): number {
 }
 
 /** The array for keys that are all different; fills in what describes it. */
-function makeArray(keys: Uint32Array, count: number, described: Uint32Array): Uint8Array {
+function makeArray(
+  keys: Uint32Array,
+  count: number,
+  described: Uint32Array,
+  spaceFor: (keys: number, length: number) => Workspace,
+): Uint8Array {
   if (count === 0) return new Uint8Array(0)
   const n = Math.max(2, count)
   const segment = Math.min(SEGMENT_MAX, 2 ** Math.floor(Math.log(n) / Math.log(3.33) + 2.25))
@@ -147,23 +156,56 @@ function makeArray(keys: Uint32Array, count: number, described: Uint32Array): Ui
   described[SEGMENT] = segment
   for (let seed = 0; seed < ATTEMPTS; seed++) {
     described[SEED] = Math.imul(seed, 0x9e37_79b1)
-    const array = tryArray(keys, count, described, (segments + 2) * segment)
+    const length = (segments + 2) * segment
+    const array = tryArray(keys, count, described, length, spaceFor(count, length))
     if (array !== undefined) return array
   }
   described[POSITIONS] = PASS_ALL
   return new Uint8Array(0)
 }
 
-function tryArray(keys: Uint32Array, count: number, described: Uint32Array, length: number): Uint8Array | undefined {
+/** What it takes to make an array; used for one partition after the other. */
+class Workspace {
+  /** The three places of each key, and its fingerprint. */
+  readonly places: Uint32Array
+  readonly prints: Uint8Array
+  /** Of each place, how many keys have it, and the exclusive or of their numbers. */
+  readonly uses: Uint16Array
+  readonly users: Uint32Array
+  /** Places that one key alone has. */
+  readonly alone: Uint32Array
+  /** Keys in the order in which they were taken out, and the places that they have for their own. */
+  readonly order: Uint32Array
+  readonly own: Uint32Array
+
+  constructor(keys: number, length: number) {
+    this.places = new Uint32Array(keys * 3)
+    this.prints = new Uint8Array(keys)
+    this.uses = new Uint16Array(length)
+    this.users = new Uint32Array(length)
+    this.alone = new Uint32Array(length)
+    this.order = new Uint32Array(keys)
+    this.own = new Uint32Array(keys)
+  }
+
+  fits(keys: number, length: number): boolean {
+    return keys <= this.prints.length && length <= this.uses.length
+  }
+}
+
+function tryArray(
+  keys: Uint32Array,
+  count: number,
+  described: Uint32Array,
+  length: number,
+  space: Workspace,
+): Uint8Array | undefined {
   const positions = described[POSITIONS]!
   const segment = described[SEGMENT]!
   const seed = described[SEED]!
-  /** The three places of each key, and its fingerprint. */
-  const places = new Uint32Array(count * 3)
-  const prints = new Uint8Array(count)
-  /** Of each place, how many keys have it, and the exclusive or of their numbers. */
-  const uses = new Uint16Array(length)
-  const users = new Uint32Array(length)
+  const { places, prints, uses, users, alone, order, own } = space
+  uses.fill(0, 0, length)
+  users.fill(0, 0, length)
   for (let key = 0; key < count; key++) {
     const a = mixed(keys[key * 2 + 1]! ^ seed)
     const b = mixed(keys[key * 2]! + a)
@@ -179,11 +221,8 @@ function tryArray(keys: Uint32Array, count: number, described: Uint32Array, leng
     }
   }
   // Whoever is alone in a place can have it for its own, whatever the others need: it is taken out, and others are alone.
-  const alone = new Uint32Array(length)
   let waiting = 0
   for (let place = 0; place < length; place++) if (uses[place] === 1) alone[waiting++] = place
-  const order = new Uint32Array(count)
-  const own = new Uint32Array(count)
   let taken = 0
   while (waiting > 0) {
     const place = alone[--waiting]!

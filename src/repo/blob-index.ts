@@ -216,6 +216,13 @@ export class BlobIndex {
     return this.file.find(this.#loc)
   }
 
+  /** Everywhere that the file has a blob. */
+  findAllInFile(locs: Uint8Array, at = 0): BlobPlace[] {
+    if (this.file === undefined) return []
+    this.#load(locs, at)
+    return this.file.findAll(this.#loc)
+  }
+
   /**
    * True if the caller is the first to name this blob and therefore has to store it. In a full table every new blob is
    * claimed again each time, so that it may be stored twice and never not at all.

@@ -10,8 +10,9 @@ import { LOCATOR_SIZE } from '../format/block-table.ts'
 import { HEADER_SIZE } from '../format/object-header.ts'
 import { tablesDigest } from '../format/tables-digest.ts'
 import { BlobFilterBuilder } from './blob-filter.ts'
-import { encodeCoverage, packAt } from './index-coverage.ts'
-import type { CoveredPack, CoveredSegment } from './index-coverage.ts'
+import { CoveredPacks } from './covered-packs.ts'
+import { encodeCoverage } from './index-coverage.ts'
+import type { CoveredSegment } from './index-coverage.ts'
 import {
   BLOB_WORDS,
   BLOCK_HEAD,
@@ -56,8 +57,7 @@ export class IndexFileWriter {
   #entries = 0
   readonly #sids: Uint8Array[] = []
   readonly #sidNumbers = new Map<string, number>()
-  readonly #packs: { -readonly [K in keyof CoveredPack]: CoveredPack[K] }[] = []
-  readonly #packNumbers = new Map<string, number>()
+  readonly #packs = new CoveredPacks(this.#sids)
   readonly #segments: CoveredSegment[] = []
   #open = true
 
@@ -76,8 +76,7 @@ export class IndexFileWriter {
   addPack(pack: IndexablePack, sessions: readonly Uint8Array[]): number {
     const record = recordOf(pack, sessions)
     const tables = toHex(tablesDigest(pack.blocks, sessions))
-    const known = this.#packNumbers.get(`${record.objectName} ${tables}`)
-    if (known !== undefined) return known
+    for (const known of this.#packs.named(record.objectName)) if (this.#packs.tables(known) === tables) return known
     const number = this.#begin(record, tables)
     let offset = HEADER_SIZE
     for (const { storedLength, plainLength, codec, session, locs, lengths } of pack.blocks) {
@@ -93,13 +92,13 @@ export class IndexFileWriter {
     return number
   }
 
-  /** Adds a pack as another file has it, whose blocks end at `end` and refer to `sids`; gives its number. */
-  copyPack(pack: CoveredPack, from: IndexFile, end: number, sids: readonly Uint8Array[]): number {
-    const number = this.#begin(pack, pack.tables)
-    for (let at = pack.first; at < end;) {
+  /** Adds a pack as another file has it; gives its number. */
+  copyPack(old: number, packs: CoveredPacks, from: IndexFile): number {
+    const number = this.#begin(packs.record(old), packs.tables(old))
+    for (let at = packs.first(old); at < packs.end(old, from.end);) {
       const { words, end: next } = from.record(at)
       words[0] = number
-      words[5] = this.#sidNumber(sids[words[5]!]!)
+      words[5] = this.#sidNumber(packs.sids[words[5]!]!)
       this.#addBlock(words)
       at = next
     }
@@ -130,7 +129,7 @@ export class IndexFileWriter {
       if (place === 0) fences[done / pageEntries] = first
       page.set(entry, place * ENTRY_WORDS)
       filter.add(first, second)
-      if (done > 0 && before[0] === first && before[1] === second) this.#contest(before[2]!, entry[2]!)
+      if (done > 0 && before[0] === first && before[1] === second) this.#packs.contest(before[2]!, entry[2]!)
       before.set(entry)
       done++
       if (place + 1 === pageEntries) sorted.add(page)
@@ -142,7 +141,7 @@ export class IndexFileWriter {
     const partitions = filter.finish()
     regions.push(arrays.finish())
     regions.push(this.#region(REGIONS.tables, regions.at(-1)!, [fences, partitions]))
-    const coverage = encodeCoverage({ sids: this.#sids, packs: this.#packs, segments: this.#segments })
+    const coverage = encodeCoverage({ packs: this.#packs, segments: this.#segments })
     regions.push(this.#region(REGIONS.coverage, regions.at(-1)!, [coverage]))
     this.#writeHead(regions)
     return this.#keep(path)
@@ -157,12 +156,9 @@ export class IndexFileWriter {
     rmSync(this.#file.path, { force: true })
   }
 
-  #begin({ objectName, kind, size, sessions }: PackRecord, tables: string): number {
-    const number = this.#packs.length
-    for (const sid of sessions) this.#sidNumber(sid)
-    this.#packs.push({ objectName, tables, kind, size, sessions, first: this.#blocks.words, contested: false })
-    this.#packNumbers.set(`${objectName} ${tables}`, number)
-    return number
+  #begin(pack: PackRecord, tables: string): number {
+    const sessions = pack.sessions.map((sid) => this.#sidNumber(sid))
+    return this.#packs.add(pack, tables, this.#blocks.words, sessions)
   }
 
   #addBlock(words: Uint32Array): void {
@@ -188,15 +184,6 @@ export class IndexFileWriter {
     writer.add(sortEntries(this.#run.subarray(0, this.#pending * ENTRY_WORDS)))
     this.#runs.push(writer.finish())
     this.#pending = 0
-  }
-
-  /** Two blocks have blobs with the same locator, as far as that is known. */
-  #contest(block: number, other: number): void {
-    const pack = packAt(this.#packs, block)
-    const otherPack = packAt(this.#packs, other)
-    if (pack === otherPack) return
-    this.#packs[pack]!.contested = true
-    this.#packs[otherPack]!.contested = true
   }
 
   #region(kind: number, before: PageRegion, parts: readonly Uint32Array[]): PageRegion {

@@ -2,7 +2,7 @@
 // names it knows, which never change, and never evidence of anything that the store does not show now.
 //
 //   id (16)  head, sealed       where the regions lie
-//   blocks   16 KiB a page      pack after pack, its blocks:
+//   blocks   8 KiB a page       pack after pack, its blocks:
 //                                 pack | offset in it | stored length | plain length | codec | session | blobs n |
 //                                 6 n locators | n lengths
 //   sorted   4 KiB              of each blob of each block, ascending: first two words of its locator | its block
@@ -38,8 +38,8 @@ export const HEAD_REGION: PageRegion = {
   pageSize: HEAD_SIZE - FILE_ID_SIZE,
   words: 16,
 }
-/** By kind. */
-export const PAGE_SIZES: readonly number[] = [0, 16_384, 4096, 262_144, 262_144, 262_144, 65_536]
+/** By kind. From 10 KiB on, hashing makes native objects that the collector frees too late (crypto/hash.ts). */
+export const PAGE_SIZES: readonly number[] = [0, 8192, 4096, 262_144, 262_144, 262_144, 8192]
 /** Words of a block before the locators of its blobs. */
 export const BLOCK_HEAD = 7
 /** Words of a blob in a block. */
@@ -101,7 +101,7 @@ export function openIndexFile(fd: number, path: string, key: PageKey): { handle:
     fences: tables.subarray(0, pages),
     partitions: tables.subarray(pages),
     filter: new Uint8Array(filter.buffer),
-    standing: new Uint8Array(new SharedArrayBuffer(coverage.packs.length)),
+    standing: new Uint8Array(new SharedArrayBuffer(coverage.packs.count)),
   }
   return { handle, coverage }
 }
@@ -153,8 +153,12 @@ export class IndexFile {
     const recent = this.#recent.find(loc)
     if (recent !== undefined) return recent
     if (!this.#filter.mayHave(loc[0]!, loc[1]!)) return undefined
+    return this.#reading(() => this.#search(loc))
+  }
+
+  #reading<T>(step: () => T): T {
     try {
-      return this.#search(loc)
+      return step()
     } catch (cause) {
       this.#discard()
       throw new PageFileError(codeOf(cause), 'the local index cannot be used', this.handle.file.path, {
@@ -162,6 +166,15 @@ export class IndexFile {
         hint: 'it is a cache, and was removed: run the command again, which makes a new one',
       })
     }
+  }
+
+  /** Where a blob lies in each pack that counts. Throws as `find`. */
+  findAll(loc: Uint32Array): BlobPlace[] {
+    if (!this.#filter.mayHave(loc[0]!, loc[1]!)) return []
+    return this.#reading(() => {
+      const counting = this.#candidates(loc[0]!, loc[1]!).filter((block) => this.standingOf(block) !== STANDING.dead)
+      return counting.flatMap((block) => this.#placeIn(block, loc, false) ?? [])
+    })
   }
 
   /** Whether a blob lies in a pack that counts. What a damaged file has does not: it is stored again. */
@@ -251,19 +264,25 @@ export class IndexFile {
   }
 
   #placeIn(block: number, loc: Uint32Array, keep: boolean): BlobPlace | undefined {
-    const { words } = this.record(block)
-    const count = words[6]!
-    const lengths = BLOCK_HEAD + count * 6
-    let found: BlobPlace | undefined
-    let offset = 0
-    for (let i = 0; i < count; i++) {
-      const at = BLOCK_HEAD + i * 6
-      const length = words[lengths + i]!
-      if (keep) this.#recent.keep(words, at, { block, offset, length })
-      if (found === undefined && sameLocator(words, at, loc)) found = { block, offset, length }
-      offset += length
-    }
+    const { words, end } = this.record(block)
+    const found = placeIn(words, block, loc, keep ? this.#recent : undefined)
+    if (found !== undefined && keep) this.#keepNext(end)
     return found
+  }
+
+  /** Keeps the blobs of the blocks that follow, as far as they lie whole in the page that is open. */
+  #keepNext(from: number): void {
+    const { pageWords } = this.#blocks
+    const page = Math.floor(from / pageWords)
+    if (from >= this.end || page !== this.#blocks.held) return
+    const words = this.#blocks.page(page)
+    const limit = Math.min(pageWords, this.end - page * pageWords)
+    for (let at = from - page * pageWords; at + BLOCK_HEAD <= limit;) {
+      const next = at + BLOCK_HEAD + words[at + 6]! * BLOB_WORDS
+      if (next > limit || this.handle.standing[words[at]!] !== STANDING.sound) return
+      placeIn(words.subarray(at, next), page * pageWords + at, NOWHERE, this.#recent)
+      at = next
+    }
   }
 
   /** Whoever comes next makes a new one. If another process has put a good one there already, that costs it the same. */
@@ -275,6 +294,25 @@ export class IndexFile {
   close(): void {
     closeSync(this.handle.file.fd)
   }
+}
+
+/** No locator: what is looked for is nothing. */
+const NOWHERE = new Uint32Array(0)
+
+/** The place of a blob in a block; all others are kept in `recent`. */
+function placeIn(words: Uint32Array, block: number, loc: Uint32Array, recent?: RecentBlobs): BlobPlace | undefined {
+  const count = words[6]!
+  const lengths = BLOCK_HEAD + count * 6
+  let found: BlobPlace | undefined
+  let offset = 0
+  for (let i = 0; i < count; i++) {
+    const at = BLOCK_HEAD + i * 6
+    const length = words[lengths + i]!
+    recent?.keep(words, at, block, offset, length)
+    if (found === undefined && sameLocator(words, at, loc)) found = { block, offset, length }
+    offset += length
+  }
+  return found
 }
 
 function sameLocator(words: Uint32Array, at: number, loc: Uint32Array): boolean {

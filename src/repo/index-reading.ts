@@ -66,10 +66,11 @@ export async function readIndexToWrite(
   const passedOver = new Set<string>()
   for (;;) {
     const index = await readIndex(repo, { condemned, usable })
-    const gone = await missingPacks(repo.store, index.packs, await listing)
-    const unopened = [...(await closedPacks.among(index.packs))].filter((pack) => !gone.includes(pack))
-    const distrusted = index.packs.filter(({ objectName }) => index.distrusted.has(objectName))
-    const others = usable?.ofOthers(index.packs, closedPacks) ?? []
+    const { packs } = index
+    const gone = await missingPacks(repo.store, packs, await listing)
+    const unopened = [...(await closedPacks.among(packs))].filter((pack) => !gone.includes(pack))
+    const distrusted = packs.filter(({ objectName }) => index.distrusted.has(objectName))
+    const others = usable?.ofOthers(packs, closedPacks) ?? []
     for (const { objectName } of others) passedOver.add(objectName)
     if (gone.length + unopened.length + distrusted.length + others.length === 0) {
       for (const name of [...index.distrusted, ...index.passedOver]) condemned.add(name)
@@ -101,9 +102,9 @@ async function readListedIndex(repo: Repository, reading: IndexReading): Promise
     if (!names.has(segment.name)) continue
     choice.distrust(index, segment.wid, segment.distrusted)
     for (const number of segment.packs) {
-      const pack = filed!.coverage.packs[number]!
-      const takes = () => usable?.takesFiled(segment, pack) !== false
-      choice.take(index, segment.wid, pack.objectName, takes, (last) => index.countFiled(number, last))
+      const { packs } = filed!.coverage
+      const takes = () => usable?.takesFiled(segment, number, packs) !== false
+      choice.take(index, segment.wid, packs.name(number), takes, (last) => index.countFiled(number, last))
     }
   }
   // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.

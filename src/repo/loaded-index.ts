@@ -10,7 +10,7 @@ import { HEADER_SIZE } from '../format/object-header.ts'
 import { packName } from '../format/names.ts'
 import { BLOCK_PENDING, BlobIndex } from './blob-index.ts'
 import type { BlobPlace } from './blob-index.ts'
-import { packAt, STANDING } from './index-coverage.ts'
+import { STANDING } from './index-coverage.ts'
 import type { FiledIndex } from './local-index.ts'
 import { recordOf } from './pack-record.ts'
 import type { IndexablePack, PackRecord } from './pack-record.ts'
@@ -44,10 +44,8 @@ const BLOCK_WIDTH = 6
 
 export class LoadedIndex {
   readonly blobs: BlobIndex
-  /** Those that count. */
-  readonly packs: PackRecord[] = []
-  /** By number, those of the file that do not count too. */
-  readonly #records: PackRecord[]
+  /** Packs that are not in the file. */
+  readonly #records: PackRecord[] = []
   /** Segments that could not be used: what only they name is stored again by a backup, and missing to a reader. */
   readonly damaged: BackupError[] = []
   /** Packs that the index names and that are not there as it says, when a writing session has looked for them. */
@@ -64,12 +62,17 @@ export class LoadedIndex {
   readonly #contested = new Set<number>()
   /** Other places of blobs that several packs have, by locator, hex: number of the block, offset, length, and so on. */
   readonly #copies = new Map<string, number[]>()
+  /** Locators, hex, of blobs of which one copy was found good. */
+  readonly #settled = new Set<string>()
+  /** Of those. */
   readonly #packNumbers = new Map<string, number>()
   /** Of each pack that is not in the file, the number of its first block. */
   readonly #firstBlocks: number[] = []
   readonly #filed: FiledIndex | undefined
-  /** Packs of the file. */
+  /** How many packs the file has; the others have the numbers that follow. */
   readonly #filedPacks: number
+  /** The record that was asked for last: that of a pack in the file is made each time. */
+  #recent: { readonly number: number; readonly record: PackRecord } | undefined
   /** How far they count: what threads see of it. */
   readonly #standing: Uint8Array
   /** Numbers of blocks that are not in the file begin here. */
@@ -86,13 +89,12 @@ export class LoadedIndex {
 
   /** `expectedBlobs` sizes the table so that it need not grow. Nothing of a file counts until `countFiled` says so. */
   constructor(expectedBlobs = 0, filed?: FiledIndex) {
-    const { packs = [], sids = [] } = filed?.coverage ?? {}
+    const packs = filed?.coverage.packs
     this.#filed = filed
-    this.#records = [...packs]
-    this.#sids = [...sids]
-    this.#filedPacks = packs.length
+    this.#sids = [...(packs?.sids ?? [])]
+    this.#filedPacks = packs?.count ?? 0
     this.#firstBlock = filed?.file.end ?? 0
-    this.#standing = new Uint8Array(new SharedArrayBuffer(packs.length)).fill(STANDING.dead)
+    this.#standing = new Uint8Array(new SharedArrayBuffer(this.#filedPacks)).fill(STANDING.dead)
     this.blobs = BlobIndex.create(expectedBlobs, filed?.file.withStanding(this.#standing))
     for (const [number, sid] of this.#sids.entries()) this.#sidNumbers.set(toHex(sid), number)
   }
@@ -104,35 +106,53 @@ export class LoadedIndex {
 
   /** Every block of the packs that count. */
   *blocks(): Generator<BlockPlace> {
-    const { coverage, file } = this.#filed ?? {}
-    for (const [number, { objectName, first }] of coverage?.packs.entries() ?? []) {
-      if (this.#packNumbers.get(objectName) !== number) continue
-      const end = coverage!.packs[number + 1]?.first ?? file!.end
-      for (let block = first; block < end; block = file!.record(block).end) yield this.block(block)
+    for (const number of this.#counted()) {
+      const { coverage, file } = this.#filed!
+      const end = coverage.packs.end(number, file.end)
+      for (let block = coverage.packs.first(number); block < end; block = file.record(block).end)
+        yield this.block(block)
     }
     for (let i = 0; i < this.#blockCount; i++) yield this.block(this.#firstBlock + i)
   }
 
   /** Blobs that are stored, each counted once. */
   get blobCount(): number {
-    const { packs } = this.#filed?.coverage ?? { packs: [] }
-    const counts = (block: number) => {
-      const number = packAt(packs, block)
-      return this.#packNumbers.get(packs[number]!.objectName) === number
-    }
+    const counts = (block: number) => this.#standing[this.#filed!.coverage.packs.at(block)] !== STANDING.dead
     return this.blobs.size - this.#filedTwice + (this.#filed?.file.count(counts) ?? 0)
+  }
+
+  /** Those that count, made anew each time. */
+  get packs(): readonly PackRecord[] {
+    return [...Array.from(this.#counted(), (number) => this.#record(number)), ...this.#records]
   }
 
   /** Packs that could be done without in part, since others have the same blobs: it matters whether they are there. */
   get contested(): readonly PackRecord[] {
-    const filed = (this.#filed?.coverage.packs ?? []).filter(
-      ({ contested, objectName }, number) => contested && this.#packNumbers.get(objectName) === number,
-    )
-    return [...filed, ...Array.from(this.#contested, (number) => this.#records[number]!)]
+    const filed = [...this.#counted()].filter((number) => this.#filed!.coverage.packs.isContested(number))
+    return Array.from([...filed, ...this.#contested], (number) => this.#record(number))
+  }
+
+  /** Numbers of the packs of the file that count. */
+  *#counted(): Generator<number> {
+    for (let number = 0; number < this.#filedPacks; number++) {
+      if (this.#standing[number] !== STANDING.dead) yield number
+    }
+  }
+
+  #record(number: number): PackRecord {
+    if (number >= this.#filedPacks) return this.#records[number - this.#filedPacks]!
+    if (this.#recent?.number !== number) this.#recent = { number, record: this.#filed!.coverage.packs.record(number) }
+    return this.#recent.record
+  }
+
+  #numberOf(objectName: string): number | undefined {
+    const own = this.#packNumbers.get(objectName)
+    if (own !== undefined || this.#filed === undefined) return own
+    return this.#filed.coverage.packs.named(objectName).find((number) => this.#standing[number] !== STANDING.dead)
   }
 
   hasPack(objectName: string): boolean {
-    return this.#packNumbers.has(objectName)
+    return this.#numberOf(objectName) !== undefined
   }
 
   /**
@@ -140,10 +160,7 @@ export class LoadedIndex {
    * are not in the file come after those that are.
    */
   countFiled(number: number, last = false): void {
-    const record = this.#records[number]!
-    if (this.#packNumbers.has(record.objectName)) return
-    this.packs.push(record)
-    this.#packNumbers.set(record.objectName, number)
+    if (this.hasPack(this.#filed!.coverage.packs.name(number))) return
     this.#standing[number] = last ? STANDING.last : STANDING.sound
   }
 
@@ -153,9 +170,8 @@ export class LoadedIndex {
    */
   addPack(pack: IndexablePack, sessions: readonly Uint8Array[], last = false): void {
     const record = recordOf(pack, sessions)
-    if (this.#packNumbers.has(record.objectName)) return
-    const packNumber = this.#records.length
-    this.packs.push(record)
+    if (this.hasPack(record.objectName)) return
+    const packNumber = this.#filedPacks + this.#records.length
     this.#records.push(record)
     this.#packNumbers.set(record.objectName, packNumber)
     this.#firstBlocks.push(this.#firstBlock + this.#blockCount)
@@ -202,7 +218,7 @@ export class LoadedIndex {
   /** Takes from a pack, which was added before, what is taken from distrusted ones as yet. */
   prefer(pack: IndexablePack): void {
     const objectName = packName(pack.kind, toHex(pack.hash))
-    const packNumber = this.#packNumbers.get(objectName)
+    const packNumber = this.#numberOf(objectName)
     if (packNumber === undefined || this.distrusted.has(objectName)) return
     assert(packNumber >= this.#filedPacks, 'what a file has is preferred by the standing of its packs')
     let number = this.#firstBlocks[packNumber - this.#filedPacks]!
@@ -236,34 +252,46 @@ export class LoadedIndex {
     if (place === undefined || place.block >= this.#endBlock) return undefined
     if (place.block >= this.#unnamedFrom) this.isIncomplete = true
     const location = { block: this.block(place.block), offset: place.offset, length: place.length }
-    return this.#copies.size > 0 && this.#copies.has(toHex(loc)) ? { ...location, isContested: true } : location
+    return this.#hasCopies(loc, place.block) ? { ...location, isContested: true } : location
   }
 
-  /** Where else a blob lies, in the order in which the packs were added. */
+  #hasCopies(loc: Uint8Array, block: number): boolean {
+    if (this.#copies.size > 0 && this.#copies.has(toHex(loc))) return true
+    if (block >= this.#firstBlock || this.#settled.has(toHex(loc))) return false
+    const { packs } = this.#filed!.coverage
+    return packs.isContested(packs.at(block)) && this.blobs.findAllInFile(loc).length > 1
+  }
+
+  /** Where else a blob lies. */
   copies(loc: Uint8Array): BlobLocation[] {
     const places = this.#copies.get(toHex(loc)) ?? []
-    return Array.from({ length: places.length / 3 }, (_, i) => {
+    const known = Array.from({ length: places.length / 3 }, (_, i): BlobPlace => {
       const [block, offset, length] = places.slice(i * 3) as [number, number, number]
-      return { block: this.block(block), offset, length }
+      return { block, offset, length }
     })
+    const taken = this.blobs.find(loc)?.block
+    const seen = new Set([taken, ...known.map(({ block }) => block)])
+    const filed = this.blobs.findAllInFile(loc).filter(({ block }) => !seen.has(block))
+    return [...known, ...filed].map(({ block, ...place }) => ({ block: this.block(block), ...place }))
   }
 
   /** A copy of a blob was found good: from now on it is taken from there, and from nowhere else. */
   settle(loc: Uint8Array, { block, offset, length }: BlobLocation): void {
     this.blobs.move(loc, 0, block.number, offset, length)
     this.#copies.delete(toHex(loc))
+    if (this.#filedPacks > 0) this.#settled.add(toHex(loc))
   }
 
   block(number: number): BlockPlace {
     if (number < this.#firstBlock) {
       const { pack, sid, ...block } = this.#filed!.file.block(number)
-      return { number, ...block, pack: this.#records[pack]!, sid: this.#sids[sid]! }
+      return { number, ...block, pack: this.#record(pack), sid: this.#sids[sid]! }
     }
     const at = (number - this.#firstBlock) * BLOCK_WIDTH
     const b = this.#blocks
     return {
       number,
-      pack: this.#records[b[at]!]!,
+      pack: this.#record(b[at]!),
       offset: b[at + 1]!,
       storedLength: b[at + 2]!,
       plainLength: b[at + 3]!,

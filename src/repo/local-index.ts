@@ -127,8 +127,7 @@ export class LocalIndex {
     const { coverage, file } = this.#current
     const named = namedPacks(coverage, new Set(listed.map(({ name }) => name)))
     let living = 0
-    for (const number of named)
-      living += (coverage.packs[number + 1]?.first ?? file.end) - coverage.packs[number]!.first
+    for (const number of named) living += coverage.packs.end(number, file.end) - coverage.packs.first(number)
     return living < file.end * LIVING_SHARE_MIN
   }
 
@@ -256,8 +255,7 @@ function namedPacks({ segments }: Coverage, names: ReadonlySet<string>): Set<num
 function copyLiving({ file, coverage }: FiledIndex, names: ReadonlySet<string>, writer: IndexFileWriter): void {
   const numbers = new Map<number, number>()
   for (const number of [...namedPacks(coverage, names)].sort((a, b) => a - b)) {
-    const pack = coverage.packs[number]!
-    numbers.set(number, writer.copyPack(pack, file, coverage.packs[number + 1]?.first ?? file.end, coverage.sids))
+    numbers.set(number, writer.copyPack(number, coverage.packs, file))
   }
   for (const segment of coverage.segments) {
     if (!names.has(segment.name)) continue

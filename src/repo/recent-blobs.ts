@@ -20,7 +20,7 @@ export class RecentBlobs {
   }
 
   /** The locator is in `words` from `from` on. Takes the place of whatever was in the slot. */
-  keep(words: Uint32Array, from: number, { block, offset, length }: BlobPlace): void {
+  keep(words: Uint32Array, from: number, block: number, offset: number, length: number): void {
     if (this.#slots.length === 0) this.#slots = new Uint32Array(SLOTS * WIDTH)
     const slots = this.#slots
     const at = slotOf(words[from + 1]!)

@@ -3,6 +3,7 @@
 // cache and does not travel. Reading is synchronous and by position, so that threads may share one descriptor.
 import { readSync, writeSync } from 'node:fs'
 import { assert } from '../base/assert.ts'
+import { releaseMemory } from '../base/bytes.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
 import { SEAL_OVERHEAD, Sealer } from '../crypto/seal.ts'
 import type { Suite } from '../crypto/seal.ts'
@@ -102,6 +103,11 @@ export class PageReader {
     this.#words = new Uint32Array(this.#plain.buffer)
   }
 
+  /** The page that is open; none when it is negative. */
+  get held(): number {
+    return this.#held
+  }
+
   /** The words of a page, until the next one is read. Throws `corrupt` when they are not what was written there. */
   page(number: number): Uint32Array {
     if (number === this.#held) return this.#words
@@ -187,6 +193,7 @@ export class PageWriter {
     assert(sealed.length === pageSize, 'a sealed page has the size of a page')
     if (this.#pending + pageSize > this.#out.length) this.#flush()
     this.#out.set(sealed, this.#pending)
+    releaseMemory(sealed) // thousands of pages a second: the collector would be too late
     this.#pending += pageSize
     this.#used = 0
   }

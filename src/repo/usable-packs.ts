@@ -7,7 +7,8 @@ import type { IndexedPack } from '../format/index-segment.ts'
 import { packName } from '../format/names.ts'
 import { OF_OTHERS } from './adopted-packs.ts'
 import type { ClosedPacks } from './closed-packs.ts'
-import type { CoveredPack, CoveredSegment } from './index-coverage.ts'
+import type { CoveredPacks } from './covered-packs.ts'
+import type { CoveredSegment } from './index-coverage.ts'
 import type { IndexablePack, PackRecord } from './loaded-index.ts'
 import type { OwnPacks } from './own-packs.ts'
 import type { PackTrust } from './pack-trust.ts'
@@ -61,8 +62,8 @@ export class UsablePacks {
   }
 
   /** The same for what is in a local index file. */
-  takesFiled({ wid, ofOthers }: CoveredSegment, { objectName, tables }: CoveredPack): boolean {
-    return this.#takes(wid, ofOthers, objectName, () => tables)
+  takesFiled({ wid, ofOthers }: CoveredSegment, number: number, packs: CoveredPacks): boolean {
+    return this.#takes(wid, ofOthers, packs.name(number), () => packs.tables(number))
   }
 
   #takes(wid: string, ofOthers: boolean, name: string, tables: () => string): boolean {
