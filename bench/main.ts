@@ -1,4 +1,4 @@
-// `npm run bench -- [--runs N] [--only ROW,…] [--tools ID,…] [--small] [--out FOLDER]`: Holdfast, other backup programs and
+// `npm run bench -- [--runs N] [--only ROW,…] [--tools ID,…] [--small] [--out FOLDER]`, or `-- --scale`: Holdfast, other backup programs and
 // plain floors on the same data, in turns. bench/README.md says how to read the results.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -25,6 +25,8 @@ const { values } = parseArgs({
     only: { type: 'string' },
     tools: { type: 'string', default: 'holdfast,holdfast-key-file,restic,borg' },
     small: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
+    millions: { type: 'string', default: '1,10,100' },
     out: { type: 'string' },
   },
 })
@@ -36,6 +38,13 @@ const work = join(folder, 'work')
 const restored = join(folder, 'restored')
 // A short or partial run does not go among the results that are kept.
 const out = values.out ?? (values.small || only ? undefined : join(import.meta.dirname, 'results'))
+
+if (values.scale) {
+  const { measureScale } = await import('./scale/main.ts')
+  const millions = values.millions.split(',').map(Number)
+  await measureScale({ folder, millions, rounds, out: values.out ?? join(import.meta.dirname, 'results') })
+  process.exit()
+}
 
 const leftOut: string[] = []
 const samples: Sample[] = []

@@ -171,7 +171,7 @@ export function wordsOf(bytes: Uint8Array): Uint32Array {
 }
 
 /** The array, or a larger one with the same words. */
-export function grown(words: Uint32Array, length: number): Uint32Array<ArrayBufferLike> {
+export function grown(words: Uint32Array, length: number): Uint32Array {
   if (length <= words.length) return words
   const larger = new Uint32Array(Math.max(length, words.length * 2, 1024))
   larger.set(words)
