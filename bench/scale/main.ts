@@ -113,12 +113,13 @@ function makeSources(folder: string, round: number): { readonly random: string; 
 }
 
 function command(folder: string, args: readonly string[]): Command {
+  const home = join(folder, 'home')
+  mkdirSync(home, { recursive: true })
   const env = {
-    ...cleanEnvironment(join(folder, 'home')),
+    ...cleanEnvironment(home),
     HOLDFAST_REPO: join(folder, 'repository'),
     HOLDFAST_KEY_FILE: join(folder, 'key'),
   }
-  mkdirSync(env['HOME']!, { recursive: true })
   return { program: PROGRAM, args, env }
 }
 

@@ -205,6 +205,12 @@ export class IndexFile {
     }
   }
 
+  /** Where the block after this one begins. */
+  after(number: number): number {
+    this.#blocks.copy(number, BLOCK_HEAD, this.#head)
+    return number + BLOCK_HEAD + this.#head[6]! * BLOB_WORDS
+  }
+
   /** The words of the block at a place, and where the next one begins. They are the caller's until the next call. */
   record(number: number): { readonly words: Uint32Array; readonly end: number } {
     this.#blocks.copy(number, BLOCK_HEAD, this.#head)
@@ -216,18 +222,19 @@ export class IndexFile {
 
   /** How many blobs there are, each counted once, in blocks that count. */
   count(counts: (block: number) => boolean): number {
-    const { words: length } = this.handle.sorted
-    const entry = new Uint32Array(ENTRY_WORDS)
-    const before = new Uint32Array(ENTRY_WORDS)
-    let total = 0
-    for (let at = 0, counted = false; at < length; at += ENTRY_WORDS) {
-      this.#sorted.copy(at, ENTRY_WORDS, entry)
-      if (at === 0 || entry[0] !== before[0] || entry[1] !== before[1]) counted = false
-      if (!counted && counts(entry[2]!)) {
+    const perPage = this.#sorted.pageWords / ENTRY_WORDS
+    let [first, second, counted, total] = [0, 0, false, 0]
+    for (let page = 0; page * perPage < this.size; page++) {
+      const words = this.#sorted.page(page)
+      const count = Math.min(perPage, this.size - page * perPage)
+      for (let at = 0; at < count * ENTRY_WORDS; at += ENTRY_WORDS) {
+        if (words[at] !== first || words[at + 1] !== second) counted = false
+        first = words[at]!
+        second = words[at + 1]!
+        if (counted || !counts(words[at + 2]!)) continue
         counted = true
         total++
       }
-      before.set(entry)
     }
     return total
   }

@@ -109,8 +109,7 @@ export class LoadedIndex {
     for (const number of this.#counted()) {
       const { coverage, file } = this.#filed!
       const end = coverage.packs.end(number, file.end)
-      for (let block = coverage.packs.first(number); block < end; block = file.record(block).end)
-        yield this.block(block)
+      for (let block = coverage.packs.first(number); block < end; block = file.after(block)) yield this.block(block)
     }
     for (let i = 0; i < this.#blockCount; i++) yield this.block(this.#firstBlock + i)
   }
