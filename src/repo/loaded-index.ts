@@ -261,15 +261,14 @@ export class LoadedIndex {
     return packs.isContested(packs.at(block)) && this.blobs.findAllInFile(loc).length > 1
   }
 
-  /** Where else a blob lies. */
+  /** Where else a blob lies; where a file has several, the place that `locate` gives may be among them. */
   copies(loc: Uint8Array): BlobLocation[] {
     const places = this.#copies.get(toHex(loc)) ?? []
     const known = Array.from({ length: places.length / 3 }, (_, i): BlobPlace => {
       const [block, offset, length] = places.slice(i * 3) as [number, number, number]
       return { block, offset, length }
     })
-    const taken = this.blobs.find(loc)?.block
-    const seen = new Set([taken, ...known.map(({ block }) => block)])
+    const seen = new Set(known.map(({ block }) => block))
     const filed = this.blobs.findAllInFile(loc).filter(({ block }) => !seen.has(block))
     return [...known, ...filed].map(({ block, ...place }) => ({ block: this.block(block), ...place }))
   }

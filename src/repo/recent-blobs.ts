@@ -19,12 +19,17 @@ export class RecentBlobs {
     return block === 0 ? undefined : { block: block - 1, offset: slots[at + 7]!, length: slots[at + 8]! }
   }
 
-  /** The locator is in `words` from `from` on. Takes the place of whatever was in the slot. */
+  /** The locator is in `words` from `from` on. Takes the place of another blob in the slot, not of another copy. */
   keep(words: Uint32Array, from: number, block: number, offset: number, length: number): void {
     if (this.#slots.length === 0) this.#slots = new Uint32Array(SLOTS * WIDTH)
     const slots = this.#slots
     const at = slotOf(words[from + 1]!)
-    for (let i = 0; i < 6; i++) slots[at + i] = words[from + i]!
+    let isSame = slots[at + 6] !== 0
+    for (let i = 0; i < 6; i++) {
+      if (slots[at + i] !== words[from + i]) isSame = false
+      slots[at + i] = words[from + i]!
+    }
+    if (isSame) return
     slots[at + 6] = block + 1
     slots[at + 7] = offset
     slots[at + 8] = length

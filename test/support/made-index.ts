@@ -1,13 +1,16 @@
 // An index without packs: segments of made-up packs, signed and sealed as those of a backup are, in a repository in memory.
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
+import type { BackupError } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import type { Rng } from '../../src/base/random.ts'
 import { hash } from '../../src/crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../src/format/block-table.ts'
 import { encodeIndexSegment } from '../../src/format/index-segment.ts'
 import type { IndexedPack } from '../../src/format/index-segment.ts'
-import { indexName } from '../../src/format/names.ts'
-import type { LocalIndex, LocalIndexOptions } from '../../src/repo/local-index.ts'
+import { indexName, packName } from '../../src/format/names.ts'
+import type { LocalIndex, LocalIndexOptions, LocalIndexPlace } from '../../src/repo/local-index.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
@@ -99,4 +102,24 @@ export function someLocators(count: number, rng: Rng, alike: readonly number[] =
     locs.push(loc)
   }
   return locs
+}
+
+export interface TestPlace extends LocalIndexOptions {
+  readonly folder: string
+  readonly problems: BackupError[]
+}
+
+/** A folder of its own in `scratch`; files are made of a handful of blobs, in runs of a few. */
+export function testPlace(
+  scratch: string,
+  over: Partial<LocalIndexPlace> & Pick<LocalIndexOptions, 'tableBlobsMax'> = {},
+): TestPlace {
+  const { folder = mkdtempSync(join(scratch, 'x-')), kept = true, tableBlobsMax = 60 } = over
+  const problems: BackupError[] = []
+  const onProblem = (problem: BackupError) => problems.push(problem)
+  return { folder, problems, onProblem, places: [{ folder, kept }], tableBlobsMax, runEntries: 16 }
+}
+
+export function nameOf({ kind, hash: hashed }: IndexedPack): string {
+  return packName(kind, hashed)
 }
