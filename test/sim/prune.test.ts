@@ -1,14 +1,15 @@
 // Prunes in the simulated world: by themselves, beside backups, beside one another, and cut off at every step.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { codeOf } from '../../src/base/errors.ts'
+import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { chance, randomBelow } from '../../src/store/faults.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import type { Client } from './backup-world.ts'
-import { Accompanied } from './passing-store.ts'
+import { Accompanied, Passing } from './passing-store.ts'
 import { forEachSeed } from './seeds.ts'
+import { checkSnapshot } from './snapshot-check.ts'
 import { changeTree, SMALL_TREE } from './source-changes.ts'
 import { rethrowUnlessCrash } from './world.ts'
 import { WorldPruner } from './world-pruner.ts'
@@ -141,4 +142,53 @@ async function namesUnder(world: BackupWorld, prefix: string): Promise<string[]>
   const names: string[] = []
   for await (const { name } of listAll(world.objects, prefix)) names.push(name)
   return names
+}
+
+test('a wrong bit in what is read of an intent takes nothing from the snapshot that it confirms', async () => {
+  const world = await BackupWorld.create(1)
+  const client = world.addClient('ant', SMALL_TREE)
+  const wrap = (store: Store) =>
+    new Accompanied(store, async (kind, name) => {
+      if (kind === 'put' && name.endsWith('.end')) throw new BackupError('io', 'the answer is lost', name)
+    })
+  await world.backupWell(client, { wrap })
+  for (const wrongs of [1, Infinity]) {
+    const pruner = await WorldPruner.open(world, { wrap: (store) => new Misread(store, 'sess/', wrongs) })
+    await world.finish(pruner.run({ silenceMs: 0 }))
+    await world.verify()
+  }
+})
+
+test('a wrong bit in what is read of a snapshot that is not confirmed makes nothing of it unneeded', async () => {
+  const world = await BackupWorld.create(1)
+  const client = world.addClient('ant', SMALL_TREE)
+  await world.backupWell(client)
+  for (const { name } of (await world.objects.list('sess/')).objects) await world.objects.delete(name)
+  const pruner = await WorldPruner.open(world, { wrap: (store) => new Misread(store, 'meta/', 1) })
+  await world.finish(pruner.run({ silenceMs: 0, maxUnused: 0 }))
+  const repo = await world.openForReading()
+  await repo.loadIndex()
+  for (const snapshot of await repo.snapshots()) await checkSnapshot(repo, snapshot, world.runOf(snapshot))
+})
+
+/** Gets a bit wrong in what is below a prefix, so many times for each object. */
+class Misread extends Passing {
+  readonly #prefix: string
+  readonly #times: number
+  readonly #read = new Map<string, number>()
+
+  constructor(inner: Store, prefix: string, times: number) {
+    super(inner)
+    this.#prefix = prefix
+    this.#times = times
+  }
+
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    const bytes = await super.get(name, range)
+    const before = this.#read.get(name) ?? 0
+    if (!name.startsWith(this.#prefix) || before >= this.#times) return bytes
+    this.#read.set(name, before + 1)
+    bytes[bytes.length >> 1]! ^= 1
+    return bytes
+  }
 }

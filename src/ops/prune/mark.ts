@@ -29,6 +29,8 @@ export interface MarkOptions {
 const READS_AHEAD = 4
 const YOUNG_GENERATION_MB = 32
 const SHORT_LOC = 16
+/** How often a block of a snapshot that nobody was told is safe is read until it opens. */
+const ATTEMPTS = 3
 /** Missing blobs that are named. */
 const NAMED_MAX = 5
 
@@ -151,7 +153,7 @@ export class Mark {
     const { blobs } = this.#packs
     let result: ScanResult
     try {
-      result = await this.#scan(await this.#job(block, wanted))
+      result = await this.#scanned(block, wanted)
     } catch (error) {
       if (codeOf(error) === 'not-found' && (await this.#foundElsewhere(number, wanted))) return
       if (!this.#tolerant || !isDamage(error)) throw stopped(wrap(READING, block.pack.name, error))
@@ -173,6 +175,20 @@ export class Mark {
     }
     for (const { ref, kind } of result.nodes) this.#visit(ref, kind)
     this.#opts.onNodes(this.nodes)
+  }
+
+  /**
+   * Where nothing may be missing, damage ends the prune. Where something may, it is read again first: a wrong bit on the way
+   * must not make anything unneeded.
+   */
+  async #scanned(block: MetaBlock, wanted: readonly WantedNode[]): Promise<ScanResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#scan(await this.#job(block, wanted))
+      } catch (error) {
+        if (!this.#tolerant || attempt === ATTEMPTS || codeOf(error) !== 'corrupt') throw error
+      }
+    }
   }
 
   /** Another pruner has copied what is needed of a pack before it deleted it. */

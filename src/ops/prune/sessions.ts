@@ -35,6 +35,9 @@ export interface SessionNames {
   readonly beats: number[]
 }
 
+const NOBODY = new Uint8Array(0)
+/** How often an intent is read until it is sound. */
+const ATTEMPTS = 3
 /** Newest heartbeats of a session of which one has to be its own. */
 const BEATS_TRIED = 4
 
@@ -75,7 +78,8 @@ export class SessionReader {
       }
       const { wid, host, startedMs } = intent
       let state: Session['state'] = wid === undefined && !intent.isNewer ? 'unsound' : 'open'
-      if (wid !== undefined && snapshots.get(sid) === toHex(wid)) state = 'committed'
+      // One that cannot be read was not put by somebody else in the place of an open one: it confirms the snapshot.
+      if (state === 'unsound' ? snapshots.has(sid) : snapshots.get(sid) === toHex(wid ?? NOBODY)) state = 'committed'
       // Anybody who may put into the store could say of a session that it is over, if its writer had not to sign that.
       if (hasEnd && (await this.#isOwnMark(sessionEndName(sid), intent))) state = 'ended'
       sessions.push({ sid, state, host, startedMs, beat: await this.#newestBeat(sid, beats, intent) })
@@ -93,7 +97,15 @@ export class SessionReader {
     return known
   }
 
+  /** A wrong bit on the way must fence nobody. */
   async #readIntent(sid: string): Promise<Intent | 'foreign' | 'gone'> {
+    for (let attempt = 1; ; attempt++) {
+      const intent = await this.#readIntentOnce(sid)
+      if (attempt === ATTEMPTS || intent === 'foreign' || intent === 'gone' || intent.wid !== undefined) return intent
+    }
+  }
+
+  async #readIntentOnce(sid: string): Promise<Intent | 'foreign' | 'gone'> {
     const name = sessionName(sid)
     try {
       const found = await unlessGone(this.#repo.store, name, async () => {
