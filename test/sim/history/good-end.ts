@@ -4,8 +4,11 @@ import { assert } from '../../../src/base/assert.ts'
 import { BackupError } from '../../../src/base/errors.ts'
 import { checkRepository } from '../../../src/ops/check.ts'
 import type { Repository } from '../../../src/repo/repository.ts'
+import { repair } from '../../../src/ops/repair/repair.ts'
 import { listTrash, moveToTrash, purgeTrash, recallFromTrash } from '../../../src/repo/trash.ts'
 import { chance } from '../../../src/store/faults.ts'
+import { simState } from '../local-state.ts'
+import { Passing } from '../passing-store.ts'
 import { checkSnapshot } from '../snapshot-check.ts'
 import { Administrator } from './administrator.ts'
 import type { History } from './history.ts'
@@ -16,6 +19,7 @@ export async function comeToAGoodEnd(history: History): Promise<void> {
   const { world } = history
   await world.clock.sleep(LONG_MS)
   const last = new Administrator(history, 'the last one')
+  await repairFromMirror(history)
   await world.finish(bringBackSome(history, last))
   await world.finish(forgetWhatCountsForNothing(history, last))
   const { waiting } = await world.finish(pruneAll(last))
@@ -31,6 +35,22 @@ export async function comeToAGoodEnd(history: History): Promise<void> {
   await checkIsClean(history)
   for (const client of world.clients) await world.backupWell(client)
   await bringBackAll(history, last)
+}
+
+/** Can put right bytes in the place of wrong ones, as a folder can. */
+class Replacing extends Passing {
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    await this.inner.delete(name)
+    await this.inner.put(name, parts)
+  }
+}
+
+/** What is rotten is made good, if somebody needs it. */
+async function repairFromMirror({ world, mirror }: History): Promise<void> {
+  if ((await mirror.list('')).objects.length === 0) return
+  const { clock, secureRandom: random } = world
+  const someone = { state: simState(), clock, random, host: 'repairer', tool: 'simulator', by: 'repairer' }
+  await world.finish(repair(await world.openForReading(new Replacing(world.objects)), { mirror, ...someone }))
 }
 
 async function pruneAll(last: Administrator) {

@@ -4,7 +4,9 @@ import { assert } from '../../../src/base/assert.ts'
 import type { Clock } from '../../../src/base/clock.ts'
 import { chance, NO_FAULTS, pick, randomBelow, swarmFaults } from '../../../src/store/faults.ts'
 import type { Faults } from '../../../src/store/faults.ts'
+import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RetryingStore } from '../../../src/store/retrying-store.ts'
+import { listAll } from '../../../src/store/store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { BackupWorld } from '../backup-world.ts'
 import type { Client } from '../backup-world.ts'
@@ -60,6 +62,8 @@ export class History {
   readonly promises: Promises
   readonly deaths: string[] = []
   readonly ends = new Map<string, number>()
+  /** Another copy of the repository: what was rotten has its right bytes there. */
+  readonly mirror: MemoryStore
   /** Days that what is forgotten can be brought back. */
   readonly trashDays: number
   readonly pace: Pace
@@ -75,6 +79,7 @@ export class History {
     this.pace = pick(world.rng, PACES)
     const steps = allSteps()
     this.#step = steps[world.seed % steps.length]!
+    this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
     this.promises = new Promises(world, this.trashDays)
   }
 
@@ -86,7 +91,9 @@ export class History {
     for (const client of world.clients) if (chance(rng, 0.8)) await world.backupWell(client)
     const admins = Array.from({ length: chance(rng, 0.5) ? 2 : 1 }, (_, i) => new Administrator(this, `admin ${i + 1}`))
     const machines = world.clients.map((client) => this.#machine(client))
-    await world.finish(Promise.all([...machines, ...admins.map((admin) => admin.work()), this.#powerCuts()]))
+    await world.finish(
+      Promise.all([...machines, ...admins.map((admin) => admin.work()), this.#powerCuts(), this.#rot()]),
+    )
     await this.#comeToTheStep(admins[0]!)
     // What a mistake breaks first is a rule; here it has to be found by what is lost.
     if (this.#mistake === undefined) {
@@ -182,6 +189,25 @@ export class History {
     const { kind } = run.outcome
     assert(kind !== 'running', `${run.actor} is over`)
     this.count('backup', kind)
+  }
+
+  /** In some histories a bit of some object falls over. */
+  async #rot(): Promise<void> {
+    const { rng, sleep, objects } = this.world
+    if (!chance(rng, 0.25)) return
+    for (let left = 1 + randomBelow(rng, 3); left > 0; left--) {
+      await sleep(rng() * 2 * this.pace.pauseMs)
+      const names: string[] = []
+      for (const prefix of ['data/', 'meta/', 'index/', 'skeys/']) {
+        for await (const { name } of listAll(objects, prefix)) names.push(name)
+      }
+      if (names.length === 0) continue
+      const name = pick(rng, names)
+      const bytes = await objects.get(name)
+      await this.mirror.put(name, [bytes.slice()])
+      bytes[randomBelow(rng, bytes.length)]! ^= 1 << randomBelow(rng, 8)
+      objects.damage(name, bytes)
+    }
   }
 
   /** Now and then all processes die in one moment, and with them what was acknowledged to nobody. */
