@@ -100,6 +100,18 @@ export class ParityMaker {
     })
   }
 
+  /** Of something small that is there, unless it has some. */
+  ofMissing(name: string): void {
+    const { shares, suite } = this.#settings
+    if (shares === undefined) return
+    void this.#start(name, async () => {
+      if ((await this.#store.stat(parityName(name))) !== null) return
+      const info = await this.#store.stat(name)
+      const share = info === null ? undefined : this.#shareOf(name, info.size)
+      if (share !== undefined) await this.#put(name, await makeParity(this.#store, name, info!.size, { share, suite }))
+    })
+  }
+
   /** Of a pack that is acknowledged. */
   ofPack(name: string, size: number): void {
     const share = this.#shareOf(name, size)

@@ -23,6 +23,7 @@ import {
   sessionKeysName,
   sessionName,
   snapshotName,
+  writerName,
 } from '../format/names.ts'
 import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
 import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
@@ -160,6 +161,7 @@ export class WriteSession {
     keysPut.catch(() => {})
     const parity = parityMakerOf(repo)
     parity.ofBytes(sessionKeysName(secrets.sid), keys)
+    parity.ofMissing(writerName(writer.wid))
     const closedPacks = new ClosedPacks(repo)
     const usable = await UsablePacks.of(repo, { wid: writer.wid, trust, ownPacks })
     const index = await repo.readIndexToWrite(closedPacks, usable, distrust)

@@ -66,8 +66,6 @@ async function scene(t: TestContext, parity = { data: 0.05, meta: 0.2 }): Promis
       by: 'test@test',
       ...opts,
     })
-  // What backups leave without parity (the certificate of the writer) is made at first.
-  await run()
   return {
     scratch,
     source,
@@ -103,7 +101,7 @@ function largePack(s: Scene): string {
 
 const kinds = ({ steps }: RepairResult) => steps.map(({ kind }) => kind)
 
-test('a repository without damage is left as it is', async (t) => {
+test('a repository without damage is left as it is, and has all its parity from the backups', async (t) => {
   const s = await scene(t)
   const { steps, lostCount } = await s.repair()
   assert.deepEqual([steps, lostCount], [[], 0])
