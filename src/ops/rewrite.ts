@@ -72,59 +72,75 @@ export async function rewriteSnapshots(
   work: readonly { readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[],
   opts: RewriteOptions,
 ): Promise<RewrittenSnapshot[]> {
-  const { writer, clock, random, host, tool, onEvent = ignoreEvents, signal, state, reason } = opts
+  const { writer, clock, onEvent = ignoreEvents, signal, state, reason } = opts
   checkRole(repo.bundle.role, 'snapshot', repo.store.location)
   await checkMayLog(repo, writer, 'rewrite')
-  const secrets = newSessionSecrets(random)
-  repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
-  const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
-  const store = new TreeStore(repo, session, secrets.meta)
-  const dropper = new PathDropper(repo, store.builder, () => store.store())
   const rewritten: RewrittenSnapshot[] = []
   const places: Rewritten[] = []
   const old: SnapshotInfo[] = []
-  try {
-    for (const [at, { snapshot, paths }] of work.entries()) {
-      if (signal?.aborted === true) break
-      onEvent({
-        type: 'progress',
-        phase: 'rewriting',
-        filesDone: at,
-        filesTotal: work.length,
-        bytesDone: 0,
-        unit: 'snapshots',
-      })
-      const left = leftOver(snapshot, state, toHex(writer.wid))
-      if (left !== undefined) {
-        if (left !== 'recorded') places.push(rewrittenTo(snapshot, placeOf(left)))
-        old.push(snapshot)
-        continue
-      }
-      const { newBlobs, newBytes } = store.counts
-      const [storedBefore, tree] = [session.storedBytes, await dropper.drop(snapshot.body.root, paths)]
-      if (tree === undefined) continue
-      await store.flush()
-      const stored = {
-        newBlobs: store.counts.newBlobs - newBlobs,
-        newPlainBytes: store.counts.newBytes - newBytes,
-        storedBytes: session.storedBytes - storedBefore,
-      }
-      const heads = await repo.catalog.heads(writer.wid)
-      const { id, seq, wid } = await session.commit(bodyWithout(snapshot, paths, { tree, stored, heads, tool }))
-      rewritten.push({ from: snapshot, to: id, dropped: tree.dropped })
-      places.push(rewrittenTo(snapshot, { wid: fromHex(wid)!, seq, hash: fromHex(id)! }))
+  for (const [at, { snapshot, paths }] of work.entries()) {
+    if (signal?.aborted === true) break
+    onEvent({
+      type: 'progress',
+      phase: 'rewriting',
+      filesDone: at,
+      filesTotal: work.length,
+      bytesDone: 0,
+      unit: 'snapshots',
+    })
+    const left = leftOver(snapshot, state, toHex(writer.wid))
+    if (left !== undefined) {
+      if (left !== 'recorded') places.push(rewrittenTo(snapshot, placeOf(left)))
       old.push(snapshot)
+      continue
     }
-  } finally {
-    await session.meta.discard()
+    const made = await rewriteOne(repo, snapshot, paths, opts)
+    if (made === undefined) continue
+    rewritten.push({ from: snapshot, to: toHex(made.to.hash), dropped: made.dropped })
+    places.push(rewrittenTo(snapshot, made.to))
+    old.push(snapshot)
   }
   const log = { writer, clock, by: opts.by }
   if (places.length > 0) {
     await appendRecord(repo, { kind: 'rewrite', rewritten: places, ...(reason !== undefined && { reason }) }, log)
   }
-  await session.end()
   if (old.length > 0) await moveToTrash(repo, old, { ...log, reason: reason ?? 'rewritten' })
   return rewritten
+}
+
+/**
+ * Undefined when it has none of the paths. In a session of its own: for who prunes a session is over when its snapshot is
+ * there, and nothing is kept for what it would still refer to.
+ */
+async function rewriteOne(
+  repo: Repository,
+  snapshot: SnapshotInfo,
+  paths: readonly Uint8Array[],
+  { writer, clock, random, host, tool }: RewriteOptions,
+): Promise<{ readonly to: ChainPlace; readonly dropped: DroppedCounts } | undefined> {
+  const secrets = newSessionSecrets(random)
+  repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
+  const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
+  try {
+    const store = new TreeStore(repo, session, secrets.meta)
+    const dropper = new PathDropper(repo, store.builder, () => store.store())
+    const tree = await dropper.drop(snapshot.body.root, paths)
+    if (tree === undefined) {
+      await session.end()
+      return undefined
+    }
+    await store.flush()
+    const { newBlobs, newBytes: newPlainBytes } = store.counts
+    const stored = { newBlobs, newPlainBytes, storedBytes: session.storedBytes }
+    const heads = await repo.catalog.heads(writer.wid)
+    const { id, seq, wid } = await session.commit(bodyWithout(snapshot, paths, { tree, stored, heads, tool }))
+    await session.finishParity() // what could not be made a repair makes
+    await session.end()
+    return { to: { wid: fromHex(wid)!, seq, hash: fromHex(id)! }, dropped: tree.dropped }
+  } finally {
+    session.stopParity()
+    await session.meta.discard()
+  }
 }
 
 /** The snapshot that this writer has made of another one before, if it is there; `recorded` when the log has that. */

@@ -1,0 +1,65 @@
+// Paths dropped from snapshots while somebody prunes: each new snapshot has all that it needs.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom, seededRng } from '../../src/base/random.ts'
+import { PREFIXES } from '../../src/format/names.ts'
+import { checkRepository } from '../../src/ops/check.ts'
+import { readRetention } from '../../src/ops/forget.ts'
+import { rewriteSnapshots, snapshotsWith } from '../../src/ops/rewrite.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import type { ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+import { Passing } from '../sim/passing-store.ts'
+import { PruningScene } from '../support/pruning.ts'
+
+/** Once a snapshot was put and confirmed, something else happens. */
+class AfterCommit extends Passing {
+  #work: (() => Promise<void>) | undefined
+  #isPut = false
+
+  constructor(inner: Store, work: () => Promise<void>) {
+    super(inner)
+    this.#work = work
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    const result = await super.put(name, parts)
+    this.#isPut ||= name.startsWith(PREFIXES.snapshots)
+    return result
+  }
+
+  override async stat(name: string): Promise<ObjectInfo | null> {
+    const found = await super.stat(name)
+    const work = this.#work
+    if (!this.#isPut || work === undefined || !name.startsWith(PREFIXES.sessions)) return found
+    this.#work = undefined
+    await work()
+    return found
+  }
+}
+
+test('what a prune deletes after the first new snapshot is not relied on by the second', async (t) => {
+  const scene = await PruningScene.create(t, ['kept'], ['kept', 'dropped'], ['kept', 'dropped', 'other'])
+  // What is left of the second snapshot was the first one, which nobody needs now.
+  await scene.forget([0])
+  const store = new AfterCommit(await scene.scratch.store(), async () => {
+    assert.ok((await scene.prune({ state: memoryState(), maxUnused: 0 })).packsDeleted > 0)
+  })
+  const repo = await scene.scratch.open(store)
+  await repo.loadIndex()
+  const state = await readRetention(repo)
+  const work = await snapshotsWith(repo, state.snapshots, [Buffer.from(join(scene.source, 'dropped'))])
+  const [clock, random, host] = [systemClock, secureRandom, 'test']
+  const writer = await writerIdentity(repo, { state: memoryState(), clock, random, host })
+  const opts = { writer, clock, random, host, by: host, tool: host, state }
+  assert.equal((await rewriteSnapshots(repo, work.toReversed(), opts)).length, 2)
+  const checked = await checkRepository({
+    repo: await scene.scratch.open(),
+    depth: 'all',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual(checked.damages, [])
+})
