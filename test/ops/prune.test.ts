@@ -7,12 +7,15 @@ import { systemClock } from '../../src/base/clock.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { sessionEndName, sessionName } from '../../src/format/names.ts'
+import { SEALED_TYPES } from '../../src/format/object-header.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
 import { checkRepository } from '../../src/ops/check.ts'
+import { encodeBlock } from '../../src/repo/block-codec.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { LogFacts, readLog } from '../../src/repo/log.ts'
 import { newSessionSecrets, WriteSession } from '../../src/repo/write-session.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { listAll } from '../../src/store/store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import { PruningScene } from '../support/pruning.ts'
 
@@ -285,6 +288,20 @@ test('a prune that is stopped while it copies leaves its work to the next one', 
   await assertSound(scene, 1)
 })
 
+for (const role of ['maintain', 'admin'] as const) {
+  test(`what somebody puts under the locators of others takes nothing from them when ${role} prunes`, async (t) => {
+    const scene = await PruningScene.create(t, ['a', 'b', 'c'], ['b'])
+    await putLies(scene)
+    await scene.forget([0])
+    const repo = role === 'admin' ? undefined : await scene.scratch.openWith(await scene.scratch.addRole(role))
+    const opts = { maxUnused: 0, allowMissing: true, ...(repo !== undefined && { repo, state: memoryState() }) }
+    await scene.prune(opts)
+    await scene.prune(opts)
+    const [left] = await scene.scratch.readAll()
+    assert.deepEqual(left, scene.contents[1])
+  })
+}
+
 test('who has one domain leaves the packs of the others alone', async (t) => {
   const scene = await PruningScene.create(t, ['a', 'b'], ['b'])
   await scene.scratch.addDomains('other')
@@ -297,6 +314,35 @@ test('who has one domain leaves the packs of the others alone', async (t) => {
   assert.ok((await scene.prune({ maxUnused: 0 })).packsDeleted > 0)
   await assertSound(scene, 1)
 })
+
+/** A machine that may only make backups puts bytes of its own under the locators of all content that there is. */
+async function putLies({ scratch }: PruningScene): Promise<void> {
+  const repo = await scratch.openWith(await scratch.addRole('write'))
+  const writer = await writerIdentity(repo, identity())
+  const secrets = newSessionSecrets(secureRandom)
+  const session = await WriteSession.begin(repo, {
+    secrets,
+    writer,
+    clock: systemClock,
+    random: secureRandom,
+    host: 'eve',
+    tool: 'test',
+  })
+  for await (const { name } of listAll(repo.store, 'index/')) {
+    for (const { kind, blocks } of (await repo.readSegment(name)).packs) {
+      if (kind !== 'data') continue
+      for (const { plainLength, locs, lengths } of blocks) {
+        const lie = secureRandom(plainLength)
+        const sealed = encodeBlock(repo.sealerOf(secrets.data), SEALED_TYPES.dataBlock, lie, { name: 'none' })
+        const full = session.data.add({ ...sealed, plainLength, locs: locs.slice(), lengths: lengths.slice() })
+        for (const pack of full) await session.putPack(pack)
+      }
+    }
+  }
+  for (const pack of session.data.finish()) await session.putPack(pack)
+  await session.finishIndex()
+  await session.end()
+}
 
 function identity(state = memoryState()) {
   return { state, clock: systemClock, random: secureRandom, host: 'sleeper' }
