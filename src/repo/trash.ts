@@ -118,8 +118,11 @@ async function copyToTrash({ store }: Repository, snapshot: ListedSnapshot): Pro
   const [from, to] = [snapshotName(wid, seq, id), trashName(wid, seq, id)]
   const bytes = await unlessGone(store, from, () => getNamedByHash(store, from))
   if (bytes === undefined) return undefined
-  await doing('moving a snapshot to the trash', to, () => putOwn(store, to, bytes))
-  return snapshot
+  const created = await doing('moving a snapshot to the trash', to, () => putOwn(store, to, bytes))
+  if (!created || (await store.stat(from)) !== null) return snapshot
+  // Somebody has forgotten it meanwhile, and purged it too if this copy is the only one: nothing keeps its content any more.
+  await doing('taking a copy out of the trash that came too late', to, () => store.delete(to))
+  return undefined
 }
 
 /**

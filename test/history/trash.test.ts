@@ -190,3 +190,20 @@ test('bytes of somebody else in the trash stop a forget before anything is taken
   assert.equal((await idsOf(scene)).length, 3)
   assert.deepEqual(await scene.names('log/'), [])
 })
+
+test('who forgets a snapshot that was forgotten and purged meanwhile leaves no copy of it whose content is gone', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const gone = snapshots[1]!
+  const [repo, opts] = await opened(scene, machine)
+  const { objectName } = (await repo.catalog.list()).find(({ id }) => id === gone.id)!
+  const put = repo.store.put.bind(repo.store)
+  repo.store.put = async (name, parts) => {
+    if (name.startsWith('trash/')) await repo.store.delete(objectName)
+    return put(name, parts)
+  }
+  const listed = (await repo.catalog.list()).filter(({ id }) => id === gone.id)
+  const { snapshots: moved, records } = await moveToTrash(repo, listed, opts)
+  assert.deepEqual([moved, records], [[], []])
+  assert.deepEqual((await repo.store.list('trash/')).objects, [])
+})

@@ -6,6 +6,7 @@ import type { Model, ModelState, Take } from './explore.ts'
 
 export type TrashMistake =
   | 'forgets before the copy is there'
+  | 'copies what may be gone'
   | 'recalls without a second look'
   | 'recalls without a copy of its own'
   | 'recalls from any copy'
@@ -35,7 +36,7 @@ const NOTHING = 2
 const COPY_BITS = 4
 const FORGETTERS_COPIES = 3
 
-const FORGETTER = { copy: 0, record: 1, remove: 2, over: 3 } as const
+const FORGETTER = { read: 0, copy: 1, look: 2, record: 3, remove: 4, over: 5 } as const
 const RECALLER = { read: 0, copy: 1, look: 2, put: 3, record: 4, over: 5 } as const
 const PURGER = { look: 0, remove: 1, over: 2 } as const
 
@@ -52,6 +53,8 @@ class TrashState implements ModelState {
   /** That record is so old that the snapshot may be purged, and which copies are. */
   old = false
   oldCopies = 0
+  /** Copies that were there before the record of who put them: they were seen to have their content. */
+  vouched = 0
   promise = HISTORY
   readonly forgetters: { at: number }[]
   readonly recallers: { at: number; copy: number }[]
@@ -73,8 +76,9 @@ class TrashState implements ModelState {
     this.forgotten = bits.flag(this.forgotten)
     this.old = bits.flag(this.old)
     this.oldCopies = bits.field(this.oldCopies, COPY_BITS)
+    this.vouched = bits.field(this.vouched, COPY_BITS)
     this.promise = bits.field(this.promise, 2)
-    for (const each of this.forgetters) each.at = bits.field(each.at, 2)
+    for (const each of this.forgetters) each.at = bits.field(each.at, 3)
     for (const each of this.recallers) {
       each.at = bits.field(each.at, 3)
       each.copy = bits.field(each.copy, COPY_BITS)
@@ -109,7 +113,7 @@ export function trashModel(setting: TrashSetting, ...mistakes: readonly TrashMis
       markSteps(state, made, take)
       timePasses(state, made, take)
     },
-    lost: ({ promise, content, listed, trash }) => {
+    lost: ({ promise, content, listed, trash, vouched }) => {
       if (promise === HISTORY) return content && (listed || trash !== 0) ? undefined : 'a snapshot of the history'
       if (promise === NOTHING) return undefined
       return content && (listed || (trash & FORGETTERS_COPIES) !== 0)
@@ -124,7 +128,7 @@ type Mistakes = ReadonlySet<TrashMistake>
 /** So many days that what is in the trash may be purged. Who has put a copy and slept so long before the record begins anew. */
 function timePasses(state: TrashState, mistakes: Mistakes, take: Take<TrashState>): void {
   const isUnderWay =
-    state.forgetters.some(({ at }) => at === FORGETTER.record) ||
+    state.forgetters.some(({ at }) => at === FORGETTER.look || at === FORGETTER.record) ||
     state.recallers.some(({ at }) => at > RECALLER.read && at < RECALLER.over)
   if ((state.old || !state.forgotten) && state.oldCopies === state.trash) return
   if (isUnderWay && !mistakes.has('goes on with an old copy')) return
@@ -136,29 +140,38 @@ function timePasses(state: TrashState, mistakes: Mistakes, take: Take<TrashState
   })
 }
 
-/** A copy into the trash, the record, then the snapshot is taken out (T1, L1). */
+/** It is read, copied into the trash, seen to be still there, then comes the record, then it is taken out (T1, L1). */
 function forgetterSteps(state: TrashState, i: number, mistakes: Mistakes, take: Take<TrashState>): void {
   const { at } = state.forgetters[i]!
   const who = `forgetter ${i + 1}`
   const go = (next: TrashState, to: number) => (next.forgetters[i]!.at = to)
-  const order = mistakes.has('forgets before the copy is there')
-    ? [FORGETTER.remove, FORGETTER.copy, FORGETTER.record]
-    : [FORGETTER.copy, FORGETTER.record, FORGETTER.remove]
-  const step = order[at]
-  if (step === FORGETTER.copy && (state.listed || at > 0)) {
-    take(who, 'puts a copy into the trash', (next) => {
-      next.trash |= mistakes.has('uses names in the trash again') ? 1 : 1 << i
-      go(next, at + 1)
+  const own = mistakes.has('uses names in the trash again') ? 1 : 1 << i
+  if (at === FORGETTER.read && state.listed) {
+    const early = mistakes.has('forgets before the copy is there')
+    take(who, early ? 'takes it out of the history first' : 'reads the snapshot', (next) => {
+      if (early) next.listed = false
+      go(next, FORGETTER.copy)
     })
-  } else if (step === FORGETTER.record) {
+  } else if (at === FORGETTER.copy) {
+    take(who, 'puts a copy into the trash', (next) => {
+      next.trash |= own
+      go(next, mistakes.has('copies what may be gone') ? FORGETTER.record : FORGETTER.look)
+    })
+  } else if (at === FORGETTER.look) {
+    take(who, state.listed ? 'sees that it is still there' : 'takes its copy away, which came too late', (next) => {
+      if (!next.listed) next.trash &= ~own
+      go(next, next.listed ? FORGETTER.record : FORGETTER.over)
+    })
+  } else if (at === FORGETTER.record) {
     take(who, 'puts its record', (next) => {
       next.record(true)
-      go(next, at + 1)
+      next.vouched |= own
+      go(next, FORGETTER.remove)
     })
-  } else if (step === FORGETTER.remove && (state.listed || at > 0)) {
+  } else if (at === FORGETTER.remove) {
     take(who, 'takes it out of the history', (next) => {
       next.listed = false
-      go(next, at + 1)
+      go(next, FORGETTER.over)
     })
   }
 }
@@ -166,7 +179,7 @@ function forgetterSteps(state: TrashState, i: number, mistakes: Mistakes, take: 
 /**
  * Another copy under a name that nobody else will delete; then it is looked whether the copy that was read is still there,
  * and with it the content (T2). Only then the snapshot is put back, and the record. What another one who brings it back has
- * put tells nothing about the content, so only copies of forgetters are read.
+ * put tells nothing about the content, so only copies are read that the record of who forgot it vouches for.
  */
 function recallerSteps(state: TrashState, i: number, mistakes: Mistakes, take: Take<TrashState>): void {
   const { at, copy } = state.recallers[i]!
@@ -177,7 +190,7 @@ function recallerSteps(state: TrashState, i: number, mistakes: Mistakes, take: T
   }
   if (at === RECALLER.read) {
     const to = mistakes.has('recalls without a copy of its own') ? RECALLER.look : RECALLER.copy
-    for (const found of each(mistakes.has('recalls from any copy') ? state.trash : state.trash & FORGETTERS_COPIES)) {
+    for (const found of each(mistakes.has('recalls from any copy') ? state.trash : state.trash & state.vouched)) {
       take(who, 'reads a copy in the trash', (next) => {
         go(next, to)
         next.recallers[i]!.copy = found

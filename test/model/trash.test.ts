@@ -18,6 +18,7 @@ test('what is forgotten can be brought back until it is purged, and what was bro
 
 const MISTAKES: readonly TrashMistake[] = [
   'forgets before the copy is there',
+  'copies what may be gone',
   'recalls without a second look',
   'recalls without a copy of its own',
   'purges without looking at the log',
