@@ -116,9 +116,7 @@ export function trashModel(setting: TrashSetting, ...mistakes: readonly TrashMis
     lost: ({ promise, content, listed, trash, vouched }) => {
       if (promise === HISTORY) return content && (listed || trash !== 0) ? undefined : 'a snapshot of the history'
       if (promise === NOTHING) return undefined
-      return content && (listed || (trash & FORGETTERS_COPIES) !== 0)
-        ? undefined
-        : 'a snapshot that can be brought back'
+      return content && (listed || (trash & vouched) !== 0) ? undefined : 'a snapshot that can be brought back'
     },
   }
 }
