@@ -38,7 +38,8 @@ async function firstGap(
     const { role } = await repo.writers.certificate(fromHex(wid)!)
     if (role !== 'admin') continue
     const there = new Set(chain.map(({ seq }) => seq))
-    for (let seq = 1; seq < Math.max(...there); seq++) {
+    const last = chain.reduce((greatest, { seq }) => Math.max(greatest, seq), 0)
+    for (let seq = 1; seq < last; seq++) {
       if (there.has(seq) || accepted.has(`${wid}/${seq}`)) continue
       return new BackupError('corrupt', `record ${seq} of a writer is missing`, logPrefix(wid))
     }

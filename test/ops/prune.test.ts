@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { sessionEndName, sessionName } from '../../src/format/names.ts'
+import { PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { SEALED_TYPES } from '../../src/format/object-header.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
 import { checkRepository } from '../../src/ops/check.ts'
@@ -17,6 +17,8 @@ import { newSessionSecrets, WriteSession } from '../../src/repo/write-session.ts
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { listAll } from '../../src/store/store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
+import type { ListPage, ObjectInfo } from '../../src/store/store.ts'
+import { Passing } from '../sim/passing-store.ts'
 import { PruningScene } from '../support/pruning.ts'
 
 const HOUR_MS = 3_600_000
@@ -368,4 +370,28 @@ function flipMiddle(path: string): void {
   bytes[bytes.length >>> 1]! ^= 1
   rmSync(path)
   writeFileSync(path, bytes)
+}
+
+test('keys of a great many sessions are no matter', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  const store = new ManyKeys(await scene.scratch.store())
+  const report = await scene.prune({ repo: await scene.scratch.open(store) })
+  assert.equal(report.keysCleared, 0)
+})
+
+/** Lists the keys of sessions that began a short while ago. */
+class ManyKeys extends Passing {
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    const page = await super.list(prefix, cursor)
+    if (prefix !== PREFIXES.sessionKeys || page.objects.length === 0) return page
+    const [{ receivedMs }] = page.objects as [ObjectInfo]
+    const more = Array.from({ length: 150_000 }, (_, i) => {
+      return {
+        name: sessionKeysName(Uint8Array.from(Buffer.from(i.toString(16).padStart(32, '0'), 'hex'))),
+        size: 1,
+        receivedMs,
+      }
+    })
+    return { ...page, objects: [...page.objects, ...more] }
+  }
 }

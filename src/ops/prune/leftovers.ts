@@ -56,7 +56,7 @@ export async function clearLeftovers(
     cleared.sessions++
   }
   const used = new Set([...view.present()].flatMap(({ sessions }) => sessions))
-  const newestMs = Math.max(...keys.map(({ receivedMs }) => receivedMs))
+  const newestMs = keys.reduce((newest, { receivedMs }) => Math.max(newest, receivedMs), 0)
   for (const { sid, receivedMs } of keys) {
     const session = names.get(sid)
     const isOpen = session?.hasIntent === true && !ended.has(sid)

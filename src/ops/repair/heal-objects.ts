@@ -1,7 +1,7 @@
 // Goes through the objects of a store, compares each with what it must be, and puts the right bytes in the place of what is
 // damaged. Needs no key. What is not there is another matter: whether it should be only somebody with a key can tell.
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
-import { parseObjectName, PREFIXES, trashName } from '../../format/names.ts'
+import { parseObjectName, PREFIXES, sessionEndName, trashName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import type { ParityShares } from '../../format/repo-description.ts'
 import type { Suite } from '../../crypto/seal.ts'
@@ -95,6 +95,10 @@ export class ObjectHealing {
         reasons.set(name, [reasonsOf(cause), ...healed.reasons])
         return undefined
       }
+      if (!(await this.#mayReplace(parsed))) {
+        reasons.set(name, [reasonsOf(cause), 'its session may be under way'])
+        return undefined
+      }
       if (!(await this.#replace(name, parsed, healed.bytes))) return undefined
       steps.push({ kind: 'healed', object: name, from: healed.from })
       return healed.bytes
@@ -112,6 +116,14 @@ export class ObjectHealing {
     await store.put(name, [healed.bytes])
     steps.push({ kind: 'brought-back', object: name, from: healed.from })
     return true
+  }
+
+  /**
+   * That an intent is there says that nobody has fenced the session. One that is put again after somebody has would have the
+   * backup told as done that lacks what was deleted since; once the end is there nobody asks for that any more.
+   */
+  async #mayReplace(parsed: ObjectName): Promise<boolean> {
+    return parsed.kind !== 'session' || (await this.#ctx.store.stat(sessionEndName(parsed.sid))) !== null
   }
 
   /** False when somebody forgets the snapshot at this moment. */

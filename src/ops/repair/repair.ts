@@ -178,7 +178,9 @@ class Repair {
   /** Whether an object is right now that was not. */
   async #tryAgain(name: string): Promise<boolean> {
     const parsed = parseObjectName(name)!
-    if ((await this.#repo.store.stat(name)) === null) return this.#healing.bringBack(name, parsed)
+    if ((await this.#repo.store.stat(name)) === null) {
+      return MISSED.has(parsed.kind) && (await this.#healing.bringBack(name, parsed))
+    }
     const before = this.#steps.length
     const bytes = await this.#healing.object(name, parsed)
     if (bytes !== undefined) await this.#sound(name, bytes)
@@ -204,7 +206,7 @@ class Repair {
 
   /**
    * Indexes what no segment names where snapshots need it, says which packs may not be relied on, and sets segments aside that
-   * nobody can read. True if anything was changed.
+   * nobody can read. True if anything was changed, or was read well after all.
    */
   async #mendIndex({ damages, indexIncomplete }: CheckResult): Promise<boolean> {
     const named = damages.flatMap(({ object }) => ({ object, parsed: parseObjectName(object) }))
@@ -225,8 +227,9 @@ class Repair {
       })
       for (const object of distrust) this.#steps.push({ kind: 'distrusted', object })
     }
-    for (const name of segments) await this.#setAside(name)
-    return this.#steps.length > before
+    let readAfterAll = false
+    for (const name of segments) if (await this.#setAside(name)) readAfterAll = true
+    return readAfterAll || this.#steps.length > before
   }
 
   async #inSession(
@@ -245,20 +248,35 @@ class Repair {
     await session.end()
   }
 
-  /** What is in its place under `damaged/` nobody needs any more: the packs say again what it said. */
-  async #setAside(name: string): Promise<void> {
+  /**
+   * What is in its place under `damaged/` nobody needs any more: the packs say again what it said. One that can be read after
+   * all stays, since then nothing has said it again; then this gives true.
+   */
+  async #setAside(name: string): Promise<boolean> {
     const { store } = this.#repo
     let bytes: Uint8Array
     try {
       bytes = await store.get(name)
+      if (this.#isRight(name, bytes)) return true
     } catch (cause) {
       const code = codeOf(cause)
-      if (code === 'not-found' || code === 'io' || code === 'refused' || code === 'limit') return
+      if (code === 'not-found' || code === 'io' || code === 'refused' || code === 'limit') return false
       throw cause
     }
     await store.put(damagedName(name), [bytes])
     await store.delete(name)
     this.#steps.push({ kind: 'set-aside', object: name })
+    return false
+  }
+
+  #isRight(name: string, bytes: Uint8Array): boolean {
+    try {
+      this.#verify(name, parseObjectName(name)!, bytes)
+      return true
+    } catch (cause) {
+      if (cause instanceof BackupError) return false
+      throw cause
+    }
   }
 
   /** Parity of packs that are gone, and that nobody misses, is of no use. */
@@ -299,6 +317,9 @@ class Repair {
     throw new BackupError('interrupted', 'the repair was stopped', this.#repo.store.location)
   }
 }
+
+/** What something else says must be there. The rest has gone because somebody has taken it away since it was found damaged. */
+const MISSED: ReadonlySet<string> = new Set(['pack', 'session-keys', 'snapshot', 'log', 'writer'])
 
 /** What was found wrong before is not remembered. */
 function afresh(repo: Repository): Repository {
