@@ -155,13 +155,17 @@ async function recallOne({ store }: Repository, { wid, seq, id }: ListedSnapshot
   const [from, to] = [trashName(wid, seq, id), snapshotName(wid, seq, id)]
   const bytes = await doing('bringing back a snapshot', from, () => getNamedByHash(store, from))
   await doing('bringing back a snapshot', to, () => putOwn(store, to, bytes))
-  if ((await store.stat(from)) === null) {
+  const look = async () => {
+    if ((await store.stat(from)) !== null) return
     throw new BackupError('not-found', 'it was purged from the trash while it was brought back', to, {
       hint: 'it may lack content: run `holdfast check`, then `holdfast forget` it again if it is damaged',
     })
   }
+  await look()
   return async () => {
-    if ((await store.stat(to)) === null) await putOwn(store, to, bytes)
+    if ((await store.stat(to)) !== null) return
+    await putOwn(store, to, bytes)
+    await look()
   }
 }
 

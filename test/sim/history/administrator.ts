@@ -67,7 +67,14 @@ export class Administrator {
     const ids = chosen.map(({ id }) => id)
     promises.beginToForget(ids)
     // Who sleeps in the middle of it goes on when he wakes.
-    await moveToTrash(repo, chosen, await this.options(repo)).finally(() => promises.endToForget(ids))
+    try {
+      await moveToTrash(repo, chosen, await this.options(repo))
+    } catch (error) {
+      promises.halfForgotten(ids)
+      throw error
+    } finally {
+      promises.endToForget(ids)
+    }
   }
 
   async recall(repo: Repository): Promise<void> {

@@ -68,7 +68,7 @@ async function bringBackSome(history: History, last: Administrator): Promise<voi
     const copy = trash.get(id)
     if (copy === undefined) promises.check(promises.mayBeGone(id), id, 'is neither there nor in the trash')
     else promises.check(promises.mayBeForgotten(id), id, 'is in the trash, and nobody forgot it')
-    if (copy === undefined || promises.spoiled.has(id) || chance(world.rng, 0.5)) continue
+    if (copy === undefined || !promises.isVouched(id) || chance(world.rng, 0.5)) continue
     await recallFromTrash(repo, [copy], await last.options(repo))
     promises.broughtBack([id])
   }
@@ -80,7 +80,7 @@ async function bringBackAll(history: History, last: Administrator): Promise<void
   const listed = new Set((await repo.catalog.list()).map(({ id }) => id))
   const { world, promises } = history
   for (const copy of await listTrash(repo)) {
-    if (listed.has(copy.id) || promises.spoiled.has(copy.id) || !promises.kept.includes(copy.id)) continue
+    if (listed.has(copy.id) || !promises.isVouched(copy.id) || !promises.kept.includes(copy.id)) continue
     await world.finish(last.options(repo).then((options) => recallFromTrash(repo, [copy], options)))
     promises.broughtBack([copy.id])
   }
