@@ -3,7 +3,7 @@ import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import type { NewCredential } from '../credentials/credential.ts'
-import { addSlot, changePassphrase, removeSlot, type NewSlot } from '../repo/keyring.ts'
+import { addSlot, changePassphrase, type NewSlot } from '../repo/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import type { SlotInfo } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
@@ -12,7 +12,7 @@ import { restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
-import { recordRemoval } from './key-records.ts'
+import { recordRemoval, removeSlotOf } from './key-records.ts'
 import { rememberRoot } from './known-roots.ts'
 import { areTogether, checkNewKeys, newCredential, newPassphrase, type NewKeyFlags } from './new-keys.ts'
 import type { UnlockedStore } from './repository.ts'
@@ -115,7 +115,7 @@ function whatOpens(credential: NewCredential, { newKeyFile }: NewKeyFlags): stri
 export async function removeKey(context: Context, { store, unlocked }: UnlockedStore, spec: string): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const name = findSlotName([...slots.map((slot) => slot.name), ...problems.map(({ subject }) => subject)], spec)
-  await removeSlot(store, name, unlocked.slotName, (slot) => recordRemoval(context, { store, unlocked }, slot))
+  await removeSlotOf(context, { store, unlocked }, name)
   const inUse = name === unlocked.slotName ? ', which was the one in use' : ''
   tell(context, `removed key ${shortKey(name)}${inUse}`, { action: 'removed', id: keyId(name) })
 }

@@ -5,6 +5,7 @@ import { hash } from '../crypto/hash.ts'
 import type { Bundle } from '../format/bundle.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import type { LogAction } from '../format/log-record.ts'
+import { removeSlot } from '../repo/keyring.ts'
 import { appendRecord } from '../repo/log.ts'
 import { Repository } from '../repo/repository.ts'
 import { removedSlots } from '../repo/slot-removals.ts'
@@ -32,6 +33,13 @@ export async function recordKeyAction(
 export async function recordRemoval(context: Context, opened: UnlockedStore, slot: KeySlot): Promise<void> {
   if (opened.unlocked.bundle.rootSeed === undefined) return
   await recordKeyAction(context, opened, { kind: 'remove-slot', slot: hash(slot.publicKey) })
+}
+
+/** Removes a slot, which is recorded first. */
+export function removeSlotOf(context: Context, opened: UnlockedStore, name: string): Promise<void> {
+  const { slotName: inUse, bundle } = opened.unlocked
+  const beforeDeleting = (slot: KeySlot) => recordRemoval(context, opened, slot)
+  return removeSlot(opened.store, name, { inUse, rootPublic: bundle.rootPublic, beforeDeleting })
 }
 
 /** Of an administrator's repository. */

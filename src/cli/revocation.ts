@@ -6,7 +6,6 @@ import { secureRandom } from '../base/random.ts'
 import type { Role } from '../format/bundle.ts'
 import { findSlotName, listSlots } from '../repo/key-slots.ts'
 import type { SlotInfo } from '../repo/key-slots.ts'
-import { removeSlot } from '../repo/keyring.ts'
 import { appendRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { RevokingRecord } from '../repo/revocations.ts'
@@ -20,6 +19,7 @@ import { escapeText } from './escape.ts'
 import { whoWorks } from './history.ts'
 import type { JsonValue } from './json-lines.ts'
 import { keyId, shortKey } from './key-commands.ts'
+import { removeSlotOf } from './key-records.ts'
 import type { UnlockedStore } from './repository.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted, formatLocalTime, formatUtcTime } from './units.ts'
@@ -50,7 +50,7 @@ export async function revokeMachine(
     // First what others go by: a key that is gone stops nobody who has kept what it opens.
     const record = await appendRecord(repo, plan.action, { writer: by, clock, by: whoWorks(context) })
     await rememberOwn(repo, state, 'record', { ...record, nowMs: clock.now() })
-    if (key !== undefined) await removeSlot(store, key.name, unlocked.slotName)
+    if (key !== undefined) await removeSlotOf(context, { store, unlocked }, key.name)
   }
   show(context, { writer, plan, key, isDryRun })
 }

@@ -58,11 +58,11 @@ test('a recipient gets one slot, and the last key that is proved to work stays',
   const first = await addSlot(store, bundle, recipient, DETAILS)
   await assert.rejects(addSlot(store, bundle, recipient, DETAILS), hasCode('exists'))
   const second = await addSlot(store, bundle, { ...recipient, detail: 'bob' }, DETAILS)
-  await assert.rejects(removeSlot(store, first, first), hasCode('refused'))
-  await removeSlot(store, first, second)
-  await assert.rejects(removeSlot(store, second, second), hasCode('refused'))
+  await assert.rejects(removeSlot(store, first, { inUse: first }), hasCode('refused'))
+  await removeSlot(store, first, { inUse: second })
+  await assert.rejects(removeSlot(store, second, { inUse: second }), hasCode('refused'))
   await addSlot(store, bundle, { kind: 'key-file', secret: secureRandom(32) }, DETAILS)
-  await removeSlot(store, second, second)
+  await removeSlot(store, second, { inUse: second })
 })
 
 test('when nothing opens, the message counts what there is, and a program that is missing comes first', async () => {

@@ -8,8 +8,8 @@ import { hash, initHashing } from '../crypto/hash.ts'
 import { newKeyFileSecret } from '../crypto/keyfile.ts'
 import { MEMORY_KIB_MAX, MEMORY_KIB_MIN, PASSES_MAX } from '../crypto/passphrase.ts'
 import { encodeBundle } from '../format/bundle.ts'
-import { encodeKeySlot } from '../format/key-slot.ts'
-import { keySlotName } from '../format/names.ts'
+import { encodeKeySlot, encodeRenewedSlot } from '../format/key-slot.ts'
+import { keySlotName, PREFIXES } from '../format/names.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { SlotKeys } from '../credentials/credential.ts'
 import type { SecretCredential } from '../credentials/credential.ts'
@@ -255,6 +255,19 @@ test('the last slot cannot be removed, nor the last that is sound', async () => 
   await removeSlot(store, second)
   assert.deepEqual(await open(pass('first')), { bundle, slotName: first, problems: [] })
   await assert.rejects(removeSlot(store, second), failsWith('not-found'))
+})
+
+test('what a renewal that was cut off has left of a slot is removed with it, and no slot that only says to be one', async () => {
+  const { store, bundle, first, open } = await repository()
+  const second = await addSlot(store, bundle, pass('second'), DETAILS)
+  const slot = await readSlot(store, second)
+  const copy = encodeRenewedSlot(slot, { bundle, maker: bundle })
+  await plant(store, copy)
+  const claimed = await plant(store, copy.with(copy.length - 1, copy.at(-1)! ^ 1))
+  await removeSlot(store, second, { rootPublic: bundle.rootPublic })
+  await assert.rejects(open(pass('second')), failsWith('wrong-key'))
+  const left = (await store.list(PREFIXES.keys)).objects.map(({ name }) => name)
+  assert.deepEqual(left.toSorted(), [first, claimed].toSorted())
 })
 
 test('the last administrator cannot be removed while readers are left', async () => {

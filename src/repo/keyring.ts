@@ -20,7 +20,7 @@ import {
 import type { Credential, NewCredential, PassphraseCost } from '../credentials/credential.ts'
 import { encodeBundle } from '../format/bundle.ts'
 import type { Bundle } from '../format/bundle.ts'
-import { encodeKeySlot, openKeySlot, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
+import { encodeKeySlot, isSignedBy, openKeySlot, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import { keySlotName } from '../format/names.ts'
 import { kindWords } from '../format/slot-kinds.ts'
@@ -145,40 +145,55 @@ export async function addSlot(
  * Removes a slot. Refused when nothing that is known to be sound would be left, or no slot of an administrator where
  * this was one. So it is for the slot in use when all others are for keys that lie elsewhere: this one is proved to work,
  * of those nobody knows whether their keys still exist. What the credential has opened before stays known to whoever used it.
- * `beforeDeleting` is called once nothing speaks against it.
+ * What a renewal that was cut off has left of the slot goes with it.
  */
 export async function removeSlot(
   store: Store,
   name: string,
-  inUse?: string,
-  beforeDeleting: (slot: KeySlot) => Promise<void> = async () => {},
+  { inUse, rootPublic, beforeDeleting = async () => {} }: SlotRemoval = {},
 ): Promise<void> {
   const { slots, problems } = await readSlots(store)
   const removed = slots.find((stored) => stored.name === name)
   if (removed === undefined && !problems.some(({ subject }) => subject === name)) {
     throw new BackupError('not-found', 'no such key slot', name)
   }
+  const copies = slots.filter((stored) => stored !== removed && isCopy(stored, removed, rootPublic))
   const enough = (rest: readonly StoredSlot[]) =>
     removed?.slot.role === 'admin' ? rest.some(({ slot }) => slot.role === 'admin') : rest.length > 0
   const lastOne = (what: string) => new BackupError('refused', what, name, { hint: 'add another key first' })
-  if (!enough(slots.filter((stored) => stored !== removed))) {
+  const others = slots.filter((stored) => stored !== removed && !copies.includes(stored))
+  if (!enough(others)) {
     throw lastOne(
       removed?.slot.role === 'admin' ? 'this is the last key slot of an administrator' : 'no other key slot is sound',
     )
   }
-  const othersAreElsewhere = slots.every(({ name: other, slot }) => other === name || isElsewhere(slot))
-  if (name === inUse && othersAreElsewhere) {
+  if (name === inUse && others.every(({ slot }) => isElsewhere(slot))) {
     throw new BackupError('refused', 'no other key is known to work', name, {
       hint: 'open the repository with one of the others, and remove this one then',
     })
   }
   const bytes = removed && (await doing('reading the key slot', name, () => store.get(name)))
   if (removed !== undefined) await beforeDeleting(removed.slot)
+  for (const copy of copies) await doing('removing a copy of the key slot', copy.name, () => store.delete(copy.name))
   await doing('removing the key slot', name, () => store.delete(name))
   // Somebody may have removed the other one meanwhile, for the same reasons. Whoever sees that puts his back.
   if (bytes === undefined || enough((await readSlots(store)).slots)) return
   await doing('putting the key slot back', name, () => store.put(name, [bytes]))
   throw lastOne('the other key slots were removed at the same time; this one was put back')
+}
+
+export interface SlotRemoval {
+  /** The slot that opened the repository. */
+  readonly inUse?: string
+  /** Of the repository: tells what a renewal has left from what somebody else says is the same slot. */
+  readonly rootPublic?: Uint8Array
+  /** Called once nothing speaks against it. */
+  readonly beforeDeleting?: (slot: KeySlot) => Promise<void>
+}
+
+function isCopy({ slot }: StoredSlot, of: StoredSlot | undefined, rootPublic: Uint8Array | undefined): boolean {
+  if (of === undefined || rootPublic === undefined || !equalBytes(slot.publicKey, of.slot.publicKey)) return false
+  return isSignedBy(slot, rootPublic) && isSignedBy(of.slot, rootPublic)
 }
 
 /**

@@ -207,7 +207,7 @@ test('a key for reports sees that there are backups, and no name of anything', a
 })
 
 test('a machine that is revoked makes no more backups, and nothing takes its snapshots for anything', async (t) => {
-  const { source, on, by } = await scene(t)
+  const { scratch, source, on, by } = await scene(t)
   by(['backup', source])
   const asked = record(on(['enroll', 'request', '--no-wait', '--json']))
   by(['enroll', 'approve', asked['code']!, '--name', 'laptop'])
@@ -243,8 +243,15 @@ test('a machine that is revoked makes no more backups, and nothing takes its sna
   assert.match(by(['audit']), /laptop .*\n  revoked by .*its snapshots from 1 on do not count/)
   assert.match(by(['backup', source]), new RegExp(`(since|compared with) ${first!}|unchanged`))
 
+  const slots = join(scratch.location, 'keys')
+  const before = new Map(readdirSync(slots).map((name) => [name, readFileSync(join(slots, name))]))
   by(['enroll', 'revoke', 'laptop'])
   assert.doesNotMatch(by(['key', 'list']), /laptop/)
+  // Who owns the store brings the key slot back: keys that are made later do not get into it.
+  const [removed] = [...before.keys()].filter((name) => !readdirSync(slots).includes(name))
+  writeFileSync(join(slots, removed!), before.get(removed!)!)
+  assert.match(by(['key', 'rotate', '--yes']), /it was removed, and somebody has brought it back/)
+  rmSync(join(slots, removed!))
   on(['backup', source], EXIT.usage) // no passphrase is given, and its own key opens nothing
   assert.match(by(['enroll', 'revoke', 'nobody'], EXIT.notFound), /no writer has this name/)
 })

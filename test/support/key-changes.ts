@@ -49,9 +49,10 @@ export async function removeKey(made: SmallRepository, name: string): Promise<vo
   const repo = await made.open()
   const writer = await writerIdentity(repo, { state, clock, random, host: 'host' })
   const slot = hash((await readSlot(store, name)).publicKey)
-  await removeSlot(store, name, undefined, async () => {
+  const beforeDeleting = async () => {
     await appendRecord(repo, { kind: 'remove-slot', slot }, { writer, clock, by: 'admin@host' })
-  })
+  }
+  await removeSlot(store, name, { rootPublic: repo.bundle.rootPublic, beforeDeleting })
 }
 
 /** With its records, as the command does it. */
