@@ -270,6 +270,15 @@ test('what a renewal that was cut off has left of a slot is removed with it, and
   assert.deepEqual(left.toSorted(), [first, claimed].toSorted())
 })
 
+test('the old passphrase does not open what a renewal that was cut off has left of its slot', async () => {
+  const { store, bundle, first, open } = await repository()
+  const older = await readSlot(store, first)
+  const slotName = await plant(store, encodeRenewedSlot(older, { bundle, maker: bundle }))
+  const second = await changePassphrase(store, { bundle, slotName }, 'second', DETAILS)
+  await assert.rejects(open(pass('first')), failsWith('wrong-key'))
+  assert.equal((await open(pass('second'))).slotName, second)
+})
+
 test('the last administrator cannot be removed while readers are left', async () => {
   const { store, bundle, first } = await repository()
   const { rootSeed: _, ...rest } = bundle

@@ -197,8 +197,9 @@ function isCopy({ slot }: StoredSlot, of: StoredSlot | undefined, rootPublic: Ui
 }
 
 /**
- * Replaces the slot that opened the repository with one for a new passphrase, with the same label. When this throws, the
- * old passphrase still opens. Throws `usage` when it was not opened with a passphrase. Gives the name of the new slot.
+ * Replaces the slot that opened the repository, and what a renewal that was cut off has left of it, with one for a new
+ * passphrase, with the same label. When this throws, the old passphrase still opens. Throws `usage` when it was not opened
+ * with a passphrase. Gives the name of the new slot.
  */
 export async function changePassphrase(
   store: Store,
@@ -218,6 +219,9 @@ export async function changePassphrase(
   assert(name !== slotName, 'a new slot has a new salt')
   try {
     await beforeDeleting(old)
+    const own = { name: slotName, slot: old }
+    const { slots } = await readSlots(store)
+    for (const each of slots) if (isCopy(each, own, bundle.rootPublic)) await store.delete(each.name)
     await store.delete(slotName)
   } catch (cause) {
     throw wrap('the new passphrase opens the repository, but the old one still does too: removing', slotName, cause)
