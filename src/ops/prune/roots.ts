@@ -109,7 +109,8 @@ export class Roots {
       // Somebody may have purged it since, and cleared away the keys of its session.
       if ((await this.#repo.store.stat(listed.objectName)) === null) return undefined
       const what = 'a snapshot cannot be read, so nothing is deleted'
-      const hint = 'run `holdfast check`; forget the snapshot if it is lost, and prune again'
+      const hint =
+        'run `holdfast repair`; where that cannot make it good, remove this object from the store, then `holdfast prune --allow-missing`'
       this.#unreadable.set(listed.objectName, {
         error: new BackupError(error.code, what, listed.objectName, { cause: error, hint }),
         sid: await this.#sessionOf(listed.objectName),
