@@ -25,7 +25,7 @@ export type { PruneCounts, PruneOptions, PruneReport, WaitingPlan } from './opti
 
 /**
  * Prunes every domain of the credential, whose role has to be admin or maintain. Throws `corrupt` when a snapshot or a part of
- * the index cannot be read, `limit` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
+ * the index cannot be read, `refused` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
  * throws; whenever it throws, everything that snapshots need is there.
  */
 export async function prune(repo: Repository, opts: PruneOptions): Promise<PruneReport> {
