@@ -63,6 +63,10 @@ test('a policy decides, and what it removes comes back', async (t) => {
   assert.match(shown, /2 daily.*\n.*groups: same writer, sources\ntrash: 3 days\nset by .* \(agreed\)/)
   const before = idsOf(program)
 
+  program.expect(2, 'forget', '--keep-tag', '')
+  program.expect(2, 'forget', '--keep-tag', 'a,')
+  assert.deepEqual(idsOf(program), before)
+
   const preview = program.expect(0, 'forget', '--dry-run')
   assert.match(preview, /5 snapshots, 2 stay, 3 go/)
   assert.match(preview, /^ +20\d\d-\d\d [ .#-]+$/m)
