@@ -164,7 +164,7 @@ test('a path is dropped from all snapshots, which stay what they were otherwise'
   program.expect(0, 'backup', source)
   const [first, second, third] = idsOf(program) as [string, string, string]
   const path = join(source, 'deep/er')
-  assert.equal(program.expect(0, 'forget', '--path', path, '--dry-run').trim().split('\n').length, 2)
+  assert.equal(program.expect(0, 'forget', '--path', path, '--dry-run').trim().split('\n').length, 3)
   program.expect(0, 'hold', 'add', second)
   assert.equal(program.run('forget', '--path', path).status, 9)
   program.expect(0, 'hold', 'remove', second)
