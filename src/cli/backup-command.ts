@@ -118,7 +118,7 @@ async function foundDamaged(context: Context, repository: Repository, state: Loc
       if ((await repository.store.stat(name)) !== null) names.push(name)
     }
   }
-  const found = names.length === 0 ? 'no damaged pack that is still there' : counted(names.length, 'damaged pack')
+  const found = names.length === 0 ? 'nothing' : counted(names.length, 'damaged pack')
   context.reporter.note(`checks on this machine have found ${found}`)
   return names
 }

@@ -115,8 +115,7 @@ function show({ out }: Context, snapshot: string, result: DrillResult): void {
   out.line(
     `restored ${formatCount(files)} of ${counted(filesTotal, 'file')} of snapshot ${shortId(snapshot)} (${formatSize(bytes)}) and found them as they were backed up`,
   )
-  const others = compared < files ? '; the others have changed since, or are gone' : ''
-  out.line(`${formatCount(compared)} of them compared with their source${others}`)
+  out.line(`${formatCount(compared)} of them compared with their source; the others have changed since, or are gone`)
   for (const path of different.slice(0, PATHS_SHOWN)) {
     out.line(`the source has other bytes, and its times say that it did not change: ${escapeName(path)}`)
   }

@@ -48,7 +48,6 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
         out.line(`${titleOf(snapshot)} has ${paths.map((path) => escapeName(path)).join(' ')}`)
         out.record({ type: 'path', snapshot: snapshot.id, paths: paths.map((path) => jsonName(path)) })
       }
-      out.line(`dry run: ${counted(work.length, 'snapshot')} would be rewritten`)
       return EXIT.ok
     }
     let count = 0

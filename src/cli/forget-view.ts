@@ -101,9 +101,7 @@ function groupTitle({ verdicts, wid }: GroupPlan<SnapshotInfo>): string {
   const sources = body.sources.map((source) => escapeName(source)).join(' ')
   const going = verdicts.filter(({ isKept }) => !isKept).length
   const whose = `${escapeText(body.host)} ${sources} (writer ${wid.slice(0, 8)})`
-  const staying = verdicts.length - going
-  const verdict = `${staying} ${staying === 1 ? 'stays' : 'stay'}, ${going} ${going === 1 ? 'goes' : 'go'}`
-  return `${whose}: ${counted(verdicts.length, 'snapshot')}, ${verdict}`
+  return `${whose}: ${counted(verdicts.length, 'snapshot')}, ${verdicts.length - going} stay, ${going} go`
 }
 
 function verdictRecord({ snapshot, timeMs, isKept, reasons }: Verdict<SnapshotInfo>, group?: number) {

@@ -63,7 +63,7 @@ export const GLOBAL_FLAGS = [
   {
     name: 'share',
     placeholder: 'FILE',
-    brief: 'Open it with shares, each from a file; `-` asks for the words',
+    brief: 'Open it with shares, each from a file; `-` asks for the words (may be repeated)',
     repeats: true,
     completes: 'file',
   },

@@ -82,7 +82,5 @@ function restoreLines({ target, dryRun, verified }: RestoreRequest, result: Rest
     lines.push(partial ? '  verified, with differences' : '  verified: every byte and attribute is as in the snapshot')
   if (partial)
     lines.push(`  ${counted(Math.max(troubleCount, counts.failed), 'item')} could not be restored; each is named above`)
-  if (exitCodeOfRestore(result) === EXIT.damage)
-    lines.push('  the repository is damaged: `holdfast repair --dry-run` says what of it can be made good')
   return lines
 }

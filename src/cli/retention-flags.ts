@@ -71,19 +71,10 @@ export function policyOfFlags(flags: RetentionFlags): RetentionPolicy | undefine
     const span = flags[`keepWithin${titled(period)}`]
     if (span !== undefined) within.push({ period, span })
   }
-  const tags = (flags.keepTag ?? []).map(tagsOf)
+  const tags = (flags.keepTag ?? []).map((list) => list.split(','))
   const { keepLast: last, groupBy = ['sources'], trashDays = TRASH_DAYS } = flags
   if (last === undefined && calendar.length + within.length + tags.length === 0) return undefined
   return { ...(last !== undefined && { last }), calendar, within, tags, groupBy, trashDays }
-}
-
-/** A tag without a name fits nothing, so a rule with one, perhaps of an unset variable, would keep nothing. */
-function tagsOf(list: string): string[] {
-  const tags = list.split(',')
-  if (!tags.includes('')) return tags
-  throw new BackupError('usage', 'a tag without a name', `--keep-tag ${JSON.stringify(list)}`, {
-    hint: 'name a tag, or several with commas',
-  })
 }
 
 /** Flags that give the policy, as somebody would type them. */

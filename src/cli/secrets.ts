@@ -172,15 +172,8 @@ interface Given {
   readonly source: string
 }
 
-/** How a passphrase can be given where nobody can be asked. */
-const PASSPHRASE_IN_USE = { variable: 'HOLDFAST_PASSWORD', hint: WAYS_TO_GIVE }
-export const NEW_PASSPHRASE: typeof PASSPHRASE_IN_USE = {
-  variable: 'HOLDFAST_NEW_PASSWORD',
-  hint: 'set HOLDFAST_NEW_PASSWORD, or give --new-password-file',
-}
-
 /** Asks twice for a passphrase, whatever the environment holds. */
-export async function askTwice(purpose: string, unasked = PASSPHRASE_IN_USE): Promise<string> {
+export async function askTwice(purpose: string): Promise<string> {
   return withTerminal(async (terminal) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const first = nonEmpty(await terminal.askHidden(`New passphrase for ${purpose}: `), purpose)
@@ -188,7 +181,7 @@ export async function askTwice(purpose: string, unasked = PASSPHRASE_IN_USE): Pr
       terminal.tell('The two differ.')
     }
     throw new BackupError('usage', 'the two passphrases differ', purpose)
-  }, unasked)
+  })
 }
 
 /** The passphrase of a file: everything but one line end at its end. */
@@ -246,13 +239,12 @@ async function passphraseFromCommand(command: string | readonly string[]): Promi
   return nonEmpty(withoutLineEnd(stdout), shown)
 }
 
-async function withTerminal<T>(
-  ask: (terminal: Terminal) => Promise<T>,
-  { variable, hint } = PASSPHRASE_IN_USE,
-): Promise<T> {
+async function withTerminal<T>(ask: (terminal: Terminal) => Promise<T>): Promise<T> {
   const terminal = openTerminal()
   if (terminal === null) {
-    throw new BackupError('usage', 'no passphrase is given and there is no terminal to ask on', variable, { hint })
+    throw new BackupError('usage', 'no passphrase is given and there is no terminal to ask on', 'HOLDFAST_PASSWORD', {
+      hint: WAYS_TO_GIVE,
+    })
   }
   try {
     return await ask(terminal)

@@ -15,7 +15,7 @@ import { tableLines } from './table.ts'
 import { counted, formatLocalTime, formatUtcTime } from './units.ts'
 
 export async function listTrashed({ out, reporter }: Context, repository: Repository): Promise<void> {
-  const { snapshots, unexplained } = await readTrash(repository)
+  const { snapshots, recalled, unexplained } = await readTrash(repository)
   const { trashDays: days } = await readRetentionRecords(repository)
   const rows: string[][] = []
   for (const trashed of snapshots) {
@@ -50,6 +50,11 @@ export async function listTrashed({ out, reporter }: Context, repository: Reposi
   }
   for (const { objectName } of unexplained) {
     reporter.note(`no record says who forgot it; bring it back, or see \`holdfast audit\`: ${objectName}`)
+  }
+  for (const { objectName } of recalled) {
+    reporter.note(
+      `it was brought back and then deleted all the same; bring it back, or let a prune do it: ${objectName}`,
+    )
   }
   if (rows.length === 0) return reporter.note('the trash is empty')
   const titles = ['ID', 'TIME', 'HOST', 'FORGOTTEN', 'UNTIL', 'BY']
@@ -95,8 +100,8 @@ export async function recallTrashed(
   })
 }
 
-function trashed({ snapshots, unexplained }: Trash, spec: string): ListedSnapshot {
-  const fitting = [...snapshots, ...unexplained].filter(({ id }) => id.startsWith(spec))
+function trashed({ snapshots, recalled, unexplained }: Trash, spec: string): ListedSnapshot {
+  const fitting = [...snapshots, ...recalled, ...unexplained].filter(({ id }) => id.startsWith(spec))
   const [single] = fitting
   if (single !== undefined && fitting.length === 1) return single
   throw fitting.length === 0

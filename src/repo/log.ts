@@ -193,6 +193,11 @@ export class LogFacts {
     for (const record of this.effective) this.#note(record, record.body.action)
   }
 
+  /** Whether somebody has brought a snapshot back, by `placeKey`. */
+  isRecalled(key: string): boolean {
+    return this.#recalls.has(key)
+  }
+
   /** Without what revoked writers have signed since; two who revoke each other are both revoked. */
   #effective(records: readonly OpenedRecord[], permitted: readonly OpenedRecord[]): OpenedRecord[] {
     if (this.revoked.size === 0) return [...permitted]
@@ -243,6 +248,10 @@ class Recalls {
         else known.push(record)
       }
     }
+  }
+
+  has(key: string): boolean {
+    return this.#byPlace.has(key)
   }
 
   undo(forget: OpenedRecord, key: string): boolean {

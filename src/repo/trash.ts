@@ -34,6 +34,8 @@ export interface TrashedSnapshot extends ListedSnapshot {
 export interface Trash {
   /** In order of name. */
   readonly snapshots: readonly TrashedSnapshot[]
+  /** Brought back, and taken out of the history after that: somebody had begun to forget it before, and slept. */
+  readonly recalled: readonly ListedSnapshot[]
   /** Neither part of the history nor forgotten by anybody who may: somebody has tampered with the store. */
   readonly unexplained: readonly ListedSnapshot[]
 }
@@ -53,22 +55,25 @@ export async function listTrash({ store }: Repository): Promise<ListedSnapshot[]
 /** What was forgotten and can be brought back. What is among the snapshots too is not forgotten. */
 export async function readTrash(repo: Repository): Promise<Trash> {
   const listed = await listTrash(repo)
-  if (listed.length === 0) return { snapshots: [], unexplained: [] }
+  if (listed.length === 0) return { snapshots: [], recalled: [], unexplained: [] }
   // In this order: what is brought back meanwhile is seen among the snapshots, what is forgotten has its record by then.
   const present = new Set((await repo.catalog.list()).map(({ objectName }) => objectName))
   const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
-  const { gone, lastForgottenMs } = new LogFacts(records)
+  const facts = new LogFacts(records)
   const snapshots: TrashedSnapshot[] = []
+  const recalled: ListedSnapshot[] = []
   const unexplained: ListedSnapshot[] = []
   for (const each of listed) {
     if (present.has(snapshotName(each.wid, each.seq, each.id))) continue
     const key = keyOfPlace(each.wid, each.seq, each.id)
-    const record = gone.get(key)
+    const record = facts.gone.get(key)
     // A copy may lie there from an earlier time, when it was forgotten and brought back.
-    if (record === undefined) unexplained.push(each)
-    else snapshots.push({ ...each, record, forgottenMs: Math.max(each.receivedMs, lastForgottenMs.get(key) ?? 0) })
+    const forgottenMs = Math.max(each.receivedMs, facts.lastForgottenMs.get(key) ?? 0)
+    if (record !== undefined) snapshots.push({ ...each, record, forgottenMs })
+    else if (facts.isRecalled(key)) recalled.push(each)
+    else unexplained.push(each)
   }
-  return { snapshots, unexplained }
+  return { snapshots, recalled, unexplained }
 }
 
 export interface TrashOptions extends AppendOptions {
@@ -169,7 +174,19 @@ async function recallOne({ store }: Repository, { wid, seq, id }: ListedSnapshot
   }
 }
 
+/**
+ * Puts back what was brought back and is in the trash alone all the same: a delete of it was on its way from somebody who had
+ * begun to forget it before that. Gives those snapshots. Throws as `recallFromTrash` does.
+ */
+export async function putBackRecalled(repo: Repository): Promise<readonly ListedSnapshot[]> {
+  const { recalled } = await readTrash(repo)
+  await checkPlacesAreFree(repo, recalled)
+  await someAtOnce(recalled, (each) => recallOne(repo, each))
+  return recalled
+}
+
 async function checkPlacesAreFree(repo: Repository, snapshots: readonly ListedSnapshot[]): Promise<void> {
+  if (snapshots.length === 0) return
   const taken = new Map((await repo.catalog.list()).map((each) => [`${each.wid}/${each.seq}`, each]))
   for (const { wid, seq, id } of snapshots) {
     const rival = taken.get(`${wid}/${seq}`)

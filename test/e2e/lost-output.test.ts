@@ -51,9 +51,26 @@ test('every command whose output finds no room says so and ends with 8', async (
     audit: { args: [] },
     'enroll request': { args: ['--no-wait'] },
     'enroll list': { args: [] },
-    'enroll approve': { args: [] },
+    'enroll approve': { args: ['--name', 'laptop', '--role', 'read'] },
     'domain list': { args: [] },
+    'enroll revoke': { args: ['--dry-run', 'laptop'] },
     'domain add': { args: ['private', '--yes'] },
+    'domain grant': { args: ['private'] }, // to the machine that was let in
+    'domain rename': { args: ['private', 'letters'] },
+    'domain destroy': { args: ['letters', '--yes', 'letters'] },
+    'key rotate': { args: ['--yes'] },
+    'policy set': { args: ['--keep-last', '100'] },
+    'policy show': { args: [] },
+    'hold add': { args: ['latest', '--until', '1d'] },
+    'hold list': { args: [] },
+    'hold remove': { args: ['latest'] },
+    forget: { args: ['latest'] },
+    'trash list': { args: [] },
+    'trash recall': { args: ['--all'] },
+    'trash purge': { args: [] },
+    prune: { args: ['--dry-run'] },
+    repair: { args: ['--dry-run'] },
+    drill: { args: [] },
     version: { args: [] },
     completion: { args: ['fish'] },
     man: { args: ['backup'] },
@@ -73,6 +90,10 @@ test('every command whose output finds no room says so and ends with 8', async (
       const keys = listed.map((line) => JSON.parse(line) as { id: string; kind: string })
       args.push(keys.find(({ kind }) => kind === 'passphrase')!.id)
       if (name === 'key export') args.push(join(folder, 'exported'))
+    }
+    if (name === 'domain grant') {
+      const listed = operator.run(['key', 'list', '--json']).stdout.trim().split('\n')
+      args.push(listed.map((line) => JSON.parse(line) as { id: string; role: string }).find(isOfMachine)!.id)
     }
     const { status, stderr } = operator.run([...name.split(' '), ...args], { env, stdout: full })
     assert.equal(status, EXIT.full, `${name}: ${stderr}`)
@@ -97,6 +118,10 @@ test('every command whose output finds no room says so and ends with 8', async (
   // The first one, the one that was imported again, the machine that was let in.
   assert.equal(operator.run(['key', 'list', '--json']).stdout.trim().split('\n').length, 3)
 })
+
+function isOfMachine({ role }: { readonly role: string }): boolean {
+  return role === 'read'
+}
 
 test('a file that fills the disk it is printed to ends with 8', (t) =>
   withLoopFs(t, 'ext4', 8, async (disk) => {

@@ -122,11 +122,7 @@ test('keys that are needed together open together, and none of them alone', (t) 
   const { program, path, folder, open } = scene(t)
   const add = (flags: string) => program.shell(`cd ${folder}; $HOLDFAST key add ${flags}`)
   const both = add('--all-of --new-key-file stick --label both')
-  assert.match(
-    both.stderr,
-    /no terminal to ask on: HOLDFAST_NEW_PASSWORD/,
-    'with one other key a passphrase is asked for',
-  )
+  assert.match(both.stderr, /no terminal to ask on/, 'with one other key a passphrase is asked for')
   assert.ok(!readdirSync(folder).includes('stick'), 'nothing is left of it')
   const added = program.shell(
     `cd ${folder}; HOLDFAST_NEW_PASSWORD=anna $HOLDFAST key add --all-of --new-key-file stick --label both`,

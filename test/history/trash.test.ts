@@ -7,7 +7,7 @@ import { checkRepository } from '../../src/ops/check.ts'
 import { readRetention } from '../../src/ops/forget.ts'
 import { timesOf } from '../../src/ops/retention/times.ts'
 import { scrubStore } from '../../src/ops/scrub.ts'
-import { moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
+import { moveToTrash, purgeTrash, putBackRecalled, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
 import type { TrashOptions } from '../../src/repo/trash.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
@@ -97,13 +97,13 @@ test('a snapshot that is brought back is there again, and its loss is a loss aga
   assert.deepEqual((await audit(scene)).told, [])
   await scene.store.delete(snapshots[1]!.objectName)
   assertFound(await audit(scene), /missing .*snapshot 2 of .*no record says why.*in the trash there is a copy of 2/)
-  const { unexplained } = await readTrash(await scene.open())
+  const { recalled } = await readTrash(await scene.open())
   assert.deepEqual(
-    unexplained.map(({ id }) => id),
+    recalled.map(({ id }) => id),
     [ids[1]],
   )
   await forget(scene, machine, [ids[1]!]) // is gone: nothing happens
-  await recallFromTrash(repo, unexplained, opts)
+  await recallFromTrash(repo, recalled, opts)
   assert.deepEqual(await idsOf(scene), ids)
 })
 
@@ -206,4 +206,25 @@ test('who forgets a snapshot that was forgotten and purged meanwhile leaves no c
   const { snapshots: moved, records } = await moveToTrash(repo, listed, opts)
   assert.deepEqual([moved, records], [[], []])
   assert.deepEqual((await repo.store.list('trash/')).objects, [])
+})
+
+test('what was brought back and deleted by somebody who slept meanwhile is put back', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const [, second] = snapshots
+  await forget(scene, machine, [second!.id])
+  const [repo, opts] = await opened(scene, machine)
+  const { snapshots: trashed } = await readTrash(repo)
+  await recallFromTrash(repo, trashed, opts)
+  const { wid, seq, id } = trashed[0]!
+  await scene.store.delete(snapshotName(wid, seq, id))
+  const { recalled, unexplained } = await readTrash(await scene.open())
+  assert.deepEqual([recalled.map((each) => each.id), unexplained], [[id], []])
+  assert.equal((await purgeTrash(repo, { ...opts, days: 0 })).purged.length, 0)
+  assert.deepEqual(
+    (await putBackRecalled(await scene.open())).map((each) => each.id),
+    [id],
+  )
+  assert.deepEqual((await idsOf(scene)).toSorted(), snapshots.map((each) => each.id).toSorted())
+  assert.deepEqual(await putBackRecalled(await scene.open()), [])
 })

@@ -144,7 +144,7 @@ test('more than the limit is deleted only when somebody says so', async (t) => {
   await assertStops(
     scene,
     { maxRemoved: 0.3, maxUnused: 0 },
-    { code: 'refused', message: /^\d\d % of what is stored would be deleted, more than 30 %/ },
+    { code: 'limit', message: /^\d\d % of what is stored would be deleted, more than 30 %/ },
   )
   assert.ok((await scene.prune({ maxRemoved: 0.9, maxUnused: 0 })).packsDeleted > 0)
 })

@@ -45,6 +45,7 @@ export const enrollRevoke = defineCommand<RevokeFlags, [string]>({
       keepKey: yes('Remove no key'),
       dryRun: yes('Change nothing, show what would be done'),
     },
+    aliases: { n: 'dryRun' },
     positional: {
       kind: 'tuple',
       parameters: [{ placeholder: 'WRITER', brief: 'Its name, or the beginning of its id', parse: named }],

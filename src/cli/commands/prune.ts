@@ -17,7 +17,7 @@ export const prune = defineCommand<PruneFlags>({
   brief: 'give back the space of what no snapshot needs',
   description: [
     'Deletes what no snapshot needs any more, among those in the trash too. Backups and other prunes may run at any time, on any machine. What goes is written down first; it is deleted once every backup that was under way then has ended, which a later prune finishes if this one does not stay with --wait.',
-    'It stops before anything is deleted when a snapshot or a part of the index cannot be read, when content is lost that snapshots need, or when more would go than --max-removed says; then the exit code is 9, and a dry run warns of it.',
+    'It stops before anything is deleted when a snapshot or a part of the index cannot be read, when content is lost that snapshots need, or when more would go than --max-removed says.',
     'A key with the role maintain is enough: what is needed is copied as it is sealed.',
   ],
   examples: [
@@ -40,6 +40,7 @@ export const prune = defineCommand<PruneFlags>({
       maxRemoved: parsed('SHARE', 'Go on if so much of what is stored would be deleted; 30% unless given', parseShare),
       allowMissing: yes('Go on although snapshots are missing without a reason, or content that snapshots need'),
     },
+    aliases: { n: 'dryRun' },
   },
   async run(context, flags) {
     const { runPrune } = await import('../prune-command.ts')

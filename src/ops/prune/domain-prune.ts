@@ -1,5 +1,4 @@
 // One prune of one domain, step by step (prune.ts).
-import type { BackupError } from '../../base/errors.ts'
 import { assert } from '../../base/assert.ts'
 import { META_PACK_SIZE } from '../../repo/write-session.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
@@ -12,7 +11,7 @@ import { Copies } from './copies.ts'
 import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
-import { checkNothingIsMissing, tooMuchAtOnce } from './limits.ts'
+import { checkChoice, checkNothingIsMissing } from './limits.ts'
 import { checkNoneIsLost } from './lost-snapshots.ts'
 import { isDamage, Mark } from './mark.ts'
 import { MAX_UNUSED } from './options.ts'
@@ -84,10 +83,7 @@ export class DomainPrune {
   async #run(): Promise<void> {
     const busy = await this.#look()
     const choice = this.#choose(busy)
-    const refusal = tooMuchAtOnce(choice, this.#opts, this.#ctx.repo.store.location)
-    // A rehearsal shows what it is that would be too much.
-    if (refusal !== undefined && this.#opts.dryRun !== true) throw refusal
-    if (refusal !== undefined) this.#warnOf(refusal)
+    checkChoice(choice, this.#opts, this.#ctx.repo.store.location)
     this.result.foresee(choice, this.#view, this.#opts.dryRun === true)
     if (this.#opts.dryRun === true) return
     await this.#copyAndPlan(choice)
@@ -225,10 +221,6 @@ export class DomainPrune {
     const message =
       'this pack is damaged, gone or not what the index says, and was left alone; run `holdfast check --read-data`'
     this.#ctx.onEvent({ type: 'warning', code: 'corrupt', path: Buffer.from(name), message })
-  }
-
-  #warnOf({ code, message, hint }: BackupError): void {
-    this.#ctx.onEvent({ type: 'warning', code, message: `a prune would stop: ${message}; ${hint}` })
   }
 
   #isLive(): IsLive {

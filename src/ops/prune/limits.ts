@@ -5,17 +5,13 @@ import type { Mark } from './mark.ts'
 import { MAX_REMOVED } from './options.ts'
 import type { PruneOptions } from './options.ts'
 
-/** What is said when a larger share of what is stored would be deleted than is allowed. */
-export function tooMuchAtOnce(
-  choice: Choice,
-  { maxRemoved = MAX_REMOVED }: PruneOptions,
-  location: string,
-): BackupError | undefined {
+/** Throws `limit` when a larger share of what is stored would be deleted than is allowed. */
+export function checkChoice(choice: Choice, { maxRemoved = MAX_REMOVED }: PruneOptions, location: string): void {
   const share = removedShare(choice)
-  if (share <= maxRemoved) return undefined
+  if (share <= maxRemoved) return
   const percent = Math.ceil(share * 100)
   const what = `${percent} % of what is stored would be deleted, more than ${Math.floor(maxRemoved * 100)} %`
-  return new BackupError('refused', what, location, {
+  throw new BackupError('limit', what, location, {
     hint: `look at \`holdfast snapshots\`; if that is right: \`holdfast prune --max-removed ${percent}%\``,
   })
 }

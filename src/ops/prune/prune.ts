@@ -15,7 +15,9 @@ import type { Repository } from '../../repo/repository.ts'
 import { checkNotRevoked } from '../../repo/revocations.ts'
 import { checkRole } from '../../repo/roles.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
+import { putBackRecalled } from '../../repo/trash.ts'
 import { ignoreEvents } from '../events.ts'
+import type { EventSink } from '../events.ts'
 import { stopper } from './context.ts'
 import { DomainPrune } from './domain-prune.ts'
 import type { PruneOptions, PruneReport } from './options.ts'
@@ -25,7 +27,7 @@ export type { PruneCounts, PruneOptions, PruneReport, WaitingPlan } from './opti
 
 /**
  * Prunes every domain of the credential, whose role has to be admin or maintain. Throws `corrupt` when a snapshot or a part of
- * the index cannot be read, `refused` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
+ * the index cannot be read, `limit` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
  * throws; whenever it throws, everything that snapshots need is there.
  */
 export async function prune(repo: Repository, opts: PruneOptions): Promise<PruneReport> {
@@ -44,7 +46,17 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   for (const domain of repo.inDomains) {
     const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
     domains.push(pruning)
+    if (writer !== undefined) await putBack(domain, onEvent)
     await pruning.run()
   }
   return reportOf(domains.map((each) => each.result))
+}
+
+async function putBack(repo: Repository, onEvent: EventSink): Promise<void> {
+  for (const { objectName } of await putBackRecalled(repo)) {
+    onEvent({
+      type: 'notice',
+      message: `${objectName} was brought back and then deleted all the same; it is back again`,
+    })
+  }
 }

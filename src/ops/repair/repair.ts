@@ -214,9 +214,6 @@ class Repair {
     const packs = named.flatMap(({ object, parsed }) => (parsed?.kind === 'pack' ? [object] : []))
     if (!indexIncomplete && segments.length + packs.length === 0) return false
     const before = this.#steps.length
-    // First, since the segment that takes the place of a damaged one can have the same name.
-    let readAfterAll = false
-    for (const name of segments) if (await this.#setAside(name)) readAfterAll = true
     for (const { domain, index } of this.#repo.inDomains) {
       const own = packs.filter((name) => index.hasPack(name) && !index.distrusted.has(name))
       const distrust: string[] = []
@@ -230,6 +227,8 @@ class Repair {
       })
       for (const object of distrust) this.#steps.push({ kind: 'distrusted', object })
     }
+    let readAfterAll = false
+    for (const name of segments) if (await this.#setAside(name)) readAfterAll = true
     return readAfterAll || this.#steps.length > before
   }
 
@@ -251,7 +250,7 @@ class Repair {
 
   /**
    * What is in its place under `damaged/` nobody needs any more: the packs say again what it said. One that can be read after
-   * all stays; then this gives true.
+   * all stays, since then nothing has said it again; then this gives true.
    */
   async #setAside(name: string): Promise<boolean> {
     const { store } = this.#repo
