@@ -158,8 +158,12 @@ export async function removeSlot(
     throw new BackupError('not-found', 'no such key slot', name)
   }
   const copies = slots.filter((stored) => stored !== removed && isCopy(stored, removed, rootPublic))
+  // The role is a claim of whoever made the slot, unless the root key has signed it.
+  const isSigned = ({ slot }: StoredSlot) => rootPublic !== undefined && isSignedBy(slot, rootPublic)
+  const isAdmin = (stored: StoredSlot) =>
+    stored.slot.role === 'admin' && (removed === undefined || !isSigned(removed) || isSigned(stored))
   const enough = (rest: readonly StoredSlot[]) =>
-    removed?.slot.role === 'admin' ? rest.some(({ slot }) => slot.role === 'admin') : rest.length > 0
+    removed?.slot.role === 'admin' ? rest.some(isAdmin) : rest.length > 0
   const lastOne = (what: string) => new BackupError('refused', what, name, { hint: 'add another key first' })
   const others = slots.filter((stored) => stored !== removed && !copies.includes(stored))
   if (!enough(others)) {

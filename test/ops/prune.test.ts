@@ -4,9 +4,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
+import { fromHex } from '../../src/base/bytes.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
+import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
+import { planName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { SEALED_TYPES } from '../../src/format/object-header.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
 import { checkRepository } from '../../src/ops/check.ts'
@@ -315,6 +317,24 @@ test('who has one domain leaves the packs of the others alone', async (t) => {
   await scene.forget([0])
   assert.ok((await scene.prune({ maxUnused: 0 })).packsDeleted > 0)
   await assertSound(scene, 1)
+})
+
+test('a plan that names packs of another domain has none of them deleted, and is kept', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  await scene.scratch.addDomains('other')
+  const member = await scene.scratch.openWith(await scene.scratch.addRole('maintain', ['other']))
+  const { signer } = await writerIdentity(member, { ...identity(), act: 'plan' })
+  const before = await scene.packs()
+  const hashes = (kind: string) =>
+    before.flatMap((name) => (name.startsWith(kind) ? [fromHex(name.split('/').at(-1)!)!] : []))
+  const pid = secureRandom(16)
+  const plan = { pid, dataPacks: hashes('data/'), metaPacks: hashes('meta/'), copies: [], created: { sec: 1, nsec: 0 } }
+  await member.store.put(planName(pid), [encodeDeletionPlan(plan, { sealer: member.indexSealer, signer })])
+  const warnings: string[] = []
+  await scene.prune({ onEvent: (event) => event.type === 'warning' && warnings.push(event.message) })
+  assert.deepEqual(await scene.packs(), before)
+  assert.match(warnings.join(), /is kept: it names .* which no key of this domain opens/)
+  await assertSound(scene, 0)
 })
 
 /** A machine that may only make backups puts bytes of its own under the locators of all content that there is. */

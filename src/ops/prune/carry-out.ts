@@ -44,7 +44,8 @@ const DELETIONS_AT_ONCE = 8
 export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[], removal: Removal): Promise<void> {
   const { ctx, view, index } = parts
   await rescueWhatIsNeeded(parts, plans)
-  const condemned = new Set(plans.flatMap(({ packs }) => [...packs]))
+  // What is there and does not open with the keys of this domain belongs to another one: a plan condemns no such pack.
+  const condemned = new Set(plans.flatMap(({ packs }) => [...packs]).filter((name) => !view.unopened.has(name)))
   const isGone = (name: string) => condemned.has(name)
   await index.replace(isGone)
   const before = { ...removal }
@@ -53,6 +54,15 @@ export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[
   await view.refresh(ctx.check)
   await index.replace(isGone)
   for (const plan of plans) {
+    const left = [...plan.packs].filter((name) => view.unopened.has(name))
+    if (left.length > 0) {
+      ctx.onEvent({
+        type: 'warning',
+        code: 'corrupt',
+        message: `${plan.name} is kept: it names ${left[0]}, which no key of this domain opens, and which was not deleted`,
+      })
+      continue
+    }
     await note(ctx, view, plan, removal.bytes - before.bytes)
     await doing('deleting a plan that was carried out', plan.name, () => ctx.repo.store.delete(plan.name))
   }
