@@ -142,7 +142,7 @@ test('a pack that is gone costs the files in it; what lies in the tree itself is
   await s.store.delete(pack!)
   const result = await restored(s, s.source, s.target)
   assert.equal(result.troubleCount, FILES)
-  assert.ok(result.troubles.every(({ code }) => code === 'not-found'))
+  assert.ok(result.troubles.every(({ code }) => code === 'corrupt'))
   assert.equal(readFileSync(join(s.target, 'inline'), 'utf8'), 'inline')
 })
 

@@ -186,7 +186,9 @@ function encodePieces(pieces: readonly Piece[]): Float64Array {
 }
 
 function failBlock({ files, pieces }: BlockWork, error: BackupError): void {
-  const failure = { code: error.code, message: reasonsOf(error) }
+  // A pack that is not there is damage of the store; what is not found otherwise is of the target.
+  const code = error.code === 'not-found' ? 'corrupt' : error.code
+  const failure = { code, message: reasonsOf(error) }
   for (const task of files.keys()) task.finished(failure)
   for (const { file } of pieces) file.pieceDone(failure)
 }
