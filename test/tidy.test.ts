@@ -77,7 +77,7 @@ test('an import against the direction is reported with the way back', () => {
     'src/base/bytes.ts': '',
   }
   assert.deepEqual(checkImports(tree(files), []).map(display), [
-    'src/format/pack.ts:1: src/format/pack.ts -> src/repo/repo.ts -> src/repo/index.ts -> src/format/names.ts: format may import from base, crypto',
+    'src/format/pack.ts:1: src/format/pack.ts -> src/repo/repo.ts -> src/repo/index.ts -> src/format/names.ts: format may import from base, crypto, parity',
   ])
 })
 

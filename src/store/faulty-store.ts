@@ -92,7 +92,9 @@ export class FaultyStore implements Store {
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     checkPut(name, parts)
-    const write: UnsettledWrite = { kind: 'put', name, parts, applied: false, before: undefined }
+    // A write may come to an end after its process: what it wrote is on its way, whatever becomes of the process's memory.
+    const own = parts.map((part) => part.slice())
+    const write: UnsettledWrite = { kind: 'put', name, parts: own, applied: false, before: undefined }
     return this.#operate(name, write, () => this.#disk.applyPut(write, this.faults.listLag))
   }
 

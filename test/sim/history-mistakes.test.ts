@@ -5,7 +5,7 @@ import { runHistory } from './history/history.ts'
 import { MISTAKES } from './history/mistakes.ts'
 
 /** Histories in which a mistake has to be found. */
-const BUDGET = 150
+const BUDGET = 400
 
 for (const [what, mistake] of Object.entries(MISTAKES)) {
   test(`${what} is found out by what is lost`, async (context) => {

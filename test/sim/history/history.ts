@@ -21,7 +21,11 @@ import { allSteps } from './steps.ts'
 import type { Role } from './steps.ts'
 
 /** What a process does otherwise than it should, as a store around its store: a history that does not notice proves little. */
-export type Mistake = (role: Role, store: Store) => Store
+export interface Mistake {
+  readonly wrap: (role: Role, store: Store) => Store
+  /** Where somebody has to sleep for it to matter, which does not come up by itself in few histories. */
+  readonly sleepAt?: { readonly role: Role; readonly step: string }
+}
 
 export interface HistoryReport {
   /** Steps at which a process died. */
@@ -116,13 +120,22 @@ export class History {
     const { rng, clock, sleep } = this.world
     const mortal = new MortalStore(recorded, {
       role,
-      incidents: [...this.#certain(role), ...(this.#isCalm ? [] : someIncidents(rng, role, this.pace.sleepMs))],
+      incidents: [...this.#certain(role), ...(this.#isCalm ? [] : this.#incidents(role))],
       process,
       sleep,
       onDeath: (step) => this.deaths.push(step),
     })
-    const store = this.#mistake?.(role, mortal) ?? mortal
+    const store = this.#mistake?.wrap(role, mortal) ?? mortal
     return chance(rng, 0.6) ? new RetryingStore(store, { clock, sleep, rng }) : store
+  }
+
+  #incidents(role: Role): Incident[] {
+    const { rng } = this.world
+    const incidents = someIncidents(rng, role, this.pace.sleepMs)
+    const sleepAt = this.#mistake?.sleepAt
+    if (sleepAt?.role !== role) return incidents
+    const step = `${role}: ${sleepAt.step}`
+    return [{ kind: 'sleep', step, occasion: 0, when: 'before', ms: this.pace.sleepMs }, ...incidents]
   }
 
   /** In each history somebody dies at another step. */

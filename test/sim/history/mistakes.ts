@@ -30,12 +30,15 @@ class Blind extends Passing {
   }
 }
 
-function by(role: Role, wrap: (store: Store) => Store): Mistake {
-  return (who, store) => (who === role ? wrap(store) : store)
+function by(role: Role, wrap: (store: Store) => Store, sleepAt?: Mistake['sleepAt']): Mistake {
+  return { wrap: (who, store) => (who === role ? wrap(store) : store), ...(sleepAt && { sleepAt }) }
 }
 
 export const MISTAKES: Readonly<Record<string, Mistake>> = {
-  'a backup that takes no notice of plans': by('backup', (store) => new Planless(store)),
+  'a backup that takes no notice of plans': by('backup', (store) => new Planless(store), {
+    role: 'prune',
+    step: 'delete index',
+  }),
   'a backup that does not look for its intent again': by('backup', (store) => new Trusting(store)),
   'a prune that waits for nobody': by('prune', (store) => new Blind(store, ['sess/'], false)),
   'a prune that does not look at the snapshots again': by(
