@@ -4,14 +4,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
-import { fromHex } from '../../src/base/bytes.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
-import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { planName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
+import { secureRandom } from '../../src/base/random.ts'
+import { PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { SEALED_TYPES } from '../../src/format/object-header.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
-import { checkRepository } from '../../src/ops/check.ts'
 import { encodeBlock } from '../../src/repo/block-codec.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { LogFacts, readLog } from '../../src/repo/log.ts'
@@ -21,26 +18,9 @@ import { listAll } from '../../src/store/store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import type { ListPage, ObjectInfo } from '../../src/store/store.ts'
 import { Passing } from '../sim/passing-store.ts'
-import { PruningScene } from '../support/pruning.ts'
+import { assertSound, PruningScene } from '../support/pruning.ts'
 
 const HOUR_MS = 3_600_000
-
-async function assertSound(scene: PruningScene, ...numbers: readonly number[]): Promise<void> {
-  const { scratch, contents } = scene
-  assert.deepEqual(
-    await scratch.readAll(),
-    numbers.map((number) => contents[number]),
-  )
-  const checked = await checkRepository({ repo: await scratch.open(), depth: 'all', rng: seededRng(1), threads: 0 })
-  assert.deepEqual(checked.damages, [])
-  assert.equal(checked.counts.packsUnindexed, 0)
-  const parity = [...(await scene.names('parity/data/')), ...(await scene.names('parity/meta/'))]
-  assert.deepEqual(
-    parity.map((name) => name.slice('parity/'.length)),
-    await scene.packs(),
-    'parity comes and goes with the packs',
-  )
-}
 
 /** Fails the way it should, and has deleted nothing. */
 async function assertStops(
@@ -305,37 +285,6 @@ for (const role of ['maintain', 'admin'] as const) {
     assert.deepEqual(left, scene.contents[1])
   })
 }
-
-test('who has one domain leaves the packs of the others alone', async (t) => {
-  const scene = await PruningScene.create(t, ['a', 'b'], ['b'])
-  await scene.scratch.addDomains('other')
-  const member = await scene.scratch.openWith(await scene.scratch.addRole('maintain', ['other']))
-  const before = await scene.packs()
-  const report = await scene.prune({ repo: member, state: memoryState(), maxUnused: 0 })
-  assert.equal(report.packsUnopened, before.length)
-  assert.deepEqual(await scene.packs(), before)
-  await scene.forget([0])
-  assert.ok((await scene.prune({ maxUnused: 0 })).packsDeleted > 0)
-  await assertSound(scene, 1)
-})
-
-test('a plan that names packs of another domain has none of them deleted, and is kept', async (t) => {
-  const scene = await PruningScene.create(t, ['a'])
-  await scene.scratch.addDomains('other')
-  const member = await scene.scratch.openWith(await scene.scratch.addRole('maintain', ['other']))
-  const { signer } = await writerIdentity(member, { ...identity(), act: 'plan' })
-  const before = await scene.packs()
-  const hashes = (kind: string) =>
-    before.flatMap((name) => (name.startsWith(kind) ? [fromHex(name.split('/').at(-1)!)!] : []))
-  const pid = secureRandom(16)
-  const plan = { pid, dataPacks: hashes('data/'), metaPacks: hashes('meta/'), copies: [], created: { sec: 1, nsec: 0 } }
-  await member.store.put(planName(pid), [encodeDeletionPlan(plan, { sealer: member.indexSealer, signer })])
-  const warnings: string[] = []
-  await scene.prune({ onEvent: (event) => event.type === 'warning' && warnings.push(event.message) })
-  assert.deepEqual(await scene.packs(), before)
-  assert.match(warnings.join(), /is kept: it names .* which no key of this domain opens/)
-  await assertSound(scene, 0)
-})
 
 /** A machine that may only make backups puts bytes of its own under the locators of all content that there is. */
 async function putLies({ scratch }: PruningScene): Promise<void> {

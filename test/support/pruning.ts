@@ -1,9 +1,11 @@
 // A repository in a folder with a history, and prunes of it by real machines: what each test of pruning begins with.
+import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
-import { secureRandom } from '../../src/base/random.ts'
+import { secureRandom, seededRng } from '../../src/base/random.ts'
+import { checkRepository } from '../../src/ops/check.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import { prune } from '../../src/ops/prune/prune.ts'
 import type { PruneOptions, PruneReport } from '../../src/ops/prune/prune.ts'
@@ -115,4 +117,22 @@ export class PruningScene {
   async packs(): Promise<string[]> {
     return [...(await this.names('data/')), ...(await this.names('meta/'))]
   }
+}
+
+/** The snapshots hold what those of these numbers have to, a full check finds nothing, and parity is there for each pack. */
+export async function assertSound(scene: PruningScene, ...numbers: readonly number[]): Promise<void> {
+  const { scratch, contents } = scene
+  assert.deepEqual(
+    await scratch.readAll(),
+    numbers.map((number) => contents[number]),
+  )
+  const checked = await checkRepository({ repo: await scratch.open(), depth: 'all', rng: seededRng(1), threads: 0 })
+  assert.deepEqual(checked.damages, [])
+  assert.equal(checked.counts.packsUnindexed, 0)
+  const parity = [...(await scene.names('parity/data/')), ...(await scene.names('parity/meta/'))]
+  assert.deepEqual(
+    parity.map((name) => name.slice('parity/'.length)),
+    await scene.packs(),
+    'parity comes and goes with the packs',
+  )
 }
