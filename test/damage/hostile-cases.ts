@@ -121,7 +121,7 @@ export const CASES: Readonly<Record<string, HostileCase>> = {
     expect: [
       /^check data\/\S+ not-found: .*not there/,
       /^read not-found data\//,
-      /^restore "\/source\/a" not-found: .*data\//,
+      /^restore "\/source\/a" corrupt: .*data\//,
     ],
     restored: ['zz good'],
   },
