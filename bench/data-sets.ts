@@ -17,6 +17,8 @@ export interface DataOptions {
   readonly kernels: readonly string[]
   /** Small files and a part of the trees: to try the benchmark itself. */
   readonly small: boolean
+  /** Snapshots of the history, unless it is to have the usual number. */
+  readonly snapshots?: number | undefined
 }
 
 export interface DataSet {
@@ -46,7 +48,7 @@ const MAKE: Readonly<Record<ScenarioId, (options: DataOptions) => DataSet>> = {
     const { versions, folders } = trees(options)
     const part = options.small ? SMALL_PART : ''
     const [older, newer] = folders.map((folder) => join(folder, part)) as [string, string]
-    const snapshots = options.small ? 25 : 200
+    const snapshots = options.snapshots ?? (options.small ? 25 : 200)
     const scenario = historyScenario({ older, newer }, join(options.folder, 'source', 'changing'), snapshots)
     const what = `${snapshots} snapshots on the way from Linux source ${versions.join(' to ')}${part && `, only ${part}`}`
     return { scenario, source: older, what }

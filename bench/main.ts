@@ -25,6 +25,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     tools: { type: 'string', default: 'holdfast,holdfast-key-file,restic,borg' },
     small: { type: 'boolean', default: false },
+    snapshots: { type: 'string' },
     scale: { type: 'boolean', default: false },
     millions: { type: 'string', default: '1,10,100' },
     out: { type: 'string' },
@@ -32,6 +33,9 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.runs)
 if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--runs takes a number from 1 on')
+const snapshots = values.snapshots === undefined ? undefined : Number(values.snapshots)
+if (snapshots !== undefined && !(Number.isSafeInteger(snapshots) && snapshots > 1))
+  throw new Error('--snapshots takes a number from 2 on')
 const only = values.only?.split(',')
 const folder = process.env['HOLDFAST_BENCH_DATA'] ?? join(homedir(), '.cache', 'holdfast-bench')
 const work = join(folder, 'work')
@@ -71,7 +75,7 @@ function dataSets(): DataSet[] {
   for (const id of SCENARIOS) {
     if (only && !only.some((row) => row === id || row.split('-').includes(id))) continue
     try {
-      found.push(dataSet(id, { folder, kernels, small: values.small }))
+      found.push(dataSet(id, { folder, kernels, small: values.small, snapshots }))
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       leaveOut(`data set ${id}: ${error.message}`)
