@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MemoryRepository } from '../../test/support/memory-repository.ts'
-import { Passing } from '../../test/sim/passing-store.ts'
+import { Passing } from '../store/passing-store.ts'
 import { ScriptedSource } from '../../test/support/scripted-source.ts'
 import { systemClock } from '../base/clock.ts'
 import { BackupError, codeOf } from '../base/errors.ts'

@@ -20,7 +20,7 @@ import type { PutResult } from '../../src/store/store.ts'
 import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { checked, damagedObjects, readEverything, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { letIn, revoke } from './insiders.ts'
 
 interface Scene {

@@ -25,7 +25,7 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import { checked, damagedObjects, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
 import { assertNamed, Laboratory } from '../damage/trial.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { letIn } from './insiders.ts'
 
 const lab = await Laboratory.create()

@@ -7,7 +7,7 @@ import { hash } from '../../src/crypto/hash.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { descriptionName, snapshotName, writerName } from '../../src/format/names.ts'
 import { encodeRepoDescription } from '../../src/format/repo-description.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { assertFound, audit, checkpointOf, digested, usualHistory } from '../support/audited-history.ts'
 import { DAY, HidingStore, HistoryScene, placeOf } from '../support/history-scene.ts'
 

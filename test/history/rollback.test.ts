@@ -8,7 +8,7 @@ import { descriptionName, snapshotName, writerName } from '../../src/format/name
 import { encodeRepoDescription } from '../../src/format/repo-description.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readSeen, updateSeen } from '../../src/repo/seen-history.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { DAY, HidingStore, HistoryScene, HOUR, placeOf } from '../support/history-scene.ts'
 
 const rolledBack =

@@ -17,7 +17,7 @@ import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { listAll } from '../../src/store/store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import type { ListPage, ObjectInfo } from '../../src/store/store.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { assertSound, PruningScene } from '../support/pruning.ts'
 
 const HOUR_MS = 3_600_000

@@ -11,7 +11,7 @@ import { rewriteSnapshots, snapshotsWith } from '../../src/ops/rewrite.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import type { ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { PruningScene } from '../support/pruning.ts'
 
 /** Once a snapshot was put and confirmed, something else happens. */

@@ -1,6 +1,6 @@
 // A store that fails at its n-th change and from then on.
 import type { Store } from '../../src/store/store.ts'
-import { Passing } from './passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 
 class Cut extends Error {}
 

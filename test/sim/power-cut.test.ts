@@ -7,7 +7,7 @@ import { NO_FAULTS } from '../../src/store/faults.ts'
 import type { ListPage, Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import { indexFromDirectories } from './directory-index.ts'
-import { Passing } from './passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { forEachSeed } from './seeds.ts'
 import { changeTree, SMALL_TREE } from './source-changes.ts'
 

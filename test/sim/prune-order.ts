@@ -8,7 +8,7 @@ import type { Operation, OperationLog } from '../../src/store/recording-store.ts
 import type { PutResult, Store } from '../../src/store/store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { OrderViolation, wholeLists } from './ordering-oracle.ts'
-import { Passing } from './passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 
 /** Keeps what is small and passes through: others may have deleted it when its order is looked at. */
 export class SmallObjectKeeper extends Passing {

@@ -1,7 +1,7 @@
 // Mistakes that a backup could make, as stores that stand between it and its store: each breaks one rule, and a test that
 // does not notice is no test of that rule.
 import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
-import { Passing } from './passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 
 /**
  * Does not wait until what it puts under some prefixes is safe, nor looks whether it ever is: it is on its way at the latest

@@ -10,7 +10,7 @@ import type { Repository } from '../../src/repo/repository.ts'
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
 import { checkOrder, SUCCESS } from './ordering-oracle.ts'
-import { Passing } from './passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 
 /** Keeps the index segments that pass through, by name: a pruner or a crash may take them from the store. */
 export class SegmentKeeper extends Passing {

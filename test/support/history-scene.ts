@@ -24,7 +24,7 @@ import type { PackTrust } from '../../src/repo/pack-trust.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { ListPage, ObjectInfo, Store } from '../../src/store/store.ts'
-import { Passing } from '../sim/passing-store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
 import { ScriptedSource } from './scripted-source.ts'
 import type { ScriptedFolder } from './scripted-source.ts'
 

@@ -1,14 +1,13 @@
 // A store that gets full as a disk or a quota does: what does not fit is refused, what is smaller may still fit.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackupError } from '../../src/base/errors.ts'
-import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
 
 /** Room for so many bytes, or for so many objects and then only for smaller ones than the first that found none. */
 export type Room = { readonly bytes: number } | { readonly objects: number }
 
-export class QuotaStore implements Store {
-  readonly location: string
-  readonly #inner: Store
+export class QuotaStore extends Passing {
   readonly #room: Room
   /** What a put takes at least, in milliseconds. */
   readonly #putMs: number
@@ -18,8 +17,7 @@ export class QuotaStore implements Store {
   readonly stored: string[] = []
 
   constructor(inner: Store, room: Room, putMs = 0) {
-    this.location = inner.location
-    this.#inner = inner
+    super(inner)
     this.#room = room
     this.#putMs = putMs
   }
@@ -29,7 +27,7 @@ export class QuotaStore implements Store {
     return this.stored.filter((name) => name.startsWith(prefix)).length
   }
 
-  async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     if (this.#putMs > 0) await sleep(this.#putMs)
     const size = parts.reduce((sum, part) => sum + part.byteLength, 0)
     if (!this.#fits(size)) {
@@ -39,31 +37,11 @@ export class QuotaStore implements Store {
     }
     this.#bytes += size
     this.stored.push(name)
-    return this.#inner.put(name, parts)
+    return this.inner.put(name, parts)
   }
 
   #fits(size: number): boolean {
     if ('bytes' in this.#room) return this.#bytes + size <= this.#room.bytes
     return this.#smallestRefused === Infinity ? this.stored.length < this.#room.objects : size < this.#smallestRefused
-  }
-
-  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
-    return this.#inner.get(name, range)
-  }
-
-  stat(name: string): Promise<ObjectInfo | null> {
-    return this.#inner.stat(name)
-  }
-
-  list(prefix: string, cursor?: string): Promise<ListPage> {
-    return this.#inner.list(prefix, cursor)
-  }
-
-  delete(name: string): Promise<boolean> {
-    return this.#inner.delete(name)
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
   }
 }

@@ -1,7 +1,7 @@
 // Mistakes that somebody in a history might make, as stores that stand between him and his store. Each has to be found out by
 // what is lost within a number of histories: otherwise the histories prove little.
 import type { ListPage, Store } from '../../../src/store/store.ts'
-import { Passing } from '../passing-store.ts'
+import { Passing } from '../../../src/store/passing-store.ts'
 import { Planless, Trusting } from '../weak-stores.ts'
 import type { Mistake } from './history.ts'
 import type { Role } from './steps.ts'

@@ -3,7 +3,7 @@ import type { Rng } from '../../../src/base/random.ts'
 import type { FaultyStore } from '../../../src/store/faulty-store.ts'
 import { chance, pick, randomBelow } from '../../../src/store/faults.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from '../../../src/store/store.ts'
-import { Passing } from '../passing-store.ts'
+import { Passing } from '../../../src/store/passing-store.ts'
 import { STEPS, stepOf } from './steps.ts'
 import type { Role } from './steps.ts'
 
