@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { toHex } from '../base/bytes.ts'
 import { seededRng } from '../base/random.ts'
-import { compileKernel } from './build.ts'
 import { createKernel, gearTable, HASH_INPUT_MAX, KEY_SLOTS_MAX, type Kernel } from './kernel.ts'
 import { DEFAULT_PARAMS, type ChunkerParams } from './params.ts'
 import { ReferenceChunker } from './reference.ts'
@@ -13,11 +12,6 @@ import { ReferenceChunker } from './reference.ts'
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 1)
 const OTHER_KEY = Uint8Array.from({ length: 32 }, (_, i) => 5 * i + 3)
 const SMALL: ChunkerParams = { min: 64, average: 256, max: 1024 }
-
-test('kernel.wasm is what its source compiles to', async () => {
-  const committed = readFileSync(new URL('kernel.wasm', import.meta.url))
-  assert.ok(committed.equals(await compileKernel()), 'run `sh tools/with-node.sh src/chunker/build.ts`')
-})
 
 test('the static data of the module ends before the arena', () => {
   const memory = new WebAssembly.Memory({ initial: 1 })

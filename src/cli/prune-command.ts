@@ -43,6 +43,7 @@ export async function runPrune(context: Context, flags: PruneFlags): Promise<Exi
           onEvent: context.reporter.onEvent,
           signal,
           sleep: async (ms) => {
+            // Whoever stops it ends the sleep; the prune sees that by itself.
             await setTimeout(ms, undefined, { signal }).catch(() => {})
           },
           dryRun,

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { seededRng } from '../base/random.ts'
-import { compileKernel } from './build.ts'
 import { coefficient, ParityEncoder, rebuildCells } from './code.ts'
 import type { Parity } from './code.ts'
 import { divide, multiply } from './field.ts'
 import { cellCount, parityCells, shapeFor, STRIPE_CELLS_MAX, stripeCells } from './shape.ts'
 import type { Shape } from './shape.ts'
-
-test('kernel.wasm is what its source compiles to', async () => {
-  const committed = readFileSync(new URL('kernel.wasm', import.meta.url))
-  assert.ok(committed.equals(await compileKernel()), 'run `sh tools/with-node.sh src/parity/build.ts`')
-})
 
 /** Russian peasants: no tables in common with the code. */
 function slowProduct(a: number, b: number): number {

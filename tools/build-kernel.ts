@@ -1,12 +1,11 @@
-// Builds kernel.wasm from assembly/: `sh tools/with-node.sh src/parity/build.ts` writes it, `compileKernel` only returns it.
+// Builds the kernel.wasm of a folder from its assembly/: `sh tools/with-node.sh tools/build-kernel.ts src/parity` writes it,
+// `compileKernel` only returns it.
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import asc from 'assemblyscript/asc'
 
-const FOLDER = import.meta.dirname
-
-/** The compiled module. Throws with the compiler's messages. */
-export async function compileKernel(): Promise<Uint8Array> {
+/** The compiled module of that folder. Throws with the compiler's messages. */
+export async function compileKernel(folder: string): Promise<Uint8Array> {
   let wasm: Uint8Array | undefined
   const { error, stderr } = await asc.main(
     [
@@ -21,7 +20,7 @@ export async function compileKernel(): Promise<Uint8Array> {
       '--use=abort=',
     ],
     {
-      readFile: (name, base) => readFile(join(FOLDER, base, name), 'utf8').catch(() => null),
+      readFile: (name, base) => readFile(join(folder, base, name), 'utf8').catch(() => null),
       writeFile: (_name, contents) => {
         if (typeof contents !== 'string') wasm = contents
       },
@@ -33,7 +32,9 @@ export async function compileKernel(): Promise<Uint8Array> {
 }
 
 if (import.meta.main) {
-  const wasm = await compileKernel()
-  await writeFile(join(FOLDER, 'kernel.wasm'), wasm)
-  process.stdout.write(`kernel.wasm: ${wasm.length} bytes\n`)
+  for (const folder of process.argv.slice(2)) {
+    const wasm = await compileKernel(resolve(folder))
+    await writeFile(join(folder, 'kernel.wasm'), wasm)
+    process.stdout.write(`${join(folder, 'kernel.wasm')}: ${wasm.length} bytes\n`)
+  }
 }
