@@ -2,7 +2,7 @@
 import { BackupError } from '../base/errors.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
 import { readRetentionRecords } from '../ops/forget.ts'
-import { appendRecord } from '../repo/log.ts'
+import { appendRecord } from '../repo/log-append.ts'
 import type { PolicyInForce } from '../repo/retention-records.ts'
 import type { Repository } from '../repo/repository.ts'
 import { TRASH_DAYS } from '../repo/trash.ts'

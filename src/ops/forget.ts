@@ -1,8 +1,10 @@
 // Forgetting by policy: reads what there is and what was ordered, decides, stops at what is unusual, moves to the trash.
 import { BackupError } from '../base/errors.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
-import { appendRecord, checkMayLog, EXPLAINING_ROLES, keyOfPlace, LogFacts, readLog } from '../repo/log.ts'
-import type { AppendOptions } from '../repo/log.ts'
+import { checkMayLog, EXPLAINING_ROLES, readLog } from '../repo/log.ts'
+import { appendRecord } from '../repo/log-append.ts'
+import { keyOfPlace, LogFacts } from '../repo/log-facts.ts'
+import type { AppendOptions } from '../repo/log-append.ts'
 import type { Repository } from '../repo/repository.ts'
 import { RetentionRecords } from '../repo/retention-records.ts'
 import type { Held } from '../repo/retention-records.ts'

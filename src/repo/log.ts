@@ -1,27 +1,15 @@
-// The maintenance log: records of all writers, listed, checked against their certificates, opened; and what they come to.
-import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
-import type { Clock } from '../base/clock.ts'
+// The maintenance log: records of all writers, listed, checked against their certificates, opened. What they come to is in
+// log-facts.ts, how one is added in log-append.ts.
+import { fromHex, toHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
-import { timespecFromMs, timespecToMs } from '../base/time.ts'
-import { hash } from '../crypto/hash.ts'
 import type { Role } from '../format/bundle.ts'
-import {
-  decodeLogRecord,
-  encodeLogRecord,
-  LOG_RECORD_SIZE_MAX,
-  readLogHead,
-  verifyLogRecord,
-} from '../format/log-record.ts'
-import type { ChainPlace, LogAction, LogBody, LogRecordHead } from '../format/log-record.ts'
-import { logName, logPrefix, parseObjectName, PREFIXES, SEQ_MAX } from '../format/names.ts'
+import { decodeLogRecord, LOG_RECORD_SIZE_MAX, readLogHead, verifyLogRecord } from '../format/log-record.ts'
+import type { LogAction, LogBody, LogRecordHead } from '../format/log-record.ts'
+import { logPrefix, parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
-import { checkWritable } from './descriptions.ts'
 import { foreignOf, openInDomains } from './membership.ts'
 import { getNamedByHash } from './named-object.ts'
-import { parityMakerOf } from './parity-maker.ts'
 import type { Repository } from './repository.ts'
-import { checkNotRevoked, countingRecords, revocationsOf } from './revocations.ts'
-import type { Revocations } from './revocations.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** What the name of a record and the store tell. */
@@ -161,212 +149,11 @@ export function openRecord(repo: Repository, listed: ListedRecord): Promise<Open
   })
 }
 
-/** What counts of a log: the word of those who may give it. */
-export class LogFacts {
-  /** Snapshots that are no longer there for a reason, by `placeKey`; the first record that gives one. */
-  readonly gone = new Map<string, OpenedRecord>()
-  /** When the store received the last forget record that is not undone, by `placeKey`. */
-  readonly lastForgottenMs = new Map<string, number>()
-  /** When the store had received what was forgotten, by `placeKey`: what is brought back it receives anew. */
-  readonly receivedMs = new Map<string, number>()
-  /** Records that are known to be lost, by `placeKey`. */
-  readonly lostRecords = new Map<string, OpenedRecord>()
-  readonly revoked: Revocations
-  /** All that count. */
-  readonly effective: readonly OpenedRecord[]
-  /** Records of revoked writers that have no effect any more. */
-  readonly annulled: readonly OpenedRecord[]
-  /** Hashes, hex, of the public keys of key slots that were removed. */
-  readonly removedSlots = new Set<string>()
-  /** Records of what their writer may not do; they have no effect. */
-  readonly powerless: readonly OpenedRecord[]
-  readonly #recalls: Recalls
-
-  constructor(records: readonly OpenedRecord[]) {
-    const permitted = records.filter(({ role, body }) => mayLog(role, body.action.kind))
-    this.powerless = records.filter(({ role, body }) => !mayLog(role, body.action.kind))
-    this.revoked = revocationsOf(permitted)
-    this.effective = this.#effective(records, permitted)
-    const effective = new Set(this.effective)
-    this.annulled = permitted.filter((record) => !effective.has(record))
-    this.#recalls = new Recalls(this.effective)
-    for (const record of this.effective) this.#note(record, record.body.action)
-  }
-
-  /** Whether somebody has brought a snapshot back, by `placeKey`. */
-  isRecalled(key: string): boolean {
-    return this.#recalls.has(key)
-  }
-
-  /** Without what revoked writers have signed since; two who revoke each other are both revoked. */
-  #effective(records: readonly OpenedRecord[], permitted: readonly OpenedRecord[]): OpenedRecord[] {
-    if (this.revoked.size === 0) return [...permitted]
-    const counting = new Set<OpenedRecord>()
-    for (const [wid, chain] of Map.groupBy(records, (each) => each.wid)) {
-      const revocation = this.revoked.get(wid)
-      for (const each of revocation === undefined ? chain : countingRecords(chain, revocation)) counting.add(each)
-    }
-    return permitted.filter((record) => counting.has(record) || record.body.action.kind === 'revoke')
-  }
-
-  #note(record: OpenedRecord, action: LogAction): void {
-    if (action.kind === 'forget') {
-      for (const [at, time] of (action.received ?? []).entries()) {
-        const key = placeKey(action.snapshots[at]!)
-        this.receivedMs.set(key, Math.min(timespecToMs(time), this.receivedMs.get(key) ?? Infinity))
-      }
-    }
-    if (action.kind === 'forget' || action.kind === 'accept') {
-      for (const place of action.snapshots) {
-        const key = placeKey(place)
-        if (action.kind === 'forget' && this.#recalls.undo(record, key)) continue
-        keepFirst(this.gone, key, record)
-        this.lastForgottenMs.set(key, Math.max(record.receivedMs, this.lastForgottenMs.get(key) ?? 0))
-      }
-    }
-    if (action.kind === 'accept') {
-      for (const place of action.records) keepFirst(this.lostRecords, placeKey(place), record)
-    }
-    if (action.kind === 'remove-slot') this.removedSlots.add(toHex(action.slot))
-    if (action.kind === 'destroy') {
-      for (const place of action.snapshots) keepFirst(this.gone, placeKey(place), record)
-    }
-  }
-}
-
-/** What was brought back: undoes each forget that the record of it has seen, and none that came since. */
-class Recalls {
-  readonly #byPlace = new Map<string, OpenedRecord[]>()
-
-  constructor(records: readonly OpenedRecord[]) {
-    for (const record of records) {
-      if (record.body.action.kind !== 'recall') continue
-      for (const place of record.body.action.snapshots) {
-        const key = placeKey(place)
-        const known = this.#byPlace.get(key)
-        if (known === undefined) this.#byPlace.set(key, [record])
-        else known.push(record)
-      }
-    }
-  }
-
-  has(key: string): boolean {
-    return this.#byPlace.has(key)
-  }
-
-  undo(forget: OpenedRecord, key: string): boolean {
-    return this.#byPlace.get(key)?.some((recall) => hasSeen(recall, forget)) === true
-  }
-}
-
-/** Whether one record came after another, as its writer saw it. */
-export function hasSeen(later: OpenedRecord, earlier: OpenedRecord): boolean {
-  if (later.wid === earlier.wid) return later.seq > earlier.seq
-  return later.body.heads.some(({ wid, seq }) => seq >= earlier.seq && toHex(wid) === earlier.wid)
-}
-
 /** Roles whose records explain what is missing: chains of others need not be read for that. */
 export const EXPLAINING_ROLES: ReadonlySet<Role> = RIGHTS.forget
 
-/** One place of a chain with what is there, as a key of maps. */
-export function placeKey({ wid, seq, hash: id }: ChainPlace): string {
-  return keyOfPlace(toHex(wid), seq, toHex(id))
-}
-
-export function keyOfPlace(wid: string, seq: number, id: string): string {
-  return `${wid}/${seq}/${id}`
-}
-
-export interface AppendOptions {
-  readonly writer: WriterIdentity
-  readonly clock: Clock
-  /** Who does it, as people are called: `ada@workstation`. */
-  readonly by: string
-}
-
-/**
- * Adds a record to the writer's chain; when this resolves it is acknowledged. What explains a gap is said once in each domain
- * of the writer: chains are common to all domains, and who has one domain alone sees their gaps too. Gives the record in the
- * domain of `repo`. Throws `wrong-key` when the role of the writer does not permit it.
- */
-export async function appendRecord(repo: Repository, action: LogAction, opts: AppendOptions): Promise<ListedRecord> {
-  checkWritable(repo, repo.store.location)
-  const { writer, clock, by } = opts
-  const wid = toHex(writer.wid)
-  await checkMayLog(repo, writer, action.kind)
-  await checkNotRevoked(repo, writer.wid)
-  const { domainIds } = await repo.writers.certificate(writer.wid)
-  const others = EXPLAINING.has(action.kind)
-    ? repo.inDomains.filter((each) => each !== repo && domainIds.some((id) => equalBytes(id, each.domain.id)))
-    : []
-  return writer.exclusively(async () => {
-    for (const other of others) await append(other)
-    return append(repo)
-  })
-
-  async function append({ indexSealer: sealer }: Repository): Promise<ListedRecord> {
-    const listed = await listLog(repo)
-    const own = listed.findLast((each) => each.wid === wid)
-    if (own?.seq === SEQ_MAX) {
-      throw new BackupError('limit', 'this writer’s record has the last number that there is', own.objectName)
-    }
-    const heads = await logHeads(
-      repo,
-      listed.filter((each) => each.wid !== wid),
-    )
-    const seq = (own?.seq ?? 0) + 1
-    const body: LogBody = { time: timespecFromMs(clock.now()), by, action, heads }
-    const bytes = encodeLogRecord(
-      { repoId: repo.id, seq, previous: own === undefined ? NO_RECORD : fromHex(own.id)! },
-      body,
-      { sealer, signer: writer.signer },
-    )
-    const id = toHex(hash(bytes))
-    const objectName = logName(wid, seq, id)
-    const parity = parityMakerOf(repo)
-    parity.ofBytes(objectName, bytes)
-    await doing('storing a log record', objectName, () => repo.store.put(objectName, [bytes]))
-    await parity.finish() // what could not be made a repair makes
-    return { objectName, id, wid, seq, storedSize: bytes.length, receivedMs: clock.now() }
-  }
-}
-
-/** Kinds of records that tell others why something is gone, or counts no longer. */
-const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set([
-  'forget',
-  'revoke',
-  'accept',
-  'policy',
-  'hold',
-  'recall',
-  'rewrite',
-  'rotate',
-  'remove-slot',
-  'destroy',
-])
-
-/** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
-async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {
-  const heads: ChainPlace[] = []
-  for (const [wid, chain] of Map.groupBy(listed, (each) => each.wid)) {
-    for (const each of chain.slice(-HEAD_TRIES).toReversed()) {
-      if ((await verifyRecord(repo, each).catch(problemOf)) instanceof BackupError) continue
-      heads.push({ wid: fromHex(wid)!, seq: each.seq, hash: fromHex(each.id)! })
-      break
-    }
-  }
-  return heads
-}
-
 /** Objects of one chain that are tried for its newest sound one. */
 export const HEAD_TRIES = 8
-/** Stands for the record before the first. */
-const NO_RECORD = new Uint8Array(32)
-
-function keepFirst<V>(map: Map<string, V>, key: string, value: V): void {
-  if (!map.has(key)) map.set(key, value)
-}
-
 /** What is in the clear of a record of any domain, once its signature is found right. Throws as `openRecord` does. */
 export function verifyRecord(repo: Repository, { objectName, wid, seq }: ListedRecord): Promise<LogRecordHead> {
   return doing('reading a log record', objectName, async () => {

@@ -3,8 +3,9 @@ import { toHex } from '../base/bytes.ts'
 import { timespecToMs } from '../base/time.ts'
 import type { LogAction, Rewritten } from '../format/log-record.ts'
 import type { RetentionPolicy } from '../format/retention-policy.ts'
-import { hasSeen, placeKey } from './log.ts'
-import type { LogFacts, OpenedRecord } from './log.ts'
+import { hasSeen, placeKey } from './log-facts.ts'
+import type { OpenedRecord } from './log.ts'
+import type { LogFacts } from './log-facts.ts'
 import { TRASH_DAYS } from './trash.ts'
 
 /** A policy of a domain, and the record that it stands in. */

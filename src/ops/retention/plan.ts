@@ -3,7 +3,7 @@
 import { toHex } from '../../base/bytes.ts'
 import { timespecToMs } from '../../base/time.ts'
 import type { Grouping, RetentionPolicy } from '../../format/retention-policy.ts'
-import { keyOfPlace } from '../../repo/log.ts'
+import { keyOfPlace } from '../../repo/log-facts.ts'
 import type { Held } from '../../repo/retention-records.ts'
 import { DAY_MS, TRASH_DAYS } from '../../repo/trash.ts'
 import type { SnapshotInfo } from '../../repo/snapshot-catalog.ts'
