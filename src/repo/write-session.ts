@@ -3,9 +3,8 @@
 import { assert } from '../base/assert.ts'
 import { compareBytes, fromHex, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { BackupError, codeOf, doing, wrap } from '../base/errors.ts'
+import { BackupError, codeOf, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
-import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
 import {
   encodeIndexSegment,
@@ -15,22 +14,13 @@ import {
 } from '../format/index-segment.ts'
 import type { IndexSegment } from '../format/index-segment.ts'
 import { countBlobs } from '../format/block-table.ts'
-import {
-  heartbeatName,
-  indexName,
-  parseObjectName,
-  sessionEndName,
-  sessionKeysName,
-  sessionName,
-  snapshotName,
-  writerName,
-} from '../format/names.ts'
-import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
-import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
+import { indexName, parseObjectName, sessionName, snapshotName } from '../format/names.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
 import { segmentsOf } from './adopted-packs.ts'
 import { ClosedPacks } from './closed-packs.ts'
+import { DeclaredSession } from './declared-session.ts'
+import type { SessionSecrets } from './declared-session.ts'
 import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import type { OwnPacks } from './own-packs.ts'
@@ -39,7 +29,6 @@ import { parityMakerOf } from './parity-maker.ts'
 import type { ParityMaker } from './parity-maker.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
-import { putOwn } from './put-own.ts'
 import { checkNotRevoked } from './revocations.ts'
 import { storePack } from './store-pack.ts'
 import { readDirectories, readUnindexed } from './unindexed-packs.ts'
@@ -47,17 +36,6 @@ import type { UnindexedPack } from './unindexed-packs.ts'
 import { UsablePacks } from './usable-packs.ts'
 import type { PackTrust } from './pack-trust.ts'
 import type { WriterIdentity } from './writer-identity.ts'
-
-/** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
-export interface SessionSecrets {
-  readonly sid: Uint8Array
-  readonly data: Uint8Array
-  readonly meta: Uint8Array
-}
-
-export function newSessionSecrets(random: SecureRandom): SessionSecrets {
-  return { sid: random(16), data: random(32), meta: random(32) }
-}
 
 export interface SessionOptions {
   readonly secrets: SessionSecrets
@@ -91,6 +69,11 @@ interface FoundPacks {
   readonly usable: UsablePacks
 }
 
+interface Parts extends FoundPacks {
+  readonly declared: DeclaredSession
+  readonly parity: ParityMaker
+}
+
 export class WriteSession {
   readonly #repo: Repository
   readonly #opts: SessionOptions
@@ -105,19 +88,18 @@ export class WriteSession {
   #distrusted: Uint8Array[] = []
   readonly #indexPuts: Promise<void>[] = []
   readonly #parity: ParityMaker
+  readonly #declared: DeclaredSession
   #indexedAt: number
-  #beatAt: number
-  #beats = 0
-  #isOver = false
   storedBytes = 0
 
-  private constructor(repo: Repository, opts: SessionOptions, found: FoundPacks, parity: ParityMaker) {
+  private constructor(repo: Repository, opts: SessionOptions, parts: Parts) {
     this.#repo = repo
-    this.#parity = parity
+    this.#declared = parts.declared
+    this.#parity = parts.parity
     this.#opts = opts
-    this.index = found.index
-    this.#found = found
-    this.#indexedAt = this.#beatAt = opts.clock.monotonic()
+    this.index = parts.index
+    this.#found = parts
+    this.#indexedAt = opts.clock.monotonic()
     const shared = {
       sealer: repo.indexSealer,
       suite: repo.description.suite,
@@ -137,36 +119,13 @@ export class WriteSession {
   static async begin(repo: Repository, opts: SessionOptions): Promise<WriteSession> {
     const { secrets, writer, clock, host, tool, trust = 'all', distrust = [], ownPacks } = opts
     await checkNotRevoked(repo, writer.wid)
-    const intent = encodeSessionIntent(
-      { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
-      { sealer: repo.indexSealer, signer: writer.signer },
-    )
-    const scope = { sid: secrets.sid, repoId: repo.id, suite: repo.description.suite }
-    const keys = encodeSessionKeys(
-      {
-        sid: secrets.sid,
-        domainId: repo.domain.id,
-        secrets: [
-          wrapSessionSecret('data', secrets.data, repo.domainKeys.dataPublic, scope),
-          wrapSessionSecret('meta', secrets.meta, repo.domainKeys.metaPublic, scope),
-        ],
-      },
-      { suite: repo.description.suite, signer: writer.signer },
-    )
-    await doing('declaring the backup', sessionName(secrets.sid), () =>
-      putOwn(repo.store, sessionName(secrets.sid), intent),
-    )
-    // From here on everybody who sees the store knows the name of what comes next.
-    const keysPut = putOwn(repo.store, sessionKeysName(secrets.sid), keys)
-    keysPut.catch(() => {})
     const parity = parityMakerOf(repo)
-    parity.ofBytes(sessionKeysName(secrets.sid), keys)
-    parity.ofMissing(writerName(writer.wid))
+    const declared = await DeclaredSession.declare(repo, { secrets, writer, clock, host, tool, parity })
     const closedPacks = new ClosedPacks(repo)
     const usable = await UsablePacks.of(repo, { wid: writer.wid, trust, ownPacks })
     const index = await repo.readIndexToWrite(closedPacks, usable, distrust)
-    await doing('publishing the session’s keys', sessionKeysName(secrets.sid), () => keysPut)
-    const session = new WriteSession(repo, opts, { index, closedPacks, usable }, parity)
+    await declared.published
+    const session = new WriteSession(repo, opts, { index, closedPacks, usable, declared, parity })
     for (const objectName of distrust) session.distrust({ objectName })
     return session
   }
@@ -224,28 +183,9 @@ export class WriteSession {
     return adopted.length
   }
 
-  /**
-   * Shows once an hour that the run goes on; to be called often, whether anything is stored or not. Who shows no sign of
-   * life for a day is taken for dead.
-   */
+  /** To be called often, whether anything is stored or not: shows that the run goes on. */
   async beat(): Promise<void> {
-    const { writer, secrets, clock } = this.#opts
-    const before = this.#beatAt
-    if (this.#isOver || clock.monotonic() - before < HEARTBEAT_INTERVAL_MS) return
-    this.#beatAt = clock.monotonic()
-    const number = this.#beats++
-    const name = heartbeatName(secrets.sid, number)
-    const mark = encodeSessionMark(
-      { sid: secrets.sid, number },
-      { suite: this.#repo.description.suite, signer: writer.signer },
-    )
-    await doing('showing a sign of life', name, async () => {
-      await putOwn(this.#repo.store, name, mark)
-      await Promise.all([this.data.keepAlive(), this.meta.keepAlive()])
-    }).catch((error: unknown) => {
-      this.#beatAt = before // so that it is tried again soon
-      throw error
-    })
+    await this.#declared.beat(() => Promise.all([this.data.keepAlive(), this.meta.keepAlive()]))
   }
 
   /** Puts what is left of the index and waits until all of it is acknowledged. */
@@ -278,8 +218,8 @@ export class WriteSession {
     })
     this.storedBytes += committed.size
     const intent = sessionName(secrets.sid)
-    const present = await doing('confirming the backup', intent, () => this.#repo.store.stat(intent))
-    if (present === null) throw this.#fenced()
+    const isThere = await doing('confirming the backup', intent, () => this.#declared.isThere())
+    if (!isThere) throw this.#fenced()
     return committed
   }
 
@@ -296,25 +236,9 @@ export class WriteSession {
     this.#parity.stop()
   }
 
-  /**
-   * Says that the run is over, with a snapshot or without one (W7). Gives what kept it from saying so: nothing depends on
-   * it, for who cleans up takes a session that has been silent for a day for dead.
-   */
-  async end(): Promise<BackupError | undefined> {
-    this.#isOver = true
-    const { writer, secrets } = this.#opts
-    const name = sessionEndName(secrets.sid)
-    const mark = encodeSessionMark(
-      { sid: secrets.sid, number: 'end' },
-      { suite: this.#repo.description.suite, signer: writer.signer },
-    )
-    try {
-      await putOwn(this.#repo.store, name, mark)
-      return undefined
-    } catch (cause) {
-      if (!(cause instanceof BackupError)) throw cause
-      return wrap('noting the end of the backup', name, cause)
-    }
+  /** Says that the run is over, with a snapshot or without one (W7). Gives what kept it from saying so, if anything did. */
+  end(): Promise<BackupError | undefined> {
+    return this.#declared.end()
   }
 
   /**
@@ -323,8 +247,7 @@ export class WriteSession {
    */
   async explain(error: unknown): Promise<unknown> {
     if (codeOf(error) !== 'not-found' && codeOf(error) !== 'corrupt') return error
-    const present = await this.#repo.store.stat(sessionName(this.#opts.secrets.sid)).catch(() => undefined)
-    return present === null ? this.#fenced(error) : error
+    return (await this.#declared.isThere().catch(() => true)) ? error : this.#fenced(error)
   }
 
   #fenced(cause?: unknown): BackupError {
@@ -358,7 +281,6 @@ export class WriteSession {
 
 /** Packs wait for the index this long at most: what a run has stored until it is killed is found by the next. */
 const INDEX_INTERVAL_MS = 60_000
-const HEARTBEAT_INTERVAL_MS = 3_600_000
 /** Stands for the snapshot before the first. */
 const NO_SNAPSHOT = new Uint8Array(32)
 /** Size of a full meta pack: tree packs are read in part and kept near, so they are smaller. */

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { AUTO, type Method } from '../../compress/method.ts'
 import { bundleTargetFor } from '../../repo/bundle-target.ts'
-import type { SessionSecrets } from '../../repo/write-session.ts'
+import type { SessionSecrets } from '../../repo/declared-session.ts'
 import type { BackupOptions } from './backup.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import { threadExecutor } from './executor.ts'
