@@ -2,8 +2,9 @@
 // unchanged files are found and skipped. Losing it costs reading all files once more, and no upload. Parts of at most a
 // megabyte are sealed under the local state key of the credential; a head, written last, says what is in which part.
 //
-// Nodes that a backup reads or makes are those of its snapshot, but for some whose directories have changed: those are
-// read no more by the next backup, and so leave the cache with it.
+// Parts are never changed: a backup writes down the nodes that are new, and the next head goes on referring to parts of the
+// last one. Nodes that a backup reads or makes are those of its snapshot, but for some whose directories have changed: those
+// are read no more by the next backup, and so leave the cache with it. A part of which little is left is written anew.
 import { concatBytes, toHex } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
@@ -33,7 +34,11 @@ const PART_SIZE = 1024 * 1024
 const OPEN_PARTS = 4
 const NODES_MAX = 100_000_000
 const NO_CONTEXT = new Uint8Array(0)
-const VERSION = 1
+/** Less than this share of a part does not stay where it is. */
+const SPARSE_BELOW = 0.5
+/** Parts less than half full: each backup of a tree that changes little adds one, and all are read by the next. */
+const SMALL_PARTS_MAX = 8
+const VERSION = 2
 
 export interface TreeCacheOptions {
   readonly state: LocalState
@@ -44,9 +49,8 @@ export interface TreeCacheOptions {
 }
 
 interface Head {
-  /** Tells the parts of this cache from those of the one before. */
-  readonly generation: number
-  readonly parts: number
+  /** Number of the next part. */
+  readonly nextPart: number
   readonly snapshot: KnownSnapshot
   readonly nodes: ReadonlyMap<string, Place>
 }
@@ -57,8 +61,7 @@ export class TreeCache {
   readonly #last: Head | undefined
   readonly #open = new Map<number, Uint8Array>()
   readonly #next = new Map<string, Place>()
-  #generation: number
-  #parts = 0
+  #nextPart: number
   #pending: Uint8Array[] = []
   #pendingSize = 0
   #writing: Promise<void> = Promise.resolve()
@@ -66,7 +69,7 @@ export class TreeCache {
   private constructor(opts: TreeCacheOptions, last: Head | undefined) {
     this.#opts = opts
     this.#last = last
-    this.#generation = (last?.generation ?? 0) ^ 1
+    this.#nextPart = last?.nextPart ?? 0
   }
 
   /** A cache that is damaged, of another credential or of another version is as good as none. */
@@ -86,45 +89,65 @@ export class TreeCache {
     if (place === undefined) return undefined
     const part = await this.#part(place.part)
     if (part === undefined || place.offset + place.length > part.length) return undefined
-    const bytes = part.slice(place.offset, place.offset + place.length)
-    this.keep(ref, bytes)
-    return bytes
+    if (!this.#next.has(key)) this.#next.set(key, place)
+    return part.slice(place.offset, place.offset + place.length)
   }
 
   /** Keeps a node or content list; `bytes` must not change. */
   keep(ref: Uint8Array, bytes: Uint8Array): void {
     const key = toHex(ref)
-    if (this.#next.has(key)) return
-    this.#next.set(key, { part: this.#parts, offset: this.#pendingSize, length: bytes.length })
+    if (!this.#next.has(key)) this.#add(key, bytes)
+  }
+
+  /** Makes what was kept the cache, for this snapshot. Throws when it cannot be written. */
+  async finish(snapshot: KnownSnapshot): Promise<void> {
+    const gone = await this.#clearSparseParts()
+    this.#flush()
+    await this.#writing
+    const { state, prefix, sealer } = this.#opts
+    const head: Head = { nextPart: this.#nextPart, snapshot, nodes: this.#next }
+    await state.write(headName(prefix), sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, encodeHead(head)))
+    for (const part of gone) await state.remove(partName(prefix, part))
+  }
+
+  #add(key: string, bytes: Uint8Array): void {
+    this.#next.set(key, { part: this.#nextPart, offset: this.#pendingSize, length: bytes.length })
     this.#pending.push(bytes)
     this.#pendingSize += bytes.length
     if (this.#pendingSize >= PART_SIZE) this.#flush()
   }
 
-  /** Makes what was kept the cache, for this snapshot. Throws when it cannot be written. */
-  async finish(snapshot: KnownSnapshot): Promise<void> {
-    this.#flush()
-    await this.#writing
-    const { state, prefix, sealer } = this.#opts
-    const head: Head = { generation: this.#generation, parts: this.#parts, snapshot, nodes: this.#next }
-    await state.write(headName(prefix), sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, encodeHead(head)))
-    const { generation, parts } = this.#last ?? { generation: this.#generation ^ 1, parts: 0 }
-    for (let part = 0; part < parts; part++) await state.remove(partName(prefix, generation, part))
+  /** The parts of the last head that the next one does not need, when what is left in some has been written anew. */
+  async #clearSparseParts(): Promise<number[]> {
+    const parts = partsOf(this.#last?.nodes ?? new Map())
+    const left = partsOf(this.#next)
+    const gone: number[] = []
+    const small: number[] = []
+    for (const [part, { size }] of parts) {
+      const kept = left.get(part)?.size ?? 0
+      if (kept < size * SPARSE_BELOW) gone.push(part)
+      else if (kept < PART_SIZE * SPARSE_BELOW) small.push(part)
+    }
+    if (small.length > SMALL_PARTS_MAX) gone.push(...small)
+    for (const number of gone) {
+      const nodes = left.get(number)?.nodes ?? []
+      const part = nodes.length === 0 ? undefined : await this.#part(number)
+      for (const [key, { offset, length }] of nodes) {
+        if (part === undefined) this.#next.delete(key)
+        else this.#add(key, part.slice(offset, offset + length))
+      }
+    }
+    return gone
   }
 
   #flush(): void {
     if (this.#pending.length === 0) return
     const { state, prefix, sealer } = this.#opts
-    const name = partName(prefix, this.#generation, this.#parts)
-    const sealed = sealer.seal(
-      SEALED_TYPES.localState,
-      contextOf(this.#generation, this.#parts),
-      concatBytes(this.#pending),
-    )
-    this.#parts++
+    const number = this.#nextPart++
+    const sealed = sealer.seal(SEALED_TYPES.localState, contextOf(number), concatBytes(this.#pending))
     this.#pending = []
     this.#pendingSize = 0
-    this.#writing = this.#writing.then(() => state.write(name, sealed))
+    this.#writing = this.#writing.then(() => state.write(partName(prefix, number), sealed))
     this.#writing.catch(() => {}) // `finish` tells
   }
 
@@ -132,16 +155,30 @@ export class TreeCache {
     const known = this.#open.get(number)
     if (known !== undefined) return known
     const { state, prefix, sealer } = this.#opts
-    const { generation } = this.#last!
-    const name = partName(prefix, generation, number)
+    const name = partName(prefix, number)
     const sealed = await state.read(name)
     if (sealed === null) return undefined
-    const part = openOrNothing(() => sealer.open(SEALED_TYPES.localState, contextOf(generation, number), sealed, name))
+    const part = openOrNothing(() => sealer.open(SEALED_TYPES.localState, contextOf(number), sealed, name))
     if (part === undefined) return undefined
     if (this.#open.size === OPEN_PARTS) this.#open.delete(this.#open.keys().next().value!)
     this.#open.set(number, part)
     return part
   }
+}
+
+/** What lies in each part. */
+function partsOf(nodes: ReadonlyMap<string, Place>): Map<number, { size: number; nodes: [string, Place][] }> {
+  const parts = new Map<number, { size: number; nodes: [string, Place][] }>()
+  for (const node of nodes) {
+    const { part: number, length } = node[1]
+    const part = parts.get(number)
+    if (part === undefined) parts.set(number, { size: length, nodes: [node] })
+    else {
+      part.size += length
+      part.nodes.push(node)
+    }
+  }
+  return parts
 }
 
 async function readHead({ state, prefix, sealer }: TreeCacheOptions): Promise<Head | undefined> {
@@ -162,14 +199,13 @@ function openOrNothing<T>(step: () => T): T | undefined {
 
 const LOST: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit'])
 
-function encodeHead({ generation, parts, snapshot, nodes }: Head): Uint8Array {
+function encodeHead({ nextPart, snapshot, nodes }: Head): Uint8Array {
   const w = new CborWriter(64 * 1024).openMap()
   w.key(0).uint(VERSION)
-  w.key(1).uint(generation)
-  w.key(2).uint(parts)
-  w.key(3).text(snapshot.id)
-  w.key(4).bytes(encodeSnapshotBody(snapshot.body))
-  writeList(w.key(5), [...nodes], ([ref, { part, offset, length }]) =>
+  w.key(1).uint(nextPart)
+  w.key(2).text(snapshot.id)
+  w.key(3).bytes(encodeSnapshotBody(snapshot.body))
+  writeList(w.key(4), [...nodes], ([ref, { part, offset, length }]) =>
     w.array(4).text(ref).uint(part).uint(offset).uint(length),
   )
   return w.closeMap().finish()
@@ -182,19 +218,19 @@ function decodeHead(bytes: Uint8Array, subject: string): Head {
   let version = 0
   r.fields((key) => {
     if (key === 0) version = r.uint()
-    else if (key === 1) head.generation = r.uint()
-    else if (key === 2) head.parts = r.uint()
-    else if (key === 3) id = r.text(64)
-    else if (key === 4) head.snapshot = { id, body: decodeSnapshotBody(r.bytes().slice(), subject) }
-    else if (key === 5) head.nodes = new Map(readList(r, NODES_MAX, () => readNodePlace(r)))
+    else if (version !== VERSION) return false
+    else if (key === 1) head.nextPart = r.uint()
+    else if (key === 2) id = r.text(64)
+    else if (key === 3) head.snapshot = { id, body: decodeSnapshotBody(r.bytes().slice(), subject) }
+    else if (key === 4) head.nodes = new Map(readList(r, NODES_MAX, () => readNodePlace(r)))
     else return false
     return true
   })
   r.end()
-  const { generation, parts, snapshot, nodes } = head
-  const whole = generation !== undefined && parts !== undefined && snapshot !== undefined && nodes !== undefined
+  const { nextPart, snapshot, nodes } = head
+  const whole = nextPart !== undefined && snapshot !== undefined && nodes !== undefined
   if (version !== VERSION || !whole) throw new BackupError('unsupported', 'kept by another version', subject)
-  return { generation, parts, snapshot, nodes }
+  return { nextPart, snapshot, nodes }
 }
 
 function readNodePlace(r: CborReader): [string, Place] {
@@ -205,14 +241,13 @@ function headName(prefix: string): string {
   return `${prefix}.tree`
 }
 
-function partName(prefix: string, generation: number, part: number): string {
-  return `${prefix}.tree.${generation}.${part}`
+function partName(prefix: string, part: number): string {
+  return `${prefix}.tree.${part}`
 }
 
-/** A part of one cache is not taken for that of another. */
-function contextOf(generation: number, part: number): Uint8Array {
-  const context = new Uint8Array(5)
-  context[0] = generation
-  new DataView(context.buffer).setUint32(1, part, true)
+/** A part is not taken for another one. */
+function contextOf(part: number): Uint8Array {
+  const context = new Uint8Array(4)
+  new DataView(context.buffer).setUint32(0, part, true)
   return context
 }
