@@ -12,18 +12,18 @@ import { display, measure, type Command } from './measure.ts'
 import { markdown, type Results } from './report.ts'
 import { floorSamples, type Sample } from './scenarios.ts'
 import { borg, borgLz4 } from './tools/borg.ts'
-import { holdfast, holdfastKeyFile } from './tools/holdfast.ts'
+import { holdfast, holdfastKeyFile, holdfastWrite } from './tools/holdfast.ts'
 import { restic } from './tools/restic.ts'
 import type { Place, Tool } from './tools/tool.ts'
 
-const TOOLS: readonly Tool[] = [holdfast, holdfastKeyFile, restic, borg, borgLz4]
+const TOOLS: readonly Tool[] = [holdfast, holdfastKeyFile, holdfastWrite, restic, borg, borgLz4]
 const ROUNDS = 5
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: String(ROUNDS) },
     only: { type: 'string' },
-    tools: { type: 'string', default: 'holdfast,holdfast-key-file,restic,borg' },
+    tools: { type: 'string', default: 'holdfast,holdfast-key-file,holdfast-write,restic,borg' },
     small: { type: 'boolean', default: false },
     snapshots: { type: 'string' },
     scale: { type: 'boolean', default: false },

@@ -122,7 +122,8 @@ function describe(goal: Goal): string {
   const title = TABLES.find(({ measure }) => measure === goal.measure)!.title.toLowerCase()
   if (goal.atMost !== undefined)
     return `${title} at most ${figure(goal.atMost, goal.measure)}${goal.of ? ` (${goal.of})` : ''}`
-  return `${title}: ${goal.versus ?? goal.versusRow} at least ${goal.ratio!.toFixed(2)}×`
+  const whose = goal.of === undefined ? '' : ` of ${goal.of}`
+  return `${title}${whose}: ${goal.versus ?? goal.versusRow} at least ${goal.ratio!.toFixed(2)}×`
 }
 
 function figure(value: number, measure: Measure): string {

@@ -46,7 +46,7 @@ export interface Context {
 export function treeScenario(older: string, newer: string, at: string): Scenario {
   return {
     id: 'tree',
-    rows: ['first-tree', 'size-tree-1', 'again-tree', 'next-tree', 'size-tree-2', 'restore-tree'],
+    rows: ['first-tree', 'size-tree-1', 'again-tree', 'next-tree', 'size-tree-2', 'size-bare-tree-2', 'restore-tree'],
     async *run(context, tool, place) {
       const sample = (row: string, cost: Partial<Sample>): Sample => ({
         row,
@@ -69,7 +69,10 @@ export function treeScenario(older: string, newer: string, at: string): Scenario
       swap(newer, at)
       try {
         yield sample('next-tree', await backup(at, 3))
-        yield sample('size-tree-2', { bytes: sizeOf(place.repository) })
+        const bytes = sizeOf(place.repository)
+        yield sample('size-tree-2', { bytes })
+        const parity = tool.parityFolder === undefined ? 0 : sizeOf(join(place.repository, tool.parityFolder))
+        yield sample('size-bare-tree-2', { bytes: bytes - parity })
         yield sample('restore-tree', await restore(context, tool, place, at, 3))
       } finally {
         swap(at, newer)

@@ -11,6 +11,7 @@ export const holdfast: Tool = {
   settings: 'as it comes',
   install: 'it is in this checkout',
   version: { program: PROGRAM, args: ['version'] },
+  parityFolder: 'parity',
   init: (place) => run(place, ['init']),
   backup: (place, source) => run(place, ['backup', source]),
   restore: (place, target) => run(place, ['restore', 'latest', '--target', target]),
@@ -29,13 +30,47 @@ export const holdfastKeyFile: Tool = {
   ...holdfast,
   id: 'holdfast-key-file',
   settings: 'key file instead of a passphrase',
-  scenarios: ['tree', 'start'],
+  scenarios: ['tree', 'history', 'start'],
   init: (place) => withKeyFile(place, ['init']),
   backup: (place, source) => withKeyFile(place, ['backup', source]),
   restore: (place, target) => withKeyFile(place, ['restore', 'latest', '--target', target]),
   starts: (place) => ({ 'start-list': withKeyFile(place, ['snapshots']) }),
   list: (place) => withKeyFile(place, ['snapshots', '--json']),
   chores: (place, history) => chores(history, (args) => withKeyFile(place, args)),
+}
+
+/** A machine that may make backups and read nothing; what only a reader can do an administrator does. */
+export const holdfastWrite: Tool = {
+  ...holdfast,
+  id: 'holdfast-write',
+  settings: 'backups by a machine with the role write',
+  scenarios: ['tree'],
+  init: enrolled,
+  backup: (place, source) => ({ ...run(place, ['backup', source]), env: cleanEnvironment(machineHome(place)) }),
+}
+
+/** Creates the repository and lets the machine in. */
+function enrolled(place: Place): Command {
+  const machine = machineHome(place)
+  mkdirSync(machine, { recursive: true })
+  const script = String.raw`set -e
+holdfast() { "$PROGRAM" --quiet --repo "$REPOSITORY" "$@"; }
+machine() { HOME=$MACHINE HOLDFAST_PASSWORD= holdfast "$@"; }
+field() { printf %s "$asked" | sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
+holdfast init
+asked=$(machine enroll request --no-wait --json)
+holdfast enroll approve "$(field code)" --role write
+machine enroll request --root "$(field root)"`
+  const { env } = run(place, [])
+  return {
+    program: '/bin/sh',
+    args: ['-c', script],
+    env: { ...env, PROGRAM, REPOSITORY: place.repository, MACHINE: machine },
+  }
+}
+
+function machineHome(place: Place): string {
+  return join(place.home, 'machine')
 }
 
 function chores({ ids, file, keep }: History, command: (args: string[]) => Command): Record<string, Command> {

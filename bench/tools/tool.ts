@@ -16,6 +16,8 @@ export interface Tool {
   readonly install: string
   /** Prints the version; exits with an error or cannot be started when the program is absent. */
   readonly version: Command
+  /** Folder of the repository that holds nothing but what heals the rest; most programs have none. */
+  readonly parityFolder?: string
   /** Runs only for these scenarios, if given. */
   readonly scenarios?: readonly string[]
 
