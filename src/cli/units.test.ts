@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { BackupError } from '../base/errors.ts'
-import { counted, formatDuration, formatMode, formatSize, formatUtcTime, parseShare, parseSize } from './units.ts'
+import {
+  counted,
+  formatCount,
+  formatDuration,
+  formatMode,
+  formatSize,
+  formatUtcTime,
+  parseShare,
+  parseSize,
+} from './units.ts'
 
 test('sizes have three digits and change their unit where the next one reads better', () => {
   const cases: [number, string][] = [
@@ -20,6 +29,10 @@ test('sizes have three digits and change their unit where the next one reads bet
 
 test('a size is at most eight characters wide up to a thousand petabytes', () => {
   fc.assert(fc.property(fc.maxSafeNat(), (bytes) => formatSize(bytes).length <= 8))
+})
+
+test('counts have a comma at every third digit', () => {
+  fc.assert(fc.property(fc.maxSafeNat(), (count) => formatCount(count) === count.toLocaleString('en-US')))
 })
 
 test('sizes are read with and without units', () => {

@@ -16,9 +16,9 @@ export function formatSize(bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`
 }
 
-/** `1,234,567` */
+/** `1,234,567`. Not by `toLocaleString`, whose first call takes ten milliseconds to load what it knows of languages. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** `1 file`, `3 files`; `plural` when adding an s is not enough. */
