@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { secureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { prune } from '../ops/prune/prune.ts'
-import type { PruneReport, WaitingPlan } from '../ops/prune/prune.ts'
+import type { PruneReport, Reencryption, WaitingPlan } from '../ops/prune/prune.ts'
 import type { PruneFlags } from './commands/prune.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
@@ -15,6 +15,7 @@ import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted, formatDuration, formatSize } from './units.ts'
 import { userName } from './user-name.ts'
+import { VERSION } from './version.ts'
 
 /** Digits of an id that people are shown. */
 const SHORT_ID = 8
@@ -39,6 +40,7 @@ export async function runPrune(context: Context, flags: PruneFlags): Promise<Exi
           random: secureRandom,
           host: hostname(),
           by: `${userName(context.env)}@${hostname()}`,
+          tool: `holdfast ${VERSION}`,
           threads: availableParallelism(),
           onEvent: context.reporter.onEvent,
           signal,
@@ -48,6 +50,7 @@ export async function runPrune(context: Context, flags: PruneFlags): Promise<Exi
           },
           dryRun,
           wait: flags.wait ?? false,
+          reencrypt: flags.reencrypt ?? false,
           repackSmall: flags.repackSmall ?? false,
           allowMissing: flags.allowMissing ?? false,
           ...(flags.maxUnused !== undefined && { maxUnused: flags.maxUnused }),
@@ -61,7 +64,7 @@ export async function runPrune(context: Context, flags: PruneFlags): Promise<Exi
   )
 }
 
-function showForecast({ out }: Context, { counts, ...report }: PruneReport): void {
+function showForecast({ out }: Context, { counts, reencryption, ...report }: PruneReport): void {
   const going = counts.deadBytes + counts.repackDeadBytes
   out.line(
     `${counted(counts.packs, 'pack')} with ${formatSize(counts.packBytes)}, of which snapshots need ${formatSize(counts.neededBytes)}`,
@@ -75,12 +78,27 @@ function showForecast({ out }: Context, { counts, ...report }: PruneReport): voi
   }
   if (counts.unusedBytes > 0)
     out.line(`would leave ${formatSize(counts.unusedBytes)} that nobody needs in packs that are needed`)
-  if (going === 0) out.line('nothing to free')
+  if (reencryption !== undefined) {
+    const { packsDone, bytesDone } = reencryption
+    out.line(`would encrypt ${formatSize(bytesDone)} anew, out of ${counted(packsDone, 'pack')} under older keys`)
+    showLeft(out, reencryption, 'would stay')
+  }
+  if (going === 0 && counts.packsRepacked === 0) out.line('nothing to free')
   else {
     out.line(
       `frees ${formatSize(going)}; reads ${formatSize(report.readBytes)}, writes ${formatSize(report.writtenBytes)}, about ${counted(report.puts, 'put')} and ${counted(report.deletes, 'deletion')}`,
     )
+    if (report.writtenBytes > 0)
+      out.line(`takes up to ${formatSize(report.writtenBytes)} more until what is copied is deleted`)
   }
+}
+
+function showLeft(out: Context['out'], { packsLeft, bytesLeft, snapshots }: Reencryption, verb: string): void {
+  if (packsLeft === 0) out.line(`nothing of files and folders ${verb} under older keys`)
+  else out.line(`${formatSize(bytesLeft)} in ${counted(packsLeft, 'pack')} ${verb} under older keys`)
+  if (snapshots === 0) return
+  const whose = snapshots === 1 ? '1 snapshot, as its writer has' : `${snapshots} snapshots, as their writers have`
+  out.line(`host, user, source paths, tags and times of ${whose} signed them, stay under older keys`)
 }
 
 function showOutcome({ out }: Context, report: PruneReport): void {
@@ -91,6 +109,11 @@ function showOutcome({ out }: Context, report: PruneReport): void {
     out.line(
       `copied what is needed of them into ${counted(report.newPacks, 'new pack')}: ${formatSize(report.writtenBytes)}`,
     )
+  }
+  if (report.reencryption !== undefined) {
+    const { packsDone, bytesDone } = report.reencryption
+    if (packsDone > 0) out.line(`encrypted ${formatSize(bytesDone)} anew, out of ${counted(packsDone, 'pack')}`)
+    showLeft(out, report.reencryption, 'is left')
   }
   for (const plan of report.waiting) showWaiting(out.line.bind(out), plan)
 }
@@ -134,6 +157,7 @@ function showRecord({ out }: Context, report: PruneReport): void {
     sessions_cleared: report.sessionsCleared,
     keys_cleared: report.keysCleared,
     missing: counts.missing,
+    ...(report.reencryption !== undefined && { reencryption: recordOf(report.reencryption) }),
     waiting: report.waiting.map(({ pid, packs, waitingFor }) => ({
       plan: pid,
       packs,
@@ -145,4 +169,16 @@ function showRecord({ out }: Context, report: PruneReport): void {
       })),
     })),
   })
+}
+
+function recordOf(reencryption: Reencryption) {
+  return {
+    packs: reencryption.packs,
+    bytes: reencryption.bytes,
+    packs_done: reencryption.packsDone,
+    bytes_done: reencryption.bytesDone,
+    packs_left: reencryption.packsLeft,
+    bytes_left: reencryption.bytesLeft,
+    snapshots: reencryption.snapshots,
+  }
 }

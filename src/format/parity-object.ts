@@ -52,6 +52,11 @@ export function encodeParityObject(hashOfObject: Uint8Array, shape: Shape, parit
   return joinObject(OBJECT_TYPES.parity, suite, table, parity.cells, table)
 }
 
+/** Bytes of the object. */
+export function parityObjectSize(shape: Shape): number {
+  return HEADER_SIZE + 2 * tableSize(shape) + parityCells(shape) * shape.cellSize
+}
+
 function encodeTable(hashOfObject: Uint8Array, shape: Shape, { sums, cells }: Parity): Uint8Array {
   const table = new Uint8Array(tableSize(shape))
   const view = new DataView(table.buffer)

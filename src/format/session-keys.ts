@@ -111,6 +111,12 @@ export function hasSessionSecret(
   )
 }
 
+/** Whether the session has secrets for the holder of one key pair, and for nobody else. */
+export function isForOneRecipient({ secrets }: SessionKeys, purpose: Purpose, recipient: Uint8Array): boolean {
+  const own = secrets.filter((one) => one.purpose === PURPOSE[purpose])
+  return own.length > 0 && own.every((one) => equalBytes(one.recipient, recipient))
+}
+
 /** The bytes of `skeys/<sid>`. */
 export function encodeSessionKeys(
   keys: Omit<SessionKeys, 'wid'>,

@@ -69,6 +69,20 @@ export function decodeBlockBriefly(...block: Parameters<typeof decodeBlock>): Ui
   return decode(KEPT, ...block)
 }
 
+/** The same block under another key, packed as it is; what comes out is to be decoded before anybody relies on it. */
+export function resealBlock(
+  [from, to]: readonly [Sealer, Sealer],
+  type: number,
+  sealed: Uint8Array,
+  codec: number,
+  plainLength: number,
+  subject: string,
+): Uint8Array {
+  const context = blockContext(codec, plainLength)
+  const into = KEPT.packed.room(sealed.byteLength)
+  return to.seal(type, context, from.open(type, context, sealed, subject, { checkSalt: false, into }))
+}
+
 /** Memory that a thread keeps for blocks up to a size: bundles are all shorter, single blobs may be longer. */
 class KeptMemory {
   #bytes = uninitialised(0)

@@ -6,7 +6,7 @@ import { BackupError } from '../base/errors.ts'
 import type { Domain } from '../format/bundle.ts'
 import { sessionKeysName } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
-import { decodeSessionKeys, hasSessionSecret, readSessionKeys } from '../format/session-keys.ts'
+import { decodeSessionKeys, hasSessionSecret, isForOneRecipient, readSessionKeys } from '../format/session-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { DomainKeys } from './domain-keys.ts'
 import { checkMember } from './membership.ts'
@@ -27,6 +27,8 @@ export class ClosedPacks {
   readonly #source: KeyObjectSource
   /** What can be opened of each session that was looked at, by its id in hex. */
   readonly #opens = new Map<string, readonly PackKind[]>()
+  /** What is open to nobody but holders of the newest keys, likewise. */
+  readonly #newest = new Map<string, readonly PackKind[]>()
   readonly #writers = new Map<string, string>()
 
   constructor(source: KeyObjectSource) {
@@ -48,6 +50,11 @@ export class ClosedPacks {
     )
   }
 
+  /** Whether somebody who has older keys of the domain alone may open what a session that was looked at has sealed. */
+  isUnderOlderKeys(sid: string, kind: PackKind): boolean {
+    return this.#opens.has(sid) && this.#newest.get(sid)?.includes(kind) !== true
+  }
+
   /** Who signed the keys of a session that was looked at, hex; undefined where nobody did whose signature is right. */
   writerOf(sid: Uint8Array): string | undefined {
     return this.#writers.get(toHex(sid))
@@ -64,6 +71,8 @@ export class ClosedPacks {
       this.#writers.set(hex, toHex(writer.wid))
       if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
       checkMember(writer, domain.id, name)
+      const newest = KINDS.filter((kind) => isForOneRecipient(keys, kind, domainKeys.recipients[kind][0]!))
+      this.#newest.set(hex, newest)
       return KINDS.filter((kind) => hasSessionSecret(keys, kind, domainKeys.recipients[kind]))
     } catch (error) {
       if (error instanceof BackupError && UNUSABLE.has(error.code)) return []

@@ -10,6 +10,18 @@ import { ID_SIZE } from '../format/names.ts'
 import type { PackKind } from '../format/names.ts'
 import { HEADER_SIZE } from '../format/object-header.ts'
 import { padme } from '../format/padme.ts'
+import type { RepoDescription } from '../format/repo-description.ts'
+
+/** Tree packs are read in part and kept near, so they are smaller. */
+const META_PACK_SIZE = 8 * 1024 * 1024
+
+/** Bytes of a full pack. */
+export function fullPackSize(
+  { description: { packSize } }: { readonly description: Pick<RepoDescription, 'packSize'> },
+  kind: PackKind,
+): number {
+  return kind === 'data' ? packSize : Math.min(META_PACK_SIZE, packSize)
+}
 
 /** A block as far as its place is concerned. */
 export interface BlockMeasure {

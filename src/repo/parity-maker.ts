@@ -7,7 +7,7 @@ import { hash } from '../crypto/hash.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { hashInName, parityName, parseObjectName } from '../format/names.ts'
 import type { ParityShares } from '../format/repo-description.ts'
-import { encodeParityObject } from '../format/parity-object.ts'
+import { encodeParityObject, parityObjectSize } from '../format/parity-object.ts'
 import { ParityEncoder } from '../parity/code.ts'
 import { shapeFor } from '../parity/shape.ts'
 import type { Store } from '../store/store.ts'
@@ -98,6 +98,17 @@ export class ParityMaker {
       encoder.add(bytes)
       await this.#put(name, encodeParityObject(hash(bytes), shape, encoder.finish(), this.#settings.suite))
     })
+  }
+
+  /** Whether the objects that the others depend on get any. */
+  get isMade(): boolean {
+    return this.#settings.shares !== undefined
+  }
+
+  /** Bytes that the parity of such an object is going to have; 0 when it gets none. */
+  foresee(name: string, size: number): number {
+    const share = this.#shareOf(name, size)
+    return share === undefined ? 0 : parityObjectSize(shapeFor(size, share))
   }
 
   /** Of something small that is there, unless it has some. */

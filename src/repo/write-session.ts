@@ -25,6 +25,7 @@ import { listPacks } from './missing-packs.ts'
 import type { FinishedPack } from './pack-assembler.ts'
 import type { OwnPacks } from './own-packs.ts'
 import { PackAssembler } from './pack-assembler.ts'
+import { fullPackSize } from './pack-layout.ts'
 import { parityMakerOf } from './parity-maker.ts'
 import type { ParityMaker } from './parity-maker.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
@@ -107,12 +108,8 @@ export class WriteSession {
       random: opts.random,
       stage: repo.store.stage?.bind(repo.store),
     }
-    this.data = new PackAssembler({ ...shared, kind: 'data', packSize: repo.description.packSize })
-    this.meta = new PackAssembler({
-      ...shared,
-      kind: 'meta',
-      packSize: Math.min(META_PACK_SIZE, repo.description.packSize),
-    })
+    this.data = new PackAssembler({ ...shared, kind: 'data', packSize: fullPackSize(repo, 'data') })
+    this.meta = new PackAssembler({ ...shared, kind: 'meta', packSize: fullPackSize(repo, 'meta') })
   }
 
   /** Declares the run, then reads the plans, then the index, in this order (W1); publishes its keys (W2). */
@@ -283,5 +280,3 @@ export class WriteSession {
 const INDEX_INTERVAL_MS = 60_000
 /** Stands for the snapshot before the first. */
 const NO_SNAPSHOT = new Uint8Array(32)
-/** Size of a full meta pack: tree packs are read in part and kept near, so they are smaller. */
-export const META_PACK_SIZE = 8 * 1024 * 1024

@@ -7,19 +7,17 @@ import { systemClock } from '../../src/base/clock.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
-import { SEALED_TYPES } from '../../src/format/object-header.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
-import { encodeBlock } from '../../src/repo/block-codec.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readLog } from '../../src/repo/log.ts'
 import { LogFacts } from '../../src/repo/log-facts.ts'
 import { newSessionSecrets } from '../../src/repo/declared-session.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
-import { listAll } from '../../src/store/store.ts'
 import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import type { ListPage, ObjectInfo } from '../../src/store/store.ts'
 import { Passing } from '../../src/store/passing-store.ts'
+import { putLies } from '../support/lies.ts'
 import { assertSound, PruningScene } from '../support/pruning.ts'
 
 const HOUR_MS = 3_600_000
@@ -286,35 +284,6 @@ for (const role of ['maintain', 'admin'] as const) {
     const [left] = await scene.scratch.readAll()
     assert.deepEqual(left, scene.contents[1])
   })
-}
-
-/** A machine that may only make backups puts bytes of its own under the locators of all content that there is. */
-async function putLies({ scratch }: PruningScene): Promise<void> {
-  const repo = await scratch.openWith(await scratch.addRole('write'))
-  const writer = await writerIdentity(repo, identity())
-  const secrets = newSessionSecrets(secureRandom)
-  const session = await WriteSession.begin(repo, {
-    secrets,
-    writer,
-    clock: systemClock,
-    random: secureRandom,
-    host: 'eve',
-    tool: 'test',
-  })
-  for await (const { name } of listAll(repo.store, 'index/')) {
-    for (const { kind, blocks } of (await repo.readSegment(name)).packs) {
-      if (kind !== 'data') continue
-      for (const { plainLength, locs, lengths } of blocks) {
-        const lie = secureRandom(plainLength)
-        const sealed = encodeBlock(repo.sealerOf(secrets.data), SEALED_TYPES.dataBlock, lie, { name: 'none' })
-        const full = session.data.add({ ...sealed, plainLength, locs: locs.slice(), lengths: lengths.slice() })
-        for (const pack of full) await session.putPack(pack)
-      }
-    }
-  }
-  for (const pack of session.data.finish()) await session.putPack(pack)
-  await session.finishIndex()
-  await session.end()
 }
 
 function identity(state = memoryState()) {

@@ -103,6 +103,7 @@ export class WorldPruner {
       random,
       host: this.name,
       by: this.name,
+      tool: 'simulator',
       onEvent: ignoreEvents,
       threads: 0,
       sleep: (ms) => clock.sleep(ms),

@@ -31,7 +31,7 @@ export async function addDomainTo(made: SmallRepository, name: string, store: St
 
 /** `except` are names of slots. */
 export async function rotate(
-  made: Pick<SmallRepository, 'store' | 'credential' | 'clock' | 'random'>,
+  made: Pick<SmallRepository, 'clock' | 'random'> & { readonly store: Store; readonly credential: Credential },
   { store = made.store, except = [] }: { readonly store?: Store; readonly except?: readonly string[] } = {},
 ): Promise<Rotation> {
   const { credential, clock, random } = made

@@ -32,6 +32,7 @@ export class PruningScene {
   readonly state = memoryState()
   /** What each snapshot has to hold, oldest first. */
   readonly contents: SnapshotContent[] = []
+  readonly #files = new Map<string, Uint8Array>()
 
   private constructor(folder: string, scratch: ScratchRepository) {
     this.folder = folder
@@ -47,27 +48,30 @@ export class PruningScene {
       folder,
       await ScratchRepository.create(folder, { packSize: PACK_SIZE, parity: { data: 0.02, meta: 0.1 } }),
     )
-    const files = new Map<string, Uint8Array>()
-    for (const names of states) {
-      for (const name of files.keys()) {
-        if (names.includes(name)) continue
-        files.delete(name)
-        rmSync(join(scene.source, name))
-      }
-      for (const name of names) {
-        if (files.has(name)) continue
-        files.set(name, secureRandom(100 * KIB))
-        writeFileSync(join(scene.source, name), files.get(name)!)
-      }
-      await scene.backUp()
-      scene.contents.push(
-        Object.fromEntries([
-          [scene.source, 'directory'],
-          ...[...files].map(([name, bytes]) => [join(scene.source, name), fileWith(bytes)]),
-        ]) as SnapshotContent,
-      )
-    }
+    for (const names of states) await scene.change(names)
     return scene
+  }
+
+  /** One more snapshot, of these files. */
+  async change(names: readonly string[]): Promise<void> {
+    const files = this.#files
+    for (const name of files.keys()) {
+      if (names.includes(name)) continue
+      files.delete(name)
+      rmSync(join(this.source, name))
+    }
+    for (const name of names) {
+      if (files.has(name)) continue
+      files.set(name, secureRandom(100 * KIB))
+      writeFileSync(join(this.source, name), files.get(name)!)
+    }
+    await this.backUp()
+    this.contents.push(
+      Object.fromEntries([
+        [this.source, 'directory'],
+        ...[...files].map(([name, bytes]) => [join(this.source, name), fileWith(bytes)]),
+      ]) as SnapshotContent,
+    )
   }
 
   backUp(): ReturnType<typeof backUp> {
@@ -101,6 +105,7 @@ export class PruningScene {
       random: secureRandom,
       host: 'test',
       by: 'test',
+      tool: 'test',
       threads: 0,
       onEvent: ignoreEvents,
       maxRemoved: 1,

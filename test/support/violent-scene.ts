@@ -181,6 +181,7 @@ export class ViolentScene {
       state: this.#state,
       random: secureRandom,
       host: 'test',
+      tool: 'test',
       onEvent: ignoreEvents,
       threads: 0,
       maxRemoved: 1,

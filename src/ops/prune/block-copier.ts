@@ -1,10 +1,10 @@
-// Copies live blocks, sealed as they are, out of packs into new ones: no key of their content is needed. A pack is read whole
-// and compared with its name first, so that damage is never given a new name.
+// Copies live blocks out of packs into new ones: sealed as they are, so that no key of their content is needed, or sealed anew. A
+// pack is read whole and compared with its name first, so that damage is never given a new name.
 import { BackupError, doing } from '../../base/errors.ts'
 import type { PackKind } from '../../format/names.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
-import type { FinishedPack } from '../../repo/pack-assembler.ts'
-import { META_PACK_SIZE } from '../../repo/write-session.ts'
+import type { FinishedPack, PackableBlock } from '../../repo/pack-assembler.ts'
+import { fullPackSize } from '../../repo/pack-layout.ts'
 import { parityMakerOf } from '../../repo/parity-maker.ts'
 import { storePack } from '../../repo/store-pack.ts'
 import { readUnindexed } from '../../repo/unindexed-packs.ts'
@@ -16,9 +16,10 @@ import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
 import { digestOf } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
+import type { SealingAnew } from './sealing-anew.ts'
 
 /** New packs that wait for the index: what is copied until somebody ends the run is used by the next one. */
-const UNNAMED_MAX = 64
+export const UNNAMED_MAX = 64
 
 export interface CopyResult {
   /** Packs of which everything live is in new packs, which the index names. */
@@ -27,6 +28,12 @@ export interface CopyResult {
   readonly unreadable: readonly PackInfo[]
   /** Names of those that were made. */
   readonly newPacks: readonly string[]
+}
+
+export interface CopyOptions {
+  /** Seals anew what is in packs under older keys. */
+  readonly anew?: SealingAnew | undefined
+  readonly onPack?: (pack: PackInfo) => void
 }
 
 interface WholePack {
@@ -40,10 +47,12 @@ export class BlockCopier {
   readonly #index: IndexWriter
   readonly #copies: Copies
   #unnamed: FinishedPack[] = []
+  #anew: SealingAnew | undefined
   /** Names of all packs that were put. */
   readonly #made: string[] = []
+  /** Bytes of packs, of the new ones too. */
   readBytes = 0
-  /** Bytes of new packs. */
+  /** Bytes of new packs and of their parity. */
   writtenBytes = 0
 
   get newPacks(): number {
@@ -67,8 +76,9 @@ export class BlockCopier {
   async copy(
     packs: readonly PackInfo[],
     isLive: IsLive,
-    onPack: (pack: PackInfo) => void = () => {},
+    { anew, onPack = () => {} }: CopyOptions = {},
   ): Promise<CopyResult> {
+    this.#anew = anew
     const copied: PackInfo[] = []
     const unreadable: PackInfo[] = []
     const made = this.#made.length
@@ -121,12 +131,11 @@ export class BlockCopier {
 
   #assembler(kind: PackKind): PackAssembler {
     const { repo, random } = this.#ctx
-    const { packSize, suite } = repo.description
     return new PackAssembler({
       kind,
-      packSize: kind === 'data' ? packSize : Math.min(META_PACK_SIZE, packSize),
+      packSize: fullPackSize(repo, kind),
       sealer: repo.indexSealer,
-      suite,
+      suite: repo.description.suite,
       random,
       stage: repo.store.stage?.bind(repo.store),
     })
@@ -154,19 +163,12 @@ export class BlockCopier {
   /** False when the pack is not what the index says. */
   async #copyPack({ info, read }: WholePack, assembler: PackAssembler, isLive: IsLive): Promise<boolean> {
     if (read === undefined || !this.#isAsIndexed(info, read.pack)) return false
-    for (const [i, block] of read.pack.blocks.entries()) {
-      if (!isLive(info.firstBlock + i, info)) continue
-      const { offset, storedLength, plainLength, codec, session, locs, lengths } = block
-      const full = assembler.add({
-        // A copy: a view would keep the whole pack in memory until the new one is full.
-        sealed: read.bytes.slice(offset, offset + storedLength),
-        plainLength,
-        codec,
-        locs: locs.slice(),
-        lengths: lengths.slice(),
-        sid: read.pack.sessions[session]!.slice(),
-      })
-      for (const pack of full) await this.#put(pack)
+    const live = read.pack.blocks.filter((_, i) => isLive(info.firstBlock + i, info))
+    const anew = info.isUnderOlderKeys ? this.#anew : undefined
+    const blocks = anew === undefined ? asTheyAre(read, live) : await anew.blocks(read.pack, read.bytes, live)
+    if (blocks === undefined) return false
+    for (const block of blocks) {
+      for (const pack of assembler.add(block)) await this.#put(pack)
       for (const { staged, parts } of assembler.spill()) await staged.append(parts)
     }
     return true
@@ -186,6 +188,8 @@ export class BlockCopier {
         const parity = parityMakerOf(repo)
         parity.ofBytes(pack.objectName, there.bytes)
         await parity.finish() // what could not be made a repair makes
+        this.readBytes += there.bytes.length
+        this.writtenBytes += pack.size + parity.storedBytes
         return
       }
       throw new BackupError('corrupt', 'what is there is not what was stored', pack.objectName, {
@@ -193,7 +197,6 @@ export class BlockCopier {
       })
     })
     this.#made.push(pack.objectName)
-    this.writtenBytes += pack.size
     this.#unnamed.push({ ...pack, parts: [], staged: undefined })
     if (this.#unnamed.length >= UNNAMED_MAX) await this.#name()
   }
@@ -201,10 +204,28 @@ export class BlockCopier {
   async #name(): Promise<void> {
     const unnamed = this.#unnamed
     this.#unnamed = []
+    await this.#anew?.checkNotFenced()
     await this.#index.name(unnamed)
     for (const pack of unnamed) {
       this.#view.note(pack)
       this.#copies.trusted.add(pack.objectName)
+    }
+  }
+}
+
+function* asTheyAre(
+  { pack, bytes }: { readonly pack: UnindexedPack; readonly bytes: Uint8Array },
+  chosen: UnindexedPack['blocks'],
+): Generator<PackableBlock> {
+  for (const { offset, storedLength, plainLength, codec, session, locs, lengths } of chosen) {
+    yield {
+      // A copy: a view would keep the whole pack in memory until the new one is full.
+      sealed: bytes.slice(offset, offset + storedLength),
+      plainLength,
+      codec,
+      locs: locs.slice(),
+      lengths: lengths.slice(),
+      sid: pack.sessions[session]!.slice(),
     }
   }
 }

@@ -195,3 +195,20 @@ class Budget {
     return true
   }
 }
+
+/** Packs are copied and planned by so much that is needed of them at a time, in bytes. */
+const BATCH_BYTES = 2 * 1024 ** 3
+
+export function* batchesOf(uses: readonly PackUse[]): Generator<readonly PackUse[]> {
+  let batch: PackUse[] = []
+  let bytes = 0
+  for (const use of uses) {
+    batch.push(use)
+    bytes += use.live
+    if (bytes < BATCH_BYTES) continue
+    yield batch
+    batch = []
+    bytes = 0
+  }
+  if (batch.length > 0) yield batch
+}

@@ -21,9 +21,12 @@ export class Copies {
   readonly #verified = new Set<number>()
   /** Packs that were made by copying, by this prune or whoever made a plan that counts. */
   readonly trusted = new Set<string>()
+  readonly #newestKeys: boolean
 
-  constructor(packs: () => PackTable) {
+  /** With `newestKeys` copies that are sealed under these come first. */
+  constructor(packs: () => PackTable, { newestKeys = false }: { readonly newestKeys?: boolean } = {}) {
     this.#packs = packs
+    this.#newestKeys = newestKeys
   }
 
   /** Whether something in a block is needed that must not be given up for a copy of it. */
@@ -58,6 +61,7 @@ export class Copies {
       const wasRead = other.kind === 'meta' && packs.blobs.isNeeded(b) && other.standing < STANDING.closed
       if (wasRead && !this.trusted.has(one.name)) return false
       if (one.standing !== other.standing) return one.standing < other.standing
+      if (this.#newestKeys && one.isUnderOlderKeys !== other.isUnderOlderKeys) return other.isUnderOlderKeys
       const [mine, yours] = [this.trusted.has(one.name), this.trusted.has(other.name)]
       return mine === yours ? isBetter(a, b) : mine
     })

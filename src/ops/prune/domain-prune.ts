@@ -1,19 +1,21 @@
 // One prune of one domain, step by step (prune.ts).
 import { assert } from '../../base/assert.ts'
-import { META_PACK_SIZE } from '../../repo/write-session.ts'
+import { fullPackSize } from '../../repo/pack-layout.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import { BlockCopier } from './block-copier.ts'
 import { applyPlans, carryOut } from './carry-out.ts'
-import { choose, settleCopies, usesOf } from './choose.ts'
+import { batchesOf, choose, settleCopies, usesOf } from './choose.ts'
 import type { Choice, IsLive, PackUse } from './choose.ts'
 import type { PruneContext } from './context.ts'
 import { Copies } from './copies.ts'
+import { foresee } from './forecast.ts'
 import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
 import { checkChoice, checkNothingIsMissing } from './limits.ts'
 import { checkNoneIsLost } from './lost-snapshots.ts'
 import { isDamage, Mark } from './mark.ts'
+import { OlderPacks } from './older-packs.ts'
 import { MAX_UNUSED } from './options.ts'
 import type { PruneOptions } from './options.ts'
 import { digestOf, STANDING } from './pack-table.ts'
@@ -22,6 +24,7 @@ import { plansToCarryOut, putPlan } from './plans.ts'
 import { DomainResult } from './report.ts'
 import { Roots } from './roots.ts'
 import type { Root } from './roots.ts'
+import { SealingAnew } from './sealing-anew.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
@@ -51,7 +54,8 @@ export class DomainPrune {
     this.#view = new IndexView(repo)
     this.#roots = new Roots(repo)
     this.#index = new IndexWriter(this.#ctx, this.#view)
-    this.#copies = new Copies(() => this.#view.packs)
+    this.#copies = new Copies(() => this.#view.packs, { newestKeys: opts.reencrypt === true })
+    if (opts.reencrypt === true) this.result.older = new OlderPacks()
     this.#copier = new BlockCopier(this.#ctx, { view: this.#view, index: this.#index, copies: this.#copies })
     this.#mark = new Mark({
       repo,
@@ -84,7 +88,7 @@ export class DomainPrune {
     const busy = await this.#look()
     const choice = this.#choose(busy)
     checkChoice(choice, this.#opts, this.#ctx.repo.store.location)
-    this.result.foresee(choice, this.#view, this.#opts.dryRun === true)
+    this.#foresee(choice)
     if (this.#opts.dryRun === true) return
     await this.#copyAndPlan(choice)
     await this.#carryOutPlans()
@@ -95,8 +99,16 @@ export class DomainPrune {
       roots: this.#roots,
       keepKeys: this.#mark.missing > 0,
     })
+    this.result.older?.finish(this.#view, this.#isLive())
     this.result.sessionsCleared = cleared.sessions
     this.result.keysCleared = cleared.keys
+  }
+
+  #foresee(choice: Choice): void {
+    const { dryRun = false, reencrypt = false } = this.#opts
+    this.result.dryRun = dryRun
+    const opts = { repo: this.#ctx.repo, view: this.#view, isLive: this.#isLive(), reencrypt }
+    this.result.foresee(choice, foresee(choice, opts))
   }
 
   /** Afterwards everything is marked that snapshots need. Gives the sessions that are under way, hex. */
@@ -122,6 +134,7 @@ export class DomainPrune {
     const roots = await this.#roots.list(this.#ctx.check)
     this.result.snapshots = roots.length
     this.result.inTrash = roots.filter(({ inTrash }) => inTrash).length
+    await this.result.older?.countSnapshots(this.#ownOf(roots), this.#view)
     return roots
   }
 
@@ -145,7 +158,7 @@ export class DomainPrune {
 
   async #walk(roots: readonly Root[]): Promise<void> {
     const { repo } = this.#ctx
-    const own = roots.filter((root) => repo.of(root) === repo && !this.#walked.has(root.id))
+    const own = this.#ownOf(roots).filter((root) => !this.#walked.has(root.id))
     for (const tolerant of [false, true]) {
       const some = own.filter(({ confirmed }) => confirmed !== tolerant)
       await this.#mark.trees(
@@ -157,30 +170,49 @@ export class DomainPrune {
     checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
   }
 
+  #ownOf(roots: readonly Root[]): readonly Root[] {
+    const { repo } = this.#ctx
+    return roots.filter((root) => repo.of(root) === repo)
+  }
+
   #choose(busy: ReadonlySet<string>): Choice {
-    const { maxUnused = MAX_UNUSED, maxRepack = Infinity, repackSmall = false } = this.#opts
-    const { packSize } = this.#ctx.repo.description
+    const { maxUnused = MAX_UNUSED, maxRepack = Infinity, repackSmall = false, reencrypt = false } = this.#opts
+    const { repo } = this.#ctx
     return choose(this.#view, {
       isLive: this.#isLive(),
       limits: { maxUnused, maxRepack, repackSmall },
-      full: { data: packSize, meta: Math.min(META_PACK_SIZE, packSize) },
+      full: { data: fullPackSize(repo, 'data'), meta: fullPackSize(repo, 'meta') },
       // A backup has not named them yet.
       isUntouchable: (pack) => !this.#view.isNamed(pack) && pack.sessions.some((sid) => busy.has(sid)),
+      ...(reencrypt && { isToBeSealedAnew: (pack: PackInfo) => pack.isUnderOlderKeys }),
     })
   }
 
   /** What was copied is planned at once: a run that is stopped has not copied for nothing. */
-  async #copyAndPlan({ dead, repack, adopt }: Choice): Promise<void> {
+  async #copyAndPlan(choice: Choice): Promise<void> {
+    const anew = this.#opts.reencrypt === true ? new SealingAnew(this.#ctx, this.#opts) : undefined
+    try {
+      await this.#copyAndPlanEach(choice, anew)
+    } finally {
+      // Plans wait for it as for any session.
+      await anew?.end()
+    }
+  }
+
+  async #copyAndPlanEach({ dead, repack, adopt }: Choice, anew: SealingAnew | undefined): Promise<void> {
     this.result.adopted = await this.#copier.adopt(packsOf(adopt))
     let leaving = await this.#asTheySay(packsOf(dead))
+    this.result.older?.begin()
     const total = repack.reduce((sum, { pack }) => sum + pack.size, 0)
     let read = 0
     for (const batch of batchesOf(repack)) {
-      const { copied, unreadable, newPacks } = await this.#copier.copy(packsOf(batch), this.#isLive(), (pack) => {
+      const onPack = (pack: PackInfo) => {
         read += pack.size
         this.#progress(read, total)
-      })
+      }
+      const { copied, unreadable, newPacks } = await this.#copier.copy(packsOf(batch), this.#isLive(), { anew, onPack })
       for (const pack of unreadable) this.#leaveAlone(pack)
+      this.result.older?.noteDone(batch.filter(({ pack }) => copied.includes(pack)))
       await this.#plan([...leaving, ...copied], newPacks)
       leaving = []
       this.#ctx.check()
@@ -229,7 +261,7 @@ export class DomainPrune {
 
   #progress(bytesDone: number, bytesTotal: number): void {
     const { newPacks } = this.#copier
-    const phase = 'copying what is needed'
+    const phase = this.#opts.reencrypt === true ? 'encrypting anew' : 'copying what is needed'
     this.#ctx.onEvent({ type: 'progress', phase, filesDone: newPacks, bytesDone, bytesTotal, unit: 'packs' })
   }
 
@@ -274,21 +306,4 @@ export class DomainPrune {
 
 function packsOf(uses: readonly PackUse[]): PackInfo[] {
   return uses.map(({ pack }) => pack)
-}
-
-/** Packs are copied and planned by so much that is needed of them at a time, in bytes. */
-const BATCH_BYTES = 2 * 1024 ** 3
-
-function* batchesOf(uses: readonly PackUse[]): Generator<readonly PackUse[]> {
-  let batch: PackUse[] = []
-  let bytes = 0
-  for (const use of uses) {
-    batch.push(use)
-    bytes += use.live
-    if (bytes < BATCH_BYTES) continue
-    yield batch
-    batch = []
-    bytes = 0
-  }
-  if (batch.length > 0) yield batch
 }

@@ -1,6 +1,6 @@
 // The index as it is now, and what no segment names: read once, then kept up to date. Segments never change, so a second look
 // reads only those that are new.
-import { fromHex } from '../../base/bytes.ts'
+import { fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
 import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index-segment.ts'
@@ -98,6 +98,12 @@ export class IndexView {
     }
   }
 
+  /** How many snapshots say of themselves what they are of under keys that somebody has who has older ones alone. */
+  async snapshotsUnderOlderKeys(snapshots: readonly { readonly sid: Uint8Array }[]): Promise<number> {
+    await this.#closed.among(snapshots.map(({ sid }) => ({ kind: 'meta', sessions: [sid] })))
+    return snapshots.filter(({ sid }) => this.#closed.isUnderOlderKeys(toHex(sid), 'meta')).length
+  }
+
   isNamed({ name }: PackInfo): boolean {
     return this.#named.has(name)
   }
@@ -178,7 +184,10 @@ export class IndexView {
     }
     const records = this.packs.packs.map((pack) => ({ pack, kind: pack.kind, sessions: pack.sessions.map(sidOf) }))
     const closed = new Set([...(await this.#closed.among(records))].map(({ pack }) => pack))
-    for (const pack of this.packs.packs) pack.standing = this.#standing(pack, { gone, closed, distrusted })
+    for (const pack of this.packs.packs) {
+      pack.standing = this.#standing(pack, { gone, closed, distrusted })
+      pack.isUnderOlderKeys = pack.sessions.some((sid) => this.#closed.isUnderOlderKeys(sid, pack.kind))
+    }
   }
 
   #standing(

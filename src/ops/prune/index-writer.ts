@@ -22,7 +22,6 @@ export class IndexWriter {
   readonly #ctx: PruneContext
   readonly #view: IndexView
   written = 0
-  writtenBytes = 0
   deleted = 0
 
   constructor(ctx: PruneContext, view: IndexView) {
@@ -90,7 +89,6 @@ export class IndexWriter {
       if (packs.length !== segment.packs.length) throw new BackupError('corrupt', 'it is not what was stored', name)
     })
     this.written++
-    this.writtenBytes += bytes.length
     return name
   }
 }

@@ -13,6 +13,8 @@ export interface PruneOptions {
   /** Name of this machine, and who prunes: `ada@workstation`. */
   readonly host: string
   readonly by: string
+  /** This program and its version. */
+  readonly tool: string
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal
   /** Worker threads that read trees; 0 does everything in the calling thread. */
@@ -26,6 +28,8 @@ export interface PruneOptions {
   readonly maxUnused?: number
   /** Bytes that are copied at most. */
   readonly maxRepack?: number
+  /** Seals anew, under the newest keys, what somebody can read who has older keys of the domain alone. */
+  readonly reencrypt?: boolean
   /** Merges packs that are far from full. */
   readonly repackSmall?: boolean
   /** Share of everything stored that may be deleted without asking: 0.3 unless given. */
@@ -73,6 +77,21 @@ export interface PruneCounts {
   missing: number
 }
 
+/** What is sealed under older keys of the domain; bytes are those of blocks that are needed. */
+export interface Reencryption {
+  /** When the prune began. */
+  readonly packs: number
+  readonly bytes: number
+  /** Of them, what was sealed anew, or would be. */
+  readonly packsDone: number
+  readonly bytesDone: number
+  /** What stays, or would stay. What is condemned is not counted. */
+  readonly packsLeft: number
+  readonly bytesLeft: number
+  /** Snapshots: their writers have signed them, so what they say of themselves stays as it is. */
+  readonly snapshots: number
+}
+
 export interface PruneReport {
   readonly dryRun: boolean
   readonly counts: Readonly<PruneCounts>
@@ -80,7 +99,10 @@ export interface PruneReport {
   readonly packsDeleted: number
   readonly bytesDeleted: number
   readonly newPacks: number
-  /** What this run did, or a dry run would do: bytes of packs that are read, and bytes that are written. */
+  /**
+   * What this run did, or a dry run would do: bytes of packs that are read, those of new ones included, and bytes of new packs and
+   * of their parity.
+   */
   readonly readBytes: number
   readonly writtenBytes: number
   /** Requests that change something and so cost something in many stores, as far as they can be foreseen. */
@@ -95,6 +117,8 @@ export interface PruneReport {
   readonly sessionsFenced: number
   readonly sessionsCleared: number
   readonly keysCleared: number
+  /** Undefined unless that was asked for. */
+  readonly reencryption: Reencryption | undefined
   /** Plans that wait for sessions: the next run goes on with them. */
   readonly waiting: readonly WaitingPlan[]
 }

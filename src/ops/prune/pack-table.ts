@@ -44,6 +44,8 @@ export interface PackInfo {
   /** Of its table. */
   readonly digest: string
   standing: Standing
+  /** Whether somebody who has older keys of the domain alone can open a block of it. */
+  isUnderOlderKeys: boolean
 }
 
 /** What opens a block of a meta pack and finds the blobs in it. */
@@ -102,6 +104,7 @@ export class PackTable {
       endBlock: this.#blockCount + pack.blocks.length,
       digest,
       standing,
+      isUnderOlderKeys: false,
     }
     this.packs.push(info)
     this.#byName.set(name, info)

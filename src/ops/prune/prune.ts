@@ -22,8 +22,9 @@ import { stopper } from './context.ts'
 import { DomainPrune } from './domain-prune.ts'
 import type { PruneOptions, PruneReport } from './options.ts'
 import { reportOf } from './report.ts'
+import { checkMayReencrypt } from './sealing-anew.ts'
 
-export type { PruneCounts, PruneOptions, PruneReport, WaitingPlan } from './options.ts'
+export type { PruneCounts, PruneOptions, PruneReport, Reencryption, WaitingPlan } from './options.ts'
 
 /**
  * Prunes every domain of the credential, whose role has to be admin or maintain. Throws `corrupt` when a snapshot or a part of
@@ -36,14 +37,16 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   if (opts.threads > 0) returnLargeBuffers()
   const { location } = repo.store
   checkRole(repo.bundle.role, 'plan', location)
+  if (opts.reencrypt === true) for (const domain of repo.inDomains) checkMayReencrypt(domain)
   if (opts.dryRun !== true) checkWritable(repo, location)
   const { state, clock, random, host, by, onEvent = ignoreEvents } = opts
   const check = stopper(opts.signal, location)
-  const writer =
-    opts.dryRun === true ? undefined : await writerIdentity(repo, { state, clock, random, host, act: 'plan' })
-  if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
   const domains: DomainPrune[] = []
   for (const domain of repo.inDomains) {
+    // One that was enrolled before this domain was added signs nothing in it.
+    const writer =
+      opts.dryRun === true ? undefined : await writerIdentity(domain, { state, clock, random, host, act: 'plan' })
+    if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
     const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
     domains.push(pruning)
     if (writer !== undefined) await putBack(domain, onEvent)

@@ -1,10 +1,11 @@
 // Counts what a prune found and did, in one domain and in all.
 import type { BlockCopier } from './block-copier.ts'
 import type { Removal } from './carry-out.ts'
-import type { Choice, PackUse } from './choose.ts'
-import type { IndexView } from './index-view.ts'
+import type { Choice } from './choose.ts'
+import type { Forecast } from './forecast.ts'
 import type { IndexWriter } from './index-writer.ts'
-import type { PruneCounts, PruneReport, WaitingPlan } from './options.ts'
+import { OlderPacks } from './older-packs.ts'
+import type { PruneCounts, PruneReport, Reencryption, WaitingPlan } from './options.ts'
 
 export class DomainResult {
   snapshots = 0
@@ -20,7 +21,9 @@ export class DomainResult {
   readonly unreadable: string[] = []
   readonly removal: Removal = { packs: 0, bytes: 0 }
   choice: Choice = { dead: [], repack: [], adopt: [], keep: [] }
-  segments = 0
+  forecast: Forecast = { newPacks: 0, readBytes: 0, writtenBytes: 0, puts: 0, deletes: 0 }
+  /** What is found under older keys, where somebody asks. */
+  older: OlderPacks | undefined
   readBytes = 0
   writtenBytes = 0
   newPacks = 0
@@ -29,16 +32,16 @@ export class DomainResult {
   missing = 0
 
   /** What a dry run says would be done. */
-  foresee(choice: Choice, view: IndexView, dryRun: boolean): void {
+  foresee(choice: Choice, forecast: Forecast): void {
     this.choice = choice
-    this.dryRun = dryRun
-    const going = new Set([...choice.dead, ...choice.repack].map(({ pack }) => pack.name))
-    this.segments = [...view.segments.values()].filter(({ packs }) => packs.some((name) => going.has(name))).length
+    this.forecast = forecast
+    this.older?.foresee(choice)
   }
 
+  /** What was done. */
   note(index: IndexWriter, copier: BlockCopier): void {
     this.readBytes = copier.readBytes
-    this.writtenBytes = copier.writtenBytes + index.writtenBytes
+    this.writtenBytes = copier.writtenBytes
     this.newPacks = copier.newPacks
     this.segmentsWritten = index.written
     this.segmentsDeleted = index.deleted
@@ -76,18 +79,16 @@ export function reportOf(results: readonly DomainResult[]): PruneReport {
   total.snapshots = counts[0]!.snapshots
   total.inTrash = counts[0]!.inTrash
   const dryRun = results[0]!.dryRun
-  const going = total.packsDead + total.packsRepacked
-  const segments = sum((result) => result.segments)
   return {
     dryRun,
     counts: total,
     packsDeleted: sum(({ removal }) => removal.packs),
     bytesDeleted: sum(({ removal }) => removal.bytes),
-    newPacks: sum(({ newPacks }) => newPacks),
-    readBytes: dryRun ? sumOf(results, ({ choice }) => bytesOf(choice.repack)) : sum(({ readBytes }) => readBytes),
-    writtenBytes: dryRun ? total.copiedBytes : sum(({ writtenBytes }) => writtenBytes),
-    puts: sum(({ newPacks }) => newPacks) + segments + (going > 0 ? 2 : 0),
-    deletes: going + segments + (going > 0 ? 1 : 0),
+    newPacks: sum((result) => (dryRun ? result.forecast : result).newPacks),
+    readBytes: sum((result) => (dryRun ? result.forecast : result).readBytes),
+    writtenBytes: sum((result) => (dryRun ? result.forecast : result).writtenBytes),
+    puts: sum(({ forecast }) => forecast.puts),
+    deletes: sum(({ forecast }) => forecast.deletes),
     packsUnopened: sum(({ packsUnopened }) => packsUnopened),
     packsUnreadable: results.flatMap(({ unreadable }) => unreadable),
     segmentsWritten: sum(({ segmentsWritten }) => segmentsWritten),
@@ -95,12 +96,20 @@ export function reportOf(results: readonly DomainResult[]): PruneReport {
     sessionsFenced: sum(({ fenced }) => fenced),
     sessionsCleared: sum(({ sessionsCleared }) => sessionsCleared),
     keysCleared: sum(({ keysCleared }) => keysCleared),
+    reencryption: reencryptionOf(results),
     waiting: results.flatMap(({ waiting }) => waiting),
   }
 }
 
-function bytesOf(uses: readonly PackUse[]): number {
-  return sumOf(uses, ({ pack }) => pack.size)
+function reencryptionOf(results: readonly DomainResult[]): Reencryption | undefined {
+  const [first, ...others] = results.flatMap(({ older }) => (older === undefined ? [] : [older.report]))
+  if (first === undefined) return undefined
+  return Object.fromEntries(
+    Object.entries(first).map(([key, value]) => [
+      key,
+      others.reduce((sum, other) => sum + other[key as keyof Reencryption], value),
+    ]),
+  ) as unknown as Reencryption
 }
 
 function sumOf<T>(items: readonly T[], value: (item: T) => number): number {

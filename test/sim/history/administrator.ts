@@ -101,6 +101,7 @@ export class Administrator {
       state: this.#state,
       random: this.#history.world.secureRandom,
       host: this.#name,
+      tool: 'simulator',
       onEvent: ignoreEvents,
       threads: 0,
       sleep: (ms) => sleep((ms / LOOKS_MS) * (pace.silenceMs / 4)),
