@@ -16,6 +16,7 @@ import { historyLook, rememberHistory } from './history.ts'
 import type { JsonRecord, JsonValue } from './json-lines.ts'
 import { openUncompared, warnOf, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
+import { repairLines, repairRecord } from './repair-records.ts'
 import { counted, formatLocalTime, formatUtcTime } from './units.ts'
 
 export async function runAudit(context: Context, flags: { readonly checkpoint?: string }): Promise<ExitCode> {
@@ -68,6 +69,10 @@ function show({ out }: Context, result: AuditResult, checkpoint: Checkpoint | un
   for (const writer of writers) {
     out.record(writerRecord(writer))
     for (const line of writerLines(writer)) out.line(line)
+  }
+  for (const repair of result.repairs) {
+    for (const line of repairLines(repair)) out.line(line)
+    out.record(repairRecord(repair))
   }
   for (const remark of remarks) {
     out.line(`note: ${escapeText(remark)}`)
@@ -132,6 +137,7 @@ function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): s
 
 const GAP_TEXTS: Readonly<Record<Gap['reason'], string>> = {
   forgotten: 'forgotten',
+  'forgotten-damaged': 'forgotten because it was damaged',
   accepted: 'accepted as lost',
   destroyed: 'destroyed with their domain',
   interrupted: 'left unfinished by an interrupted backup',

@@ -64,6 +64,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       const what = counted(counts.packsSuperseded, 'damaged pack')
       out.line(`${what} that nobody needs any more: what was in there is stored again`)
     }
+    if (counts.snapshotsGivenUp > 0) {
+      const what = counted(counts.snapshotsGivenUp, 'damaged snapshot')
+      out.line(`${what} in the trash, forgotten because of the damage`)
+    }
     if (counts.packsHashedOnly > 0) {
       const what = counted(counts.packsHashedOnly, 'pack')
       out.line(`${what} compared with the hash in the name alone: this key may not open what is in there`)
@@ -95,6 +99,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs_passed_over: counts.packsPassedOver,
       packs_hashed_only: counts.packsHashedOnly,
       packs_superseded: counts.packsSuperseded,
+      snapshots_given_up: counts.snapshotsGivenUp,
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,
       packs_unopened: counts.packsUnopened,

@@ -4,6 +4,7 @@ import { BackupError, reasonsOf } from '../base/errors.ts'
 import { carryOut, checkLogIsRead, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
 import type { ForgetPlan, RetentionState } from '../ops/forget.ts'
 import type { Repository } from '../repo/repository.ts'
+import { isNotPermitted } from '../repo/roles.ts'
 import { DAY_MS, moveToTrash, purgeTrash, readTrash } from '../repo/trash.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
@@ -23,6 +24,13 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
     throw new BackupError('usage', 'no rule says what is kept', '--group-by, --trash-days', {
       hint: 'add one such as --keep-daily 14, or change the policy with `holdfast policy set`',
     })
+  }
+  if (flags.damaged === true) {
+    if (policy !== undefined || isFiltered(flags) || flags.path !== undefined) {
+      throw new BackupError('usage', 'what is damaged is forgotten by name alone', '--damaged')
+    }
+    const { runForgetDamaged } = await import('./forget-damaged.ts')
+    return runForgetDamaged(context, flags, specs)
   }
   if (flags.path !== undefined) {
     if (policy !== undefined) {
@@ -74,7 +82,7 @@ async function forgetNamed(
   { specs, flags, state, days }: NamedWork,
   signing: Signing,
 ): Promise<void> {
-  const snapshots = await namedSnapshots(repository, specs)
+  const snapshots = await namedSnapshots(repository, specs).catch(withWayOut)
   if (flags.allowUnusual !== true) checkLogIsRead(state)
   checkNotHeld(snapshots, state.records.held, context.clock.now())
   if (flags.dryRun === true) return showNamed(context, snapshots, true)
@@ -90,6 +98,15 @@ async function forgetNamed(
     kept: undefined,
     purged: 0,
     untilMs: context.clock.now() + days * DAY_MS,
+  })
+}
+
+/** Damage is not garbage: who wants to let go of it says so. */
+function withWayOut(error: unknown): never {
+  if (!(error instanceof BackupError) || error.code !== 'corrupt' || isNotPermitted(error)) throw error
+  throw new BackupError('corrupt', 'this snapshot cannot be read', error.subject, {
+    cause: error,
+    hint: 'run `holdfast repair`; where that cannot make it good, say --damaged, and what only it needs goes with the next prune',
   })
 }
 

@@ -111,11 +111,39 @@ function trashed({ snapshots, recalled, unexplained }: Trash, spec: string): Lis
     : new BackupError('usage', `${fitting.length} snapshots begin with this`, spec, { hint: 'write more digits' })
 }
 
-export async function purgeTrashed(context: Context, flags: { readonly olderThan?: number }): Promise<void> {
+export async function purgeTrashed(
+  context: Context,
+  flags: { readonly olderThan?: number },
+  specs: readonly string[],
+): Promise<void> {
+  if (flags.olderThan !== undefined && specs.length > 0) {
+    throw new BackupError('usage', 'both snapshots and days are given', specs[0]!, { hint: 'give one or the other' })
+  }
   await withMaintenance(context, async (repository, signing) => {
     const days = flags.olderThan ?? (await readRetentionRecords(repository)).trashDays
-    const { purged, kept } = await purgeTrash(repository, { ...(await signing()), days })
+    const only = specs.length === 0 ? undefined : await explainedIds(repository, specs)
+    const { purged, kept } = await purgeTrash(repository, {
+      ...(await signing()),
+      days,
+      ...(only !== undefined && { named: only }),
+    })
     context.out.line(`${counted(purged.length, 'snapshot')} purged from the trash, ${kept.length} kept there`)
     context.out.record({ type: 'summary', purged: purged.length, kept: kept.length })
   })
+}
+
+/** Hashes, hex, of what is named. Throws `refused` for what nobody who may has forgotten: nothing says that it may go. */
+async function explainedIds(repository: Repository, specs: readonly string[]): Promise<Set<string>> {
+  const trash = await readTrash(repository)
+  const found = new Set<string>()
+  for (const spec of specs) {
+    const { id, objectName } = trashed(trash, spec)
+    if (!trash.snapshots.some((each) => each.id === id)) {
+      throw new BackupError('refused', 'no record says that it was forgotten', objectName, {
+        hint: 'bring it back with `holdfast trash recall`, or see `holdfast audit`',
+      })
+    }
+    found.add(id)
+  }
+  return found
 }

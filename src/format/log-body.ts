@@ -124,6 +124,7 @@ const NUMBERS = {
   'remove-slot': 12,
   destroy: 13,
   repair: 14,
+  'forget-damaged': 18,
 } as const
 
 /** The plaintext of the sealed part. */
@@ -167,6 +168,7 @@ export function decodeLogBody(bytes: Uint8Array, subject: string): LogBody {
 function writeAction(w: CborWriter, action: LogAction): void {
   switch (action.kind) {
     case 'forget':
+    case 'forget-damaged':
     case 'recall':
     case 'policy':
     case 'hold':
@@ -212,6 +214,8 @@ function readAction(r: CborReader, number: number): LogAction {
   switch (number) {
     case NUMBERS.forget:
       return readSnapshotsAction(r, 'forget')
+    case NUMBERS['forget-damaged']:
+      return readSnapshotsAction(r, 'forget-damaged')
     case NUMBERS.policy:
       return readPolicyAction(r)
     case NUMBERS.hold:

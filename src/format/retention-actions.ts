@@ -11,10 +11,11 @@ import type { RetentionPolicy } from './retention-policy.ts'
 export type RetentionAction =
   /**
    * Snapshots are no longer part of the history. `received` has, in their order, when the store had received them: who
-   * brings one back puts it anew.
+   * brings one back puts it anew. `forget-damaged` says of snapshots besides that they could not be read: what only they
+   * needed is not kept while they lie in the trash.
    */
   | {
-      readonly kind: 'forget'
+      readonly kind: 'forget' | 'forget-damaged'
       readonly snapshots: readonly ChainPlace[]
       readonly received?: readonly Timespec[]
       readonly reason?: string
@@ -54,19 +55,29 @@ export function writeRetentionAction(w: CborWriter, action: RetentionAction): vo
     })
   } else writePlaces(w.key(0), action.snapshots)
   writeText(w, 1, action.reason)
-  if (action.kind !== 'forget' || action.received === undefined) return
+  if (!isForget(action) || action.received === undefined) return
   assert(action.received.length === action.snapshots.length, 'each of the snapshots has a time')
   writeList(w.key(2), action.received, (time) => w.timespec(time))
 }
 
-export function readSnapshotsAction(r: CborReader, kind: 'forget' | 'recall'): Read<RetentionAction> {
+/** Whether an action takes snapshots out of the history. */
+export function isForget<A extends { readonly kind: string }>(
+  action: A,
+): action is Extract<A, { readonly kind: 'forget' | 'forget-damaged' }> {
+  return action.kind === 'forget' || action.kind === 'forget-damaged'
+}
+
+export function readSnapshotsAction(
+  r: CborReader,
+  kind: 'forget' | 'forget-damaged' | 'recall',
+): Read<RetentionAction> {
   let snapshots: ChainPlace[] | undefined
   let reason: string | undefined
   let received: Timespec[] | undefined
   const unknown = r.fields((key) => {
     if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
     else if (key === 1) reason = r.text(LOG_TEXT_MAX)
-    else if (key === 2 && kind === 'forget') received = readFilledList(r, LOG_PLACES_MAX, () => r.timespec())
+    else if (key === 2 && kind !== 'recall') received = readFilledList(r, LOG_PLACES_MAX, () => r.timespec())
     else return false
     return true
   })

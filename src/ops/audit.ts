@@ -7,6 +7,7 @@ import { initHashing } from '../crypto/hash.ts'
 import type { Checkpoint } from '../format/checkpoint.ts'
 import type { ChainName } from '../format/log-record.ts'
 import { PREFIXES } from '../format/names.ts'
+import type { RepairAction } from '../format/repair-action.ts'
 import type { HistoryLook } from '../repo/rollback.ts'
 import { keyOfPlace, LogFacts } from '../repo/log-facts.ts'
 import type { OpenedRecord } from '../repo/log.ts'
@@ -57,11 +58,18 @@ export interface AuditResult {
   readonly writers: readonly AuditedWriter[]
   readonly findings: readonly Finding[]
   readonly findingCount: number
+  /** Records of what could not be made good, in order of name. */
+  readonly repairs: readonly RecordedRepair[]
   /** Worth knowing. */
   readonly remarks: readonly string[]
   readonly unreadable: readonly { readonly object: string; readonly message: string }[]
   readonly snapshots: number
   readonly records: number
+}
+
+export interface RecordedRepair {
+  readonly record: OpenedRecord
+  readonly action: RepairAction
 }
 
 /** Throws `unreachable` when the store stops answering, and `interrupted`. */
@@ -131,6 +139,10 @@ class Audit {
       writers,
       findings: this.#findings.list,
       findingCount: this.#findings.count,
+      repairs: facts.effective.flatMap((record) => {
+        const { action } = record.body
+        return action.kind === 'repair' ? [{ record, action }] : []
+      }),
       remarks: this.#findings.remarks,
       unreadable: this.#reader.unreadable,
       snapshots: counts.snapshot?.length ?? 0,

@@ -24,11 +24,12 @@ import type { ChainLink } from './check/chains.ts'
 import { choosePacks } from './check/choose-packs.ts'
 import type { PackShare } from './check/choose-packs.ts'
 import { DamageLog, isDamage, unlessDamaged } from './check/damage.ts'
+import { givenUpInTrash } from './check/given-up.ts'
 import { checkIndexes } from './check/index-check.ts'
 import type { CheckedIndex } from './check/index-check.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject } from './check/object-survey.ts'
-import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
+import { hasNamedHash, NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import { noCounts, wantedPacks } from './check/options.ts'
 import type { CheckOptions, CheckResult, AttestablePack, RevokedSnapshot } from './check/options.ts'
 import { checkPacks } from './check/pack-check.ts'
@@ -119,7 +120,9 @@ class Check {
   async #everything(): Promise<void> {
     await this.#list()
     for (const prefix of SMALL_OBJECTS) {
+      const givenUp = prefix === PREFIXES.trash ? await givenUpInTrash(this.#repo, this.#snapshotNames) : undefined
       await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
+        if (givenUp?.has(name) === true && !hasNamedHash(parsed, bytes)) return void this.#counts.snapshotsGivenUp++
         const verified = this.#verifier.verify(name, parsed, bytes)
         this.#sessions.note(parsed, verified)
         if (verified.foreign === true) this.#counts.objectsForeign++

@@ -72,6 +72,7 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
 /** Kinds of records that tell others why something is gone, or counts no longer. */
 const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set([
   'forget',
+  'forget-damaged',
   'revoke',
   'accept',
   'policy',

@@ -3,6 +3,7 @@
 import { toHex } from '../base/bytes.ts'
 import { timespecToMs } from '../base/time.ts'
 import type { ChainPlace, LogAction } from '../format/log-record.ts'
+import { isForget } from '../format/retention-actions.ts'
 import { mayLog } from './log.ts'
 import type { OpenedRecord } from './log.ts'
 import { countingRecords, revocationsOf } from './revocations.ts'
@@ -12,6 +13,8 @@ import type { Revocations } from './revocations.ts'
 export class LogFacts {
   /** Snapshots that are no longer there for a reason, by `placeKey`; the first record that gives one. */
   readonly gone = new Map<string, OpenedRecord>()
+  /** Of these, what was forgotten because it could not be read, by `placeKey`. */
+  readonly givenUp = new Set<string>()
   /** When the store received the last forget record that is not undone, by `placeKey`. */
   readonly lastForgottenMs = new Map<string, number>()
   /** When the store had received what was forgotten, by `placeKey`: what is brought back it receives anew. */
@@ -57,17 +60,18 @@ export class LogFacts {
   }
 
   #note(record: OpenedRecord, action: LogAction): void {
-    if (action.kind === 'forget') {
+    if (isForget(action)) {
       for (const [at, time] of (action.received ?? []).entries()) {
         const key = placeKey(action.snapshots[at]!)
         this.receivedMs.set(key, Math.min(timespecToMs(time), this.receivedMs.get(key) ?? Infinity))
       }
     }
-    if (action.kind === 'forget' || action.kind === 'accept') {
+    if (isForget(action) || action.kind === 'accept') {
       for (const place of action.snapshots) {
         const key = placeKey(place)
-        if (action.kind === 'forget' && this.#recalls.undo(record, key)) continue
+        if (isForget(action) && this.#recalls.undo(record, key)) continue
         keepFirst(this.gone, key, record)
+        if (action.kind === 'forget-damaged') this.givenUp.add(key)
         this.lastForgottenMs.set(key, Math.max(record.receivedMs, this.lastForgottenMs.get(key) ?? 0))
       }
     }

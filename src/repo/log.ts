@@ -48,6 +48,7 @@ export const CHAIN_RECORDS_MAX = 200_000
 /** Who may do what; a record of somebody else has no effect (docs/format.md, 9.2). */
 const RIGHTS: Readonly<Record<LogAction['kind'], ReadonlySet<Role>>> = {
   forget: new Set<Role>(['admin', 'maintain']),
+  'forget-damaged': new Set<Role>(['admin', 'maintain']),
   revoke: new Set<Role>(['admin']),
   attest: new Set<Role>(['admin', 'maintain', 'read']),
   prune: new Set<Role>(['admin', 'maintain']),

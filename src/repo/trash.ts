@@ -202,6 +202,12 @@ async function checkPlacesAreFree(repo: Repository, snapshots: readonly ListedSn
   }
 }
 
+export interface PurgeOptions extends AppendOptions {
+  readonly days?: number
+  /** These alone, whenever they were forgotten: hashes, hex. */
+  readonly named?: ReadonlySet<string>
+}
+
 export interface Purge {
   readonly purged: readonly TrashedSnapshot[]
   readonly kept: readonly TrashedSnapshot[]
@@ -209,15 +215,16 @@ export interface Purge {
 
 /**
  * Deletes from the trash what was forgotten more than `days` ago by the clock of the store, which nobody's wrong clock moves:
- * the note in the log that says so is what tells its time. What no record explains stays.
+ * the note in the log that says so is what tells its time. What is named goes at once. What no record explains stays.
  */
 export async function purgeTrash(
   repo: Repository,
-  { days = TRASH_DAYS, ...opts }: AppendOptions & { readonly days?: number },
+  { days = TRASH_DAYS, named, ...opts }: PurgeOptions,
 ): Promise<Purge> {
   await checkMayLog(repo, opts.writer, 'forget')
   const { snapshots } = await readTrash(repo)
-  const isOver = (nowMs: number) => (each: TrashedSnapshot) => nowMs - each.forgottenMs > days * DAY_MS
+  const isOver = (nowMs: number) => (each: TrashedSnapshot) =>
+    named === undefined ? nowMs - each.forgottenMs > days * DAY_MS : named.has(each.id)
   const due = snapshots.filter(isOver(opts.clock.now())).length
   if (due === 0) return { purged: [], kept: snapshots }
   const note = await appendRecord(repo, { kind: 'note', text: `purging ${due} snapshots from the trash` }, opts)

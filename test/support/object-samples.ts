@@ -143,6 +143,12 @@ export const sampleLogActions: readonly LogAction[] = [
     reason: 'a wrong folder',
   },
   {
+    kind: 'forget-damaged',
+    snapshots: [place('damaged', 5)],
+    received: [fixedTime],
+    reason: 'a sector was lost',
+  },
+  {
     kind: 'revoke',
     wid: fixedBytes('stolen wid', 16),
     fromSeq: 12,

@@ -11,6 +11,7 @@ export type ForgetFlags = RetentionFlags & {
   readonly tag?: readonly string[]
   readonly source?: string
   readonly path?: readonly string[]
+  readonly damaged?: boolean
 }
 
 export const forget = defineCommand<ForgetFlags, string[]>({
@@ -20,6 +21,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
     'Without arguments the policy of the repository decides (`holdfast policy set`), with --keep flags these do, just this once. Each SNAPSHOT named is forgotten as it is. What some rule keeps stays; the newest of each group always does. --dry-run draws a calendar and says of each snapshot why it stays or goes.',
     'Forgotten snapshots lie in the trash for some days, 7 unless the policy says another number, and `holdfast trash recall` brings them back until then; the next run purges what is older. Their space is freed by pruning after that.',
     'With --path the snapshots stay, without these files or folders: each one that has them is made anew, with its time, host and tags, and the old one goes to the trash. Purge the trash and prune, and what only they had is gone. It takes the key of an administrator.',
+    'A snapshot that cannot be read, and that `holdfast repair` does not make good, keeps prunes from running. With --damaged it is forgotten by the name of its object as `holdfast check` shows it, by WRITER/NUMBER, or by the beginning of its id. It is read several times before that. What it needed cannot be told any more, so the next prune deletes what nothing else needs.',
     'Rules go by the time at which the store received a snapshot, and by groups of one writer: a machine with a wrong clock, another name, or too many snapshots pushes out nothing of others. What is partial or unconfirmed pushes out nothing at all. A run that would remove unusually much stops with exit code 9.',
   ],
   examples: [
@@ -40,6 +42,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
       tag: texts('TAG', 'Look only at snapshots with this tag'),
       source: text('PATH', 'Look only at snapshots that hold this path'),
       path: texts('PATH', 'Keep the snapshots, all or those named, and leave this path out of them'),
+      damaged: yes('Forget snapshots that cannot be read, by name'),
       allowUnusual: yes('Go on where more than usual would be removed'),
       reason: text('TEXT', 'Why, for the log'),
     },

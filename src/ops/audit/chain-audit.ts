@@ -7,7 +7,15 @@ import type { AuditedObject } from './audited-object.ts'
 import { titleOf } from './audited-object.ts'
 import type { Findings } from './finding.ts'
 
-export type GapReason = 'forgotten' | 'accepted' | 'destroyed' | 'interrupted' | 'damaged' | 'unreadable' | 'missing'
+export type GapReason =
+  | 'forgotten'
+  | 'forgotten-damaged'
+  | 'accepted'
+  | 'destroyed'
+  | 'interrupted'
+  | 'damaged'
+  | 'unreadable'
+  | 'missing'
 
 /** Numbers of a chain that no sound object has. */
 export interface Gap {
@@ -64,7 +72,11 @@ export interface AuditedChain {
   readonly gaps: readonly Gap[]
 }
 
-const REASONS: Readonly<Partial<Record<LogAction['kind'], GapReason>>> = { accept: 'accepted', destroy: 'destroyed' }
+const REASONS: Readonly<Partial<Record<LogAction['kind'], GapReason>>> = {
+  'forget-damaged': 'forgotten-damaged',
+  accept: 'accepted',
+  destroy: 'destroyed',
+}
 
 /** Undefined when nothing is known of such a chain. */
 export function auditChain(chain: Chain, findings: Findings): AuditedChain | undefined {

@@ -50,6 +50,8 @@ export interface CheckCounts {
   packsHashedOnly: number
   /** Damaged packs that backups do not rely on any more, and that no snapshot needs: no damage. */
   packsSuperseded: number
+  /** Damaged snapshots in the trash that were forgotten because of that: no damage. */
+  snapshotsGivenUp: number
   /** Blobs verified, and the bytes of their plaintext. */
   blobs: number
   bytes: number
@@ -108,6 +110,7 @@ export function noCounts(): CheckCounts {
     packsPassedOver: 0,
     packsHashedOnly: 0,
     packsSuperseded: 0,
+    snapshotsGivenUp: 0,
     blobs: 0,
     bytes: 0,
     packsUnindexed: 0,

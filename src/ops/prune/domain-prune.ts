@@ -12,6 +12,7 @@ import { foresee } from './forecast.ts'
 import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
+import { damagedTrees } from './damaged-trees.ts'
 import { checkChoice, checkNothingIsMissing } from './limits.ts'
 import { checkNoneIsLost } from './lost-snapshots.ts'
 import { isDamage, Mark } from './mark.ts'
@@ -159,20 +160,41 @@ export class DomainPrune {
   async #walk(roots: readonly Root[]): Promise<void> {
     const { repo } = this.#ctx
     const own = this.#ownOf(roots).filter((root) => !this.#walked.has(root.id))
-    for (const tolerant of [false, true]) {
-      const some = own.filter(({ confirmed }) => confirmed !== tolerant)
-      await this.#mark.trees(
-        some.map(({ body }) => body.root),
-        { tolerant },
-      )
-      for (const { id } of some) this.#walked.add(id)
+    // What is in place first: where only the trash is damaged, that is what can be let go.
+    for (const inTrash of [false, true]) {
+      await this.#walkWhole(own.filter((root) => root.confirmed && root.inTrash === inTrash))
     }
+    const unconfirmed = own.filter(({ confirmed }) => !confirmed)
+    await this.#mark.trees(
+      unconfirmed.map(({ body }) => body.root),
+      { tolerant: true },
+    )
+    for (const { id } of unconfirmed) this.#walked.add(id)
     checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
   }
 
   #ownOf(roots: readonly Root[]): readonly Root[] {
     const { repo } = this.#ctx
     return roots.filter((root) => repo.of(root) === repo)
+  }
+
+  /** Throws where one of these has a tree that cannot be read, and names all of them that have: damage is not garbage. */
+  async #walkWhole(roots: readonly Root[]): Promise<void> {
+    const damaged: Root[] = []
+    let damage: unknown
+    for (const root of roots) {
+      try {
+        await this.#mark.trees([root.body.root], { tolerant: false })
+        this.#walked.add(root.id)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        damage ??= error
+        damaged.push(root)
+        // Nodes wait in it that were never read.
+        this.#mark.forget()
+      }
+    }
+    if (damaged.length > 0) throw damagedTrees(damaged, damage)
   }
 
   #choose(busy: ReadonlySet<string>): Choice {

@@ -29,7 +29,7 @@ export interface MarkOptions {
 const READS_AHEAD = 4
 const YOUNG_GENERATION_MB = 32
 const SHORT_LOC = 16
-/** How often a block of a snapshot that nobody was told is safe is read until it opens. */
+/** How often a block is read until it opens. */
 const ATTEMPTS = 3
 /** Missing blobs that are named. */
 const NAMED_MAX = 5
@@ -178,15 +178,15 @@ export class Mark {
   }
 
   /**
-   * Where nothing may be missing, damage ends the prune. Where something may, it is read again first: a wrong bit on the way
-   * must not make anything unneeded.
+   * Read again first where it seems damaged: a wrong bit on the way must not make anything unneeded, nor have somebody told to
+   * let go of a snapshot.
    */
   async #scanned(block: MetaBlock, wanted: readonly WantedNode[]): Promise<ScanResult> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#scan(await this.#job(block, wanted))
       } catch (error) {
-        if (!this.#tolerant || attempt === ATTEMPTS || codeOf(error) !== 'corrupt') throw error
+        if (attempt === ATTEMPTS || codeOf(error) !== 'corrupt') throw error
       }
     }
   }
@@ -267,8 +267,5 @@ const DAMAGE: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'not-found'
 /** Damage is not garbage: what a tree that cannot be read needs is not known. */
 function stopped(cause: BackupError): BackupError {
   if (!isDamage(cause)) return cause
-  return new BackupError(cause.code, 'a snapshot cannot be read as a whole, so nothing is deleted', cause.subject, {
-    cause,
-    hint: 'run `holdfast check`: it names the snapshots; repair or forget them, then prune again',
-  })
+  return new BackupError(cause.code, 'a tree cannot be read', cause.subject, { cause })
 }

@@ -1,9 +1,11 @@
 // What must stay restorable: every snapshot among `snap/` and in the trash. What is forgotten or brought back while this looks
 // is in one of three lists (docs/format.md, 10, rule T3).
 import { toHex } from '../../base/bytes.ts'
-import { BackupError } from '../../base/errors.ts'
+import { BackupError, codeOf } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
+import { keyOfPlace, LogFacts } from '../../repo/log-facts.ts'
+import { EXPLAINING_ROLES, readLog } from '../../repo/log.ts'
 import { foreignOf } from '../../repo/membership.ts'
 import { getNamedByHash } from '../../repo/named-object.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -22,6 +24,8 @@ export interface Root extends OpenedSnapshot {
 const READS = 8
 /** How often the lists are read again because a snapshot went away while it was opened. */
 const ATTEMPTS = 10
+/** How often a snapshot that seems damaged is read. */
+const READ_ATTEMPTS = 3
 
 export class Roots {
   readonly #repo: Repository
@@ -31,6 +35,9 @@ export class Roots {
   readonly #others = new Set<string>()
   /** By name: what is the matter with them, and their sessions, hex, where these can be told. */
   readonly #unreadable = new Map<string, { readonly error: BackupError; readonly sid: string | undefined }>()
+
+  /** Hashes of those that the last list had among the snapshots, hex. */
+  #inPlace: ReadonlySet<string> = new Set()
 
   /** Hashes of all snapshots that the last list had, hex. */
   listed: ReadonlySet<string> = new Set()
@@ -48,13 +55,25 @@ export class Roots {
     // After the snapshots: of each that is listed the session was declared before, unless it was fenced.
     const alive = await this.#sessionsAlive()
     for (const [name, { error, sid }] of this.#unreadable) {
-      if (sid !== undefined && !alive.has(sid)) this.#others.add(name)
-      else throw error
+      const parsed = parseObjectName(name)
+      // The same bytes lie under another name, and are right there.
+      const isElsewhere = parsed !== null && 'hash' in parsed && this.#opened.has(parsed.hash)
+      const isUnconfirmed = sid !== undefined && !alive.has(sid)
+      if (!isElsewhere && !isUnconfirmed && !(await this.#isGivenUp(name))) throw error
+      this.#others.add(name)
     }
     this.#unreadable.clear()
     return [...present.values()].map(({ snapshot, inTrash }) => {
       return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
     })
+  }
+
+  /** Whether it lies in the trash because it could not be read, and somebody who may has said so. */
+  async #isGivenUp(name: string): Promise<boolean> {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind !== 'trash' || this.#inPlace.has(parsed.hash)) return false
+    const { records } = await readLog(this.#repo, { roles: EXPLAINING_ROLES })
+    return new LogFacts(records).givenUp.has(keyOfPlace(parsed.wid, parsed.seq, parsed.hash))
   }
 
   async #listOpened(check: () => void): Promise<Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>> {
@@ -64,6 +83,7 @@ export class Roots {
       const trash = await listTrash(this.#repo)
       const after = await catalog.list()
       const inPlace = new Set([...before, ...after].map(({ id }) => id))
+      this.#inPlace = inPlace
       const all = new Map([...trash, ...before, ...after].map((each) => [each.objectName, each]))
       this.listed = new Set([...all.values()].map(({ id }) => id))
       if (await this.#openAll([...all.values()], check)) {
@@ -99,7 +119,7 @@ export class Roots {
 
   async #open(listed: ListedSnapshot): Promise<OpenedSnapshot | 'other' | undefined> {
     try {
-      return await this.#repo.catalog.open(listed)
+      return await this.#openPatiently(listed)
     } catch (error) {
       if (foreignOf(error) !== undefined || isNotPermitted(error)) {
         this.#others.add(listed.objectName)
@@ -109,13 +129,22 @@ export class Roots {
       // Somebody may have purged it since, and cleared away the keys of its session.
       if ((await this.#repo.store.stat(listed.objectName)) === null) return undefined
       const what = 'a snapshot cannot be read, so nothing is deleted'
-      const hint =
-        'run `holdfast repair`; where that cannot make it good, remove this object from the store, then `holdfast prune --allow-missing`'
       this.#unreadable.set(listed.objectName, {
-        error: new BackupError(error.code, what, listed.objectName, { cause: error, hint }),
+        error: new BackupError(error.code, what, listed.objectName, { cause: error, hint: wayOut(listed) }),
         sid: await this.#sessionOf(listed.objectName),
       })
       return 'other'
+    }
+  }
+
+  /** A bit that is wrong on the way is wrong once. */
+  async #openPatiently(listed: ListedSnapshot): Promise<OpenedSnapshot | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#repo.catalog.open(listed)
+      } catch (error) {
+        if (attempt === READ_ATTEMPTS || codeOf(error) !== 'corrupt' || foreignOf(error) !== undefined) throw error
+      }
     }
   }
 
@@ -142,3 +171,12 @@ export class Roots {
     return alive
   }
 }
+
+/** What an operator does where a repair does not help. */
+function wayOut({ objectName, id }: ListedSnapshot): string {
+  const order = parseObjectName(objectName)?.kind === 'trash' ? 'trash purge' : 'forget --damaged'
+  return `run \`holdfast repair\`; where that cannot make it good, \`holdfast ${order} ${id.slice(0, ID_DIGITS)}\` lets go of it`
+}
+
+/** Of an id, where it is shown. */
+const ID_DIGITS = 10

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
-import { hashInName, parityName, parseObjectName, snapshotName } from '../../format/names.ts'
+import { hashInName, parityName, parseObjectName, snapshotName, trashName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { decodeParityObject } from '../../format/parity-object.ts'
 import type { ParityObject } from '../../format/parity-object.ts'
@@ -40,7 +40,7 @@ export class Healer {
     const reasons: string[] = []
     for (const [from, look] of [
       ['parity', () => this.#byParity(name, parsed)],
-      ['mirror', () => this.#fromMirror(name)],
+      ['mirror', () => this.#fromMirror(name, parsed)],
     ] as const) {
       try {
         const bytes = await look()
@@ -55,8 +55,16 @@ export class Healer {
     return { bytes: undefined, reasons }
   }
 
-  async #fromMirror(name: string): Promise<Uint8Array | undefined> {
-    return this.#opts.mirror?.get(name)
+  async #fromMirror(name: string, parsed: ObjectName): Promise<Uint8Array | undefined> {
+    const { mirror } = this.#opts
+    if (mirror === undefined) return undefined
+    const twin = twinOf(parsed)
+    try {
+      return await mirror.get(name)
+    } catch (cause) {
+      if (twin === undefined || codeOf(cause) !== 'not-found') throw cause
+      return mirror.get(twin)
+    }
   }
 
   async #byParity(name: string, parsed: ObjectName): Promise<Uint8Array | undefined> {
@@ -96,6 +104,12 @@ const SAYS_NO: ReadonlySet<BackupError['code']> = new Set([
   'io',
   'refused',
 ])
+
+/** A snapshot that is in the trash here may be in its place in another copy, or the other way round: the bytes are the same. */
+function twinOf(parsed: ObjectName): string | undefined {
+  if (parsed.kind === 'trash') return snapshotName(parsed.wid, parsed.seq, parsed.hash)
+  return parsed.kind === 'snapshot' ? trashName(parsed.wid, parsed.seq, parsed.hash) : undefined
+}
 
 /** Forgotten snapshots have the parity of the snapshot: the bytes are the same. */
 export function parityNameFor(name: string, parsed: ObjectName): string {
