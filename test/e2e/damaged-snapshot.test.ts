@@ -58,7 +58,7 @@ test('a damaged snapshot is named, and the others are listed, counted, searched 
   assert.match(latest.stderr, /hint: name one by its id/)
 })
 
-test('one that nothing makes good keeps prunes from running, until somebody lets go of it by name', (t) => {
+test('one that nothing makes good keeps prunes from running, until somebody lets go of it by name', async (t) => {
   const folder = tempFolder(t, 'let-go')
   const scratch = await ScratchRepository.create(folder)
   const operator = new Operator(folder, scratch)

@@ -210,10 +210,9 @@ test('damage in the trash stops a prune that names what is damaged, until that i
     const trash = await scene.names(PREFIXES.trash)
     for (const name of prefix === PREFIXES.trash ? trash : trees) spoil(scene, name)
     const ids = trash.map((name) => (parseObjectName(name) as { hash: string }).hash)
-    const named = prefix === PREFIXES.trash ? ids.slice(0, 1) : ids
     await assert.rejects(scene.prune(), (error: { code: string; hint: string }) => {
       assert.equal(error.code, 'corrupt')
-      for (const id of named) assert.ok(error.hint.includes(id.slice(0, 10)), error.hint)
+      for (const id of ids) assert.ok(error.hint.includes(id.slice(0, 10)), error.hint)
       return /holdfast trash purge [0-9a-f]{10}/.test(error.hint)
     })
     const repo = await scene.scratch.open()

@@ -133,7 +133,7 @@ test('more than the limit is deleted only when somebody says so', async (t) => {
 
 test('damage is not garbage: with a snapshot, a folder, a part of the index or content that is not right, nothing goes', async (t) => {
   for (const [prefix, message] of [
-    ['snap/', /^a snapshot cannot be read/],
+    ['snap/', /^2 snapshots cannot be read/],
     ['meta/', /^2 snapshots cannot be read as a whole/],
     ['index/', /^a part of the index is damaged/],
   ] as const) {

@@ -13,6 +13,7 @@ import { isNotPermitted } from '../../repo/roles.ts'
 import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
 import { listTrash } from '../../repo/trash.ts'
 import { listAll } from '../../store/store.ts'
+import { unreadableSnapshots } from './damaged-roots.ts'
 
 export interface Root extends OpenedSnapshot {
   /** False when its session neither ended nor is open: nobody was told that it is safe, and it may lack something. */
@@ -47,22 +48,24 @@ export class Roots {
   }
 
   /**
-   * Every snapshot of the credential's domains. Throws at the first that cannot be read: what it needs is not known, and
+   * Every snapshot of the credential's domains. Throws where some cannot be read, and names them: what they need is not known, and
    * damage is not garbage. One that nobody was told is safe is passed over then.
    */
   async list(check: () => void): Promise<Root[]> {
     const present = await this.#listOpened(check)
     // After the snapshots: of each that is listed the session was declared before, unless it was fenced.
     const alive = await this.#sessionsAlive()
+    const blocking: [string, BackupError][] = []
     for (const [name, { error, sid }] of this.#unreadable) {
       const parsed = parseObjectName(name)
       // The same bytes lie under another name, and are right there.
       const isElsewhere = parsed !== null && 'hash' in parsed && this.#opened.has(parsed.hash)
       const isUnconfirmed = sid !== undefined && !alive.has(sid)
-      if (!isElsewhere && !isUnconfirmed && !(await this.#isGivenUp(name))) throw error
-      this.#others.add(name)
+      if (isElsewhere || isUnconfirmed || (await this.#isGivenUp(name))) this.#others.add(name)
+      else blocking.push([name, error])
     }
     this.#unreadable.clear()
+    if (blocking.length > 0) throw unreadableSnapshots(new Map(blocking.sort(([a], [b]) => (a < b ? -1 : 1))))
     return [...present.values()].map(({ snapshot, inTrash }) => {
       return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
     })
@@ -128,11 +131,7 @@ export class Roots {
       if (!(error instanceof BackupError)) throw error
       // Somebody may have purged it since, and cleared away the keys of its session.
       if ((await this.#repo.store.stat(listed.objectName)) === null) return undefined
-      const what = 'a snapshot cannot be read, so nothing is deleted'
-      this.#unreadable.set(listed.objectName, {
-        error: new BackupError(error.code, what, listed.objectName, { cause: error, hint: wayOut(listed) }),
-        sid: await this.#sessionOf(listed.objectName),
-      })
+      this.#unreadable.set(listed.objectName, { error, sid: await this.#sessionOf(listed.objectName) })
       return 'other'
     }
   }
@@ -171,12 +170,3 @@ export class Roots {
     return alive
   }
 }
-
-/** What an operator does where a repair does not help. */
-function wayOut({ objectName, id }: ListedSnapshot): string {
-  const order = parseObjectName(objectName)?.kind === 'trash' ? 'trash purge' : 'forget --damaged'
-  return `run \`holdfast repair\`; where that cannot make it good, \`holdfast ${order} ${id.slice(0, ID_DIGITS)}\` lets go of it`
-}
-
-/** Of an id, where it is shown. */
-const ID_DIGITS = 10
