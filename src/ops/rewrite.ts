@@ -5,6 +5,7 @@ import { BackupError, codeOf } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import type { ChainPlace, Rewritten } from '../format/log-record.ts'
+import { snapshotName, trashName } from '../format/names.ts'
 import type { SnapshotBody, SnapshotStats } from '../format/snapshot.ts'
 import { checkMayLog } from '../repo/log.ts'
 import { appendRecord } from '../repo/log-append.ts'
@@ -112,7 +113,7 @@ export async function rewriteSnapshots(
 }
 
 /**
- * Undefined when it has none of the paths. In a session of its own: for who prunes a session is over when its snapshot is
+ * Undefined when it has none of the paths, or was purged meanwhile. In a session of its own: for who prunes a session is over when its snapshot is
  * there, and nothing is kept for what it would still refer to.
  */
 async function rewriteOne(
@@ -125,6 +126,11 @@ async function rewriteOne(
   repo.sessionKeys.learn(secrets.sid, 'meta', secrets.meta)
   const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool })
   try {
+    // Whoever purges it from here on waits for this session before he deletes what it needs.
+    if (!(await isThere(repo, snapshot))) {
+      await session.end()
+      return undefined
+    }
     const store = new TreeStore(repo, session, secrets.meta)
     const dropper = new PathDropper(repo, store.builder, () => store.store())
     const tree = await dropper.drop(snapshot.body.root, paths)
@@ -144,6 +150,13 @@ async function rewriteOne(
     session.stopParity()
     await session.meta.discard()
   }
+}
+
+/** Whether a snapshot is in its place or in the trash, and not on its way from one to the other. */
+async function isThere({ store }: Repository, { wid, seq, id }: SnapshotInfo): Promise<boolean> {
+  const place = snapshotName(wid, seq, id)
+  for (const name of [place, trashName(wid, seq, id), place]) if ((await store.stat(name)) !== null) return true
+  return false
 }
 
 /** The snapshot that this writer has made of another one before, if it is there; `recorded` when the log has that. */

@@ -115,6 +115,19 @@ export class HostileWriter {
     this.#open[kind].push({ sealed: lie.sealed ?? sealed, table })
   }
 
+  /** A block of several blobs under these references. */
+  bundle(kind: PackKind, blobs: readonly { readonly plain: Uint8Array; readonly ref: Uint8Array }[]): void {
+    this.block(kind, Buffer.concat(blobs.map(({ plain }) => plain)), blobs[0]!.ref)
+    const { table } = this.#open[kind].at(-1)!
+    const locs = Buffer.concat(blobs.map(({ ref }) => this.repo.blobKeys.locOf(ref).slice(0, LOCATOR_SIZE)))
+    Object.assign(table, { locs, lengths: Uint32Array.from(blobs, ({ plain }) => plain.length) })
+  }
+
+  /** The table says that the last block is the blob with this locator, whose reference need not be known. */
+  lieAbout(kind: PackKind, locs: Uint8Array): void {
+    Object.assign(this.#open[kind].at(-1)!.table, { locs })
+  }
+
   sealer(kind: PackKind): Sealer {
     return this.repo.sealerOf(this.#secrets[kind])
   }

@@ -63,3 +63,26 @@ test('what a prune deletes after the first new snapshot is not relied on by the 
   })
   assert.deepEqual(checked.damages, [])
 })
+
+test('in the place of a snapshot that was purged meanwhile nothing is put', async (t) => {
+  const scene = await PruningScene.create(t, ['gone', 'dropped'], ['other'])
+  const repo = await scene.scratch.open()
+  await repo.loadIndex()
+  const state = await readRetention(repo)
+  const work = await snapshotsWith(repo, state.snapshots, [Buffer.from(join(scene.source, 'dropped'))])
+  assert.equal(work.length, 1)
+  await scene.forget([0])
+  assert.ok((await scene.prune({ state: memoryState() })).packsDeleted > 0)
+  const [clock, random, host] = [systemClock, secureRandom, 'test']
+  const writer = await writerIdentity(repo, { state: memoryState(), clock, random, host })
+  const opts = { writer, clock, random, host, by: host, tool: host, state }
+  assert.deepEqual(await rewriteSnapshots(repo, work, opts), [])
+  assert.equal((await repo.snapshots()).length, 1)
+  const checked = await checkRepository({
+    repo: await scene.scratch.open(),
+    depth: 'all',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual(checked.damages, [])
+})

@@ -6,6 +6,7 @@
 //   slots     open addressing; a slot holds a place + 1, 0 is empty
 //   needed    a bit for each place; of a blob that lies in several, the bit of the one that its slot names counts
 //   shared    a bit for each place of such a blob
+//   verified  a bit for each place that was opened and is what its locator says
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 
 const WORDS = 4
@@ -19,6 +20,7 @@ export class BlobTable {
   #slots = new Uint32Array(0)
   #needed: Uint8Array
   #shared: Uint8Array
+  #verified: Uint8Array
   #count = 0
   /** Places that the slots know. */
   #known = 0
@@ -31,6 +33,7 @@ export class BlobTable {
     this.#locs = new Uint32Array(capacity * WORDS)
     this.#needed = new Uint8Array(capacity / 8)
     this.#shared = new Uint8Array(capacity / 8)
+    this.#verified = new Uint8Array(capacity / 8)
   }
 
   /** How many places there are; the next one gets this number. */
@@ -63,6 +66,12 @@ export class BlobTable {
     return this.#slots[this.#slotOf(this.#locs, place * WORDS)]! - 1
   }
 
+  /** All places of the blob that lies at this one; looks at every place there is. */
+  *placesLike(place: number): Generator<number> {
+    const at = place * WORDS
+    for (let other = 0; other < this.#count; other++) if (this.#isAt(other, this.#locs, at)) yield other
+  }
+
   /** Notes that the blob is needed whose place `find` gave; true the first time. */
   need(place: number): boolean {
     if (this.isNeeded(place)) return false
@@ -90,7 +99,16 @@ export class BlobTable {
     return (this.#shared[place >>> 3]! & (1 << (place & 7))) !== 0
   }
 
-  /** From now on this place counts for its blob: it is the one that was read and compared. */
+  /** Notes that the blob at this very place was opened and compared. */
+  verify(place: number): void {
+    this.#verified[place >>> 3]! |= 1 << (place & 7)
+  }
+
+  isVerified(place: number): boolean {
+    return (this.#verified[place >>> 3]! & (1 << (place & 7))) !== 0
+  }
+
+  /** From now on this place counts for its blob. */
   choose(place: number): void {
     if (!this.isShared(place)) return
     this.#move(place)
@@ -187,6 +205,7 @@ export class BlobTable {
     this.#locs = locs
     this.#needed = grown(this.#needed, larger / 8)
     this.#shared = grown(this.#shared, larger / 8)
+    this.#verified = grown(this.#verified, larger / 8)
   }
 }
 

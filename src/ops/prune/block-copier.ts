@@ -48,6 +48,8 @@ export class BlockCopier {
   readonly #copies: Copies
   #unnamed: FinishedPack[] = []
   #anew: SealingAnew | undefined
+  /** By the locators of a copied block, which are the assembler's own, the block that it was copied from. */
+  readonly #sources = new Map<Uint8Array, number>()
   /** Names of all packs that were put. */
   readonly #made: string[] = []
   /** Bytes of packs, of the new ones too. */
@@ -163,11 +165,14 @@ export class BlockCopier {
   /** False when the pack is not what the index says. */
   async #copyPack({ info, read }: WholePack, assembler: PackAssembler, isLive: IsLive): Promise<boolean> {
     if (read === undefined || !this.#isAsIndexed(info, read.pack)) return false
-    const live = read.pack.blocks.filter((_, i) => isLive(info.firstBlock + i, info))
+    const live = [...read.pack.blocks.entries()].filter(([i]) => isLive(info.firstBlock + i, info))
+    const chosen = live.map(([, block]) => block)
     const anew = info.isUnderOlderKeys ? this.#anew : undefined
-    const blocks = anew === undefined ? asTheyAre(read, live) : await anew.blocks(read.pack, read.bytes, live)
+    const blocks = anew === undefined ? asTheyAre(read, chosen) : await anew.blocks(read.pack, read.bytes, chosen)
     if (blocks === undefined) return false
+    let copied = 0
     for (const block of blocks) {
+      this.#sources.set(block.locs, info.firstBlock + live[copied++]![0])
       for (const pack of assembler.add(block)) await this.#put(pack)
       for (const { staged, parts } of assembler.spill()) await staged.append(parts)
     }
@@ -207,8 +212,11 @@ export class BlockCopier {
     await this.#anew?.checkNotFenced()
     await this.#index.name(unnamed)
     for (const pack of unnamed) {
-      this.#view.note(pack)
-      this.#copies.trusted.add(pack.objectName)
+      const info = this.#view.note(pack)
+      for (const [i, { locs }] of pack.blocks.entries()) {
+        if (info !== undefined) this.#copies.noteCopied(this.#sources.get(locs)!, info.firstBlock + i)
+        this.#sources.delete(locs)
+      }
     }
   }
 }

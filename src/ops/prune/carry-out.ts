@@ -105,7 +105,7 @@ export function applyPlans(
   ours: readonly Condemning[],
   all: readonly Condemning[],
 ): void {
-  for (const plan of [...ours, ...all]) for (const name of plan.copies ?? []) copies.trusted.add(name)
+  for (const plan of [...ours, ...all]) copies.noteRelief(plan.copies ?? [], plan.packs)
   const mine = new Set(ours.flatMap(({ packs }) => [...packs]))
   const others = new Set(all.flatMap(({ packs }) => [...packs]))
   for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, mine, others)

@@ -12,15 +12,26 @@ import { readDirectories } from '../../repo/unindexed-packs.ts'
 import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
-import { STANDING } from './pack-table.ts'
-import type { PackInfo, PackTable } from './pack-table.ts'
+import { digestOf, STANDING } from './pack-table.ts'
+import type { PackInfo, PackTable, Standing } from './pack-table.ts'
+
+/**
+ * Packs in which a copy can be for whose sake another one goes. What is condemned by the plans that are carried out here is
+ * copied before anything of them is deleted; what others condemn they may delete at any time, going by a copy that goes here.
+ */
+const KEEPERS: ReadonlySet<Standing> = new Set([
+  STANDING.sound,
+  STANDING.condemned,
+  STANDING.distrusted,
+  STANDING.distrustedCondemned,
+])
 
 export class Copies {
   readonly #packs: () => PackTable
-  /** Places of blobs with several copies that were opened and are what their locators say. */
-  readonly #verified = new Set<number>()
-  /** Packs that were made by copying, by this prune or whoever made a plan that counts. */
-  readonly trusted = new Set<string>()
+  /** Blocks that this prune has copied, and what they are copied to. */
+  readonly #copied = new Map<number, number>()
+  /** By name, packs into which the maker of a plan has copied what was needed of those that the plan condemns. */
+  readonly #reliefs = new Map<string, ReadonlySet<string>[]>()
   readonly #newestKeys: boolean
 
   /** With `newestKeys` copies that are sealed under these come first. */
@@ -29,10 +40,30 @@ export class Copies {
     this.#newestKeys = newestKeys
   }
 
+  /** Notes that a block was copied as it is. */
+  noteCopied(from: number, to: number): void {
+    this.#copied.set(from, to)
+    const packs = this.#packs()
+    const [first, firstCopy] = [packs.firstPlace(from), packs.firstPlace(to)]
+    for (let i = 0; first + i < packs.endPlace(from); i++) {
+      if (packs.blobs.isVerified(first + i)) packs.blobs.verify(firstCopy + i)
+    }
+  }
+
+  /** Notes what a plan says: what its maker has copied of the packs that it condemns is in `copies`. */
+  noteRelief(copies: readonly string[], condemned: ReadonlySet<string>): void {
+    for (const name of copies) {
+      const known = this.#reliefs.get(name) ?? []
+      if (!known.includes(condemned)) this.#reliefs.set(name, [...known, condemned])
+    }
+  }
+
   /** Whether something in a block is needed that must not be given up for a copy of it. */
   isLive(block: number, pack: PackInfo): boolean {
     const packs = this.#packs()
     const { blobs } = packs
+    const copy = this.#copied.get(block)
+    if (copy !== undefined && packs.packOfBlock(copy).standing === STANDING.sound) return false
     const end = packs.endPlace(block)
     for (let place = packs.firstPlace(block); place < end; place++) {
       if (blobs.isNeeded(place)) return true
@@ -44,25 +75,29 @@ export class Copies {
   }
 
   /** Whether a copy in this pack may go in favour of the one that counts. */
-  #mayGo({ kind, standing }: PackInfo, counting: number): boolean {
-    // Nobody relies on it, or nobody can.
-    if (standing === STANDING.unindexed || standing >= STANDING.closed) return true
-    return kind === 'meta' || this.#verified.has(counting) || this.trusted.has(this.#packs().packOf(counting).name)
+  #mayGo({ name, standing }: PackInfo, counting: number): boolean {
+    // Nobody can open it.
+    if (standing >= STANDING.closed) return true
+    const packs = this.#packs()
+    const keeper = packs.packOf(counting)
+    if (!KEEPERS.has(keeper.standing)) return false
+    if (packs.blobs.isVerified(counting)) return true
+    return this.#reliefs.get(keeper.name)?.some((condemned) => condemned.has(name)) === true
   }
 
   /**
-   * Of each blob with several copies the one is to count that `isBetter` says; only what is as good as verified takes the place
-   * of a node that was read.
+   * Of each blob with several copies the one is to count that `isBetter` says, among those that can be relied on alike: in packs
+   * of the best standing, and verified, or copied by who has made a plan.
    */
   prefer(isBetter: (a: number, b: number) => boolean): void {
     const packs = this.#packs()
-    packs.blobs.prefer((a, b) => {
+    const { blobs } = packs
+    blobs.prefer((a, b) => {
       const [one, other] = [packs.packOf(a), packs.packOf(b)]
-      const wasRead = other.kind === 'meta' && packs.blobs.isNeeded(b) && other.standing < STANDING.closed
-      if (wasRead && !this.trusted.has(one.name)) return false
       if (one.standing !== other.standing) return one.standing < other.standing
+      if (blobs.isVerified(a) !== blobs.isVerified(b)) return blobs.isVerified(a)
       if (this.#newestKeys && one.isUnderOlderKeys !== other.isUnderOlderKeys) return other.isUnderOlderKeys
-      const [mine, yours] = [this.trusted.has(one.name), this.trusted.has(other.name)]
+      const [mine, yours] = [this.#reliefs.has(one.name), this.#reliefs.has(other.name)]
       return mine === yours ? isBetter(a, b) : mine
     })
   }
@@ -76,6 +111,8 @@ export class Copies {
       if (blocks.length === 0) continue
       check()
       for await (const pack of readDirectories(repo.store, repo.indexSealer, [[info.name, info.size]])) {
+        // The index tells which blob is where; if it says otherwise than the pack, nothing is known of either.
+        if (digestOf(pack, pack.sessions) !== info.digest) continue
         for (const block of blocks) await this.#verifyBlock(repo, info, pack, block)
       }
     }
@@ -84,11 +121,12 @@ export class Copies {
   /** Numbers of blocks with blobs that are needed, and of which other copies could go. */
   #blocksWithCopies({ firstBlock, endBlock }: PackInfo): number[] {
     const packs = this.#packs()
+    const { blobs } = packs
     const found: number[] = []
     for (let block = firstBlock; block < endBlock; block++) {
       const end = packs.endPlace(block)
       for (let place = packs.firstPlace(block); place < end; place++) {
-        if (!packs.blobs.isShared(place) || !packs.blobs.isNeeded(place) || this.#verified.has(place)) continue
+        if (!blobs.isShared(place) || !blobs.isNeeded(place) || blobs.isVerified(place)) continue
         found.push(block)
         break
       }
@@ -97,21 +135,20 @@ export class Copies {
   }
 
   async #verifyBlock(repo: PruneContext['repo'], info: PackInfo, pack: UnindexedPack, block: number): Promise<void> {
-    const described = pack.blocks[block - info.firstBlock]
-    if (described === undefined) return
-    const { offset, storedLength, plainLength, codec, session, locs, lengths } = described
+    const { offset, storedLength, plainLength, codec, session, locs, lengths } = pack.blocks[block - info.firstBlock]!
     try {
       const sealer = await repo.sessionKeys.sealer(pack.sessions[session]!, 'data')
       const sealed = await repo.store.get(info.name, { offset, length: storedLength })
       const plain = decodeBlockBriefly(sealer, SEALED_TYPES.dataBlock, sealed, codec, plainLength, info.name)
-      const first = this.#packs().firstPlace(block)
+      const packs = this.#packs()
+      const first = packs.firstPlace(block)
       let at = 0
       for (let i = 0; i < lengths.length; i++) {
         const blob = plain.subarray(at, at + lengths[i]!)
         at += blob.length
         const ref = repo.blobKeys.refOf('data', blob)
         const loc = locs.subarray(i * LOCATOR_SIZE, (i + 1) * LOCATOR_SIZE)
-        if (equalBytes(keyedHash(repo.domain.keyLoc, ref).subarray(0, LOCATOR_SIZE), loc)) this.#verified.add(first + i)
+        if (equalBytes(keyedHash(repo.domain.keyLoc, ref).subarray(0, LOCATOR_SIZE), loc)) packs.blobs.verify(first + i)
       }
     } catch (error) {
       // It is damaged or a lie: then no copy is given up for it.

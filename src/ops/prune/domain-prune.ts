@@ -258,7 +258,9 @@ export class DomainPrune {
   /** Those packs whose own directories say what the index says: it may be wrong, or somebody may lie in it. */
   async #asTheySay(packs: readonly PackInfo[]): Promise<PackInfo[]> {
     const { repo, check } = this.#ctx
-    const agreed = new Set(packs.filter(({ standing }) => standing === STANDING.missing))
+    const agreed = new Set(
+      packs.filter(({ name, standing }) => standing === STANDING.missing && !this.#view.listed.has(name)),
+    )
     const there = packs.filter((pack) => !agreed.has(pack))
     const listed = there.map(({ name, size }) => [name, size] as const)
     for await (const pack of readDirectories(repo.store, repo.indexSealer, listed)) {

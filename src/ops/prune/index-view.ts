@@ -77,12 +77,13 @@ export class IndexView {
   }
 
   /** Notes a new pack that was put and read back, and that the index names since. */
-  note(pack: TabledPack): void {
+  note(pack: TabledPack): PackInfo | undefined {
     const info = this.packs.add(pack, pack.sessions, STANDING.sound)
-    if (info === undefined) return
+    if (info === undefined) return undefined
     info.standing = STANDING.sound
     this.listed.set(info.name, info.size)
     this.#named.add(info.name)
+    return info
   }
 
   #allNamed(): Set<string> {
@@ -180,7 +181,10 @@ export class IndexView {
     for (let at = 0; at < doubtful.length; at += STATS_AT_ONCE) {
       const some = doubtful.slice(at, at + STATS_AT_ONCE)
       const found = await Promise.all(some.map(({ name }) => this.#repo.store.stat(name)))
-      for (const [i, info] of found.entries()) if (info?.size === some[i]!.size) gone.delete(some[i]!)
+      for (const [i, info] of found.entries()) {
+        if (info !== null) this.listed.set(some[i]!.name, info.size)
+        if (info?.size === some[i]!.size) gone.delete(some[i]!)
+      }
     }
     const records = this.packs.packs.map((pack) => ({ pack, kind: pack.kind, sessions: pack.sessions.map(sidOf) }))
     const closed = new Set([...(await this.#closed.among(records))].map(({ pack }) => pack))

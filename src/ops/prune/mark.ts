@@ -42,8 +42,12 @@ export class Mark {
   /** Nodes that wait, by block, and the blocks in the order in which their first one came. */
   readonly #waiting = new Map<number, WantedNode[]>()
   readonly #blocks: number[] = []
+  /** Places of nodes that wait or are being read. */
+  readonly #pending = new Set<number>()
   /** Places of nodes that could not be read and that no confirmed snapshot has as far as is known. */
   readonly #failed = new Set<number>()
+  /** Places where something else was found than what the reference says. */
+  readonly #wrong = new Set<number>()
   #tolerant = false
   nodes = 0
   /** Blobs that confirmed snapshots need and that are in no pack that is there and can be opened. */
@@ -79,6 +83,7 @@ export class Mark {
   forget(): void {
     this.#waiting.clear()
     this.#blocks.length = 0
+    this.#pending.clear()
     this.#failed.clear()
     this.#packs.blobs.forgetNeeds()
     this.missing = 0
@@ -125,8 +130,9 @@ export class Mark {
       if (this.#tolerant) return
       throw stopped(new BackupError('corrupt', 'it is in no pack', `tree blob ${toHex(ref.subarray(0, 8))}`))
     }
+    // That it is needed does not mean that it was read: somebody may call a node the content of a file.
     const isNew = blobs.need(place)
-    if (!isNew && (this.#tolerant || !this.#failed.delete(place))) return
+    if (!isNew && (this.#isDone(place) || (this.#tolerant && this.#failed.has(place)))) return
     this.#queue(place, ref, kind)
   }
 
@@ -134,10 +140,11 @@ export class Mark {
     const number = this.#packs.blockOf(place)
     const block = this.#packs.metaBlock(number)
     if (block === undefined) {
-      if (this.#tolerant) return
+      if (this.#readElsewhere(place, { ref, kind }) || this.#tolerant) return
       const what = 'it is among the content of files, where no node is'
       throw stopped(new BackupError('corrupt', what, `tree blob ${toHex(ref.subarray(0, 8))}`))
     }
+    this.#pending.add(place)
     const node = { index: place - block.firstPlace, ref, kind }
     const waiting = this.#waiting.get(number)
     if (waiting !== undefined) {
@@ -156,13 +163,19 @@ export class Mark {
       result = await this.#scanned(block, wanted)
     } catch (error) {
       if (codeOf(error) === 'not-found' && (await this.#foundElsewhere(number, wanted))) return
-      if (!this.#tolerant || !isDamage(error)) throw stopped(wrap(READING, block.pack.name, error))
-      for (const { index } of wanted) this.#failed.add(block.firstPlace + index)
+      if (!isDamage(error)) throw wrap(READING, block.pack.name, error)
+      const lost = wanted.filter((node) => !this.#readElsewhere(block.firstPlace + node.index, node))
+      if (lost.length > 0 && !this.#tolerant) throw stopped(wrap(READING, block.pack.name, error))
+      for (const { index } of lost) this.#failed.add(block.firstPlace + index)
       return
+    } finally {
+      for (const { index } of wanted) this.#pending.delete(block.firstPlace + index)
     }
-    for (const index of result.read) this.#needPlace(block.firstPlace + index)
+    for (const index of result.read) this.#noteRead(block.firstPlace + index)
     this.nodes += result.read.length
     for (const { index, message } of result.failed) {
+      const node = wanted.find((each) => each.index === index)!
+      if (this.#readElsewhere(block.firstPlace + index, node)) continue
       if (!this.#tolerant) throw stopped(new BackupError('corrupt', message, block.pack.name))
       this.#failed.add(block.firstPlace + index)
     }
@@ -200,6 +213,21 @@ export class Mark {
     return true
   }
 
+  /** Somebody may have put something else under the locator of a node: then another copy of it is read, if there is one. */
+  #readElsewhere(place: number, { ref, kind }: Pick<WantedNode, 'ref' | 'kind'>): boolean {
+    this.#wrong.add(place)
+    const packs = this.#packs
+    if (!packs.blobs.isShared(place)) return false
+    for (const other of packs.blobs.placesLike(place)) {
+      const block = packs.metaBlock(packs.blockOf(other))
+      if (block === undefined || block.pack.standing >= STANDING.closed || this.#wrong.has(other)) continue
+      packs.blobs.choose(other)
+      this.#queue(other, ref, kind)
+      return true
+    }
+    return false
+  }
+
   async #job(block: MetaBlock, wanted: readonly WantedNode[]): Promise<ScanJob> {
     const { pack, offset, storedLength, codec, plainLength, sid, lengths, firstPlace } = block
     const { repo } = this.#opts
@@ -224,15 +252,24 @@ export class Mark {
     }
   }
 
+  /** Whether the node of this place was read, or is about to be, wherever it lies. */
   #isDone(place: number): boolean {
-    const counting = this.#packs.blobs.countingPlace(place)
-    return this.#packs.blobs.isNeeded(counting) && !this.#failed.has(counting)
+    const { blobs } = this.#packs
+    const counting = blobs.countingPlace(place)
+    return blobs.isNeeded(counting) && (blobs.isVerified(counting) || this.#pending.has(counting))
   }
 
-  /** Of several copies of a node the one counts that was read: it is what its reference says. */
-  #needPlace(place: number): void {
-    this.#packs.blobs.choose(place)
-    this.#packs.blobs.need(place)
+  /** Of several copies of a node one counts that was read: it is what its reference says. */
+  #noteRead(place: number): void {
+    const { blobs } = this.#packs
+    blobs.verify(place)
+    this.#failed.delete(place)
+    const counting = blobs.countingPlace(place)
+    if (blobs.isVerified(counting)) blobs.need(counting)
+    else {
+      blobs.choose(place)
+      blobs.need(place)
+    }
   }
 
   #miss(loc: Uint8Array): void {

@@ -57,9 +57,9 @@ export interface OutsideNode {
 }
 
 export interface ScanResult {
-  /** Blobs of the block that were read or tried. */
+  /** Blobs of the block that were read and are what they have to be. */
   readonly read: readonly number[]
-  /** Those of them that could not be read. */
+  /** Wanted blobs that are not. */
   readonly failed: readonly { readonly index: number; readonly message: string }[]
   /** Locators of data blobs that nodes refer to, 24 bytes each. */
   readonly data: Uint8Array
@@ -125,12 +125,14 @@ class BlockScan {
 
   run(): ScanResult {
     for (let node = this.#wanted.pop(); node !== undefined; node = this.#wanted.pop()) {
-      this.#read.push(node.index)
       try {
         this.#node(node)
+        this.#read.push(node.index)
       } catch (error) {
         if (!(error instanceof BackupError)) throw error
-        this.#failed.push({ index: node.index, message: error.message })
+        // What only lies here too may be sound where it counts.
+        if (this.#job.wanted.includes(node)) this.#failed.push({ index: node.index, message: error.message })
+        else this.#nodes.push({ ref: node.ref, kind: node.kind })
       }
     }
     const data = new Uint8Array(this.#data.length * LOCATOR_SIZE)

@@ -85,14 +85,14 @@ export class PackTable {
   }
 
   /**
-   * Adds a pack whose blocks refer to `sessions`; undefined when it is known with another table: then one of the two who say
-   * what is in it is wrong, or lies.
+   * Adds a pack whose blocks refer to `sessions`; undefined when it is known with another table or size: then one of the two
+   * who say what it is is wrong, or lies.
    */
   add(pack: IndexablePack, sessions: readonly Uint8Array[], standing: Standing): PackInfo | undefined {
     const name = packName(pack.kind, pack.hash)
     const known = this.#byName.get(name)
     const digest = digestOf(pack, sessions)
-    if (known !== undefined) return known.digest === digest ? known : undefined
+    if (known !== undefined) return known.digest === digest && known.size === pack.size ? known : undefined
     const used = new Set(pack.blocks.map(({ session }) => session))
     const info: PackInfo = {
       name,
@@ -146,7 +146,10 @@ export class PackTable {
   }
 
   packOf(place: number): PackInfo {
-    const block = this.blockOf(place)
+    return this.packOfBlock(this.blockOf(place))
+  }
+
+  packOfBlock(block: number): PackInfo {
     let low = 0
     let high = this.packs.length - 1
     while (low < high) {
