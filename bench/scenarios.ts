@@ -42,18 +42,18 @@ export interface Context {
   readonly round: number
 }
 
+/** Samples of one tool in one round. */
+function sampler(tool: Tool, { round }: Context): (row: string, cost: Partial<Sample>) => Sample {
+  return (row, cost) => ({ row, by: tool.id, round, ...cost })
+}
+
 /** Two versions of a tree in turn at one path: first backup, nothing changed, the next version, restore. */
 export function treeScenario(older: string, newer: string, at: string): Scenario {
   return {
     id: 'tree',
     rows: ['first-tree', 'size-tree-1', 'again-tree', 'next-tree', 'size-tree-2', 'size-bare-tree-2', 'restore-tree'],
     async *run(context, tool, place) {
-      const sample = (row: string, cost: Partial<Sample>): Sample => ({
-        row,
-        by: tool.id,
-        round: context.round,
-        ...cost,
-      })
+      const sample = sampler(tool, context)
       const backup = async (source: string, round: number) => {
         warm(source)
         return costOf(tool.backup(place, source, round))
@@ -87,12 +87,7 @@ export function fileScenario(id: string, file: string): Scenario {
     id,
     rows: [`first-${id}`, `size-${id}`, `restore-${id}`],
     async *run(context, tool, place) {
-      const sample = (row: string, cost: Partial<Sample>): Sample => ({
-        row,
-        by: tool.id,
-        round: context.round,
-        ...cost,
-      })
+      const sample = sampler(tool, context)
       warm(file)
       yield sample(`first-${id}`, await costOf(tool.backup(place, file, 1)))
       yield sample(`size-${id}`, { bytes: sizeOf(place.repository) })
@@ -108,12 +103,7 @@ export function historyScenario(versions: Versions, at: string, snapshots: numbe
     id: 'history',
     rows: ['make-history', 'size-history', 'restore-fresh', ...chores, 'size-pruned', 'check-pruned'],
     async *run(context, tool, place) {
-      const sample = (row: string, cost: Partial<Sample>): Sample => ({
-        row,
-        by: tool.id,
-        round: context.round,
-        ...cost,
-      })
+      const sample = sampler(tool, context)
       const tree = new ChangingTree(at, versions, snapshots)
       const made = { seconds: 0, cpuSeconds: 0, peakBytes: 0 }
       for (let step = 0; step < snapshots; step++) {

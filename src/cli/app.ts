@@ -2,6 +2,7 @@
 // when it runs, so that a command that opens no repository starts at once.
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, text_en } from '@stricli/core'
 import type { Application, ApplicationText, RouteMap } from '@stricli/core'
+import { nearWords } from '../base/near-words.ts'
 import type { HoldfastCommand } from './command.ts'
 import { audit } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
@@ -49,6 +50,7 @@ import { trashPurge } from './commands/trash-purge.ts'
 import { trashRecall } from './commands/trash-recall.ts'
 import { version } from './commands/version.ts'
 import type { Context } from './context.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
 import { renderOverview, type HelpTopic } from './help.ts'
 
 /** In the order in which help lists them. */
@@ -256,8 +258,11 @@ const text: ApplicationText = {
     return error instanceof Error && error.constructor.name.endsWith('Error') ? parsingMessage(error) : String(error)
   },
   noCommandRegisteredForInput({ input, corrections }) {
-    const meant = corrections.length === 0 ? '' : `; did you mean ${corrections.join(' or ')}?`
-    return `there is no command \`${input}\`${meant}`
+    const near = nearWords(
+      input,
+      corrections.map((word) => word.replaceAll('`', '')),
+    )
+    return `there is no command \`${input}\`${meant(near.map((word) => `\`${word}\``))}`
   },
 }
 
@@ -276,9 +281,8 @@ function parsingMessage(error: Error): string {
     UnsatisfiedPositionalError: ({ placeholder }) => `${placeholder} is missing`,
     UnexpectedPositionalError: ({ input }) => `unexpected argument \`${input}\``,
     FlagNotFoundError: ({ input, corrections }) => {
-      const meant =
-        corrections.length === 0 ? '' : `; did you mean ${corrections.map((name) => `--${name}`).join(' or ')}?`
-      return `there is no flag --${input}${meant}`
+      const near = nearWords(input, [...corrections, ...GLOBAL_FLAGS.map(({ name }) => name)])
+      return `there is no flag --${input}${meant(near.map((name) => `--${name}`))}`
     },
     AliasNotFoundError: ({ input }) => `there is no flag -${input}`,
     UnexpectedFlagError: ({ externalFlagName, input }) =>
@@ -287,6 +291,11 @@ function parsingMessage(error: Error): string {
     EnumValidationError: ({ externalFlagName, input, values }) =>
       `--${externalFlagName} cannot be \`${input}\`, only ${values.join(', ')}`,
   })
+}
+
+/** What is near enough to be a slip; stricli takes what shares some letters for that too. */
+function meant(near: readonly string[]): string {
+  return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`
 }
 
 function topic(title: string, members: readonly HoldfastCommand[]): HelpTopic {

@@ -4,7 +4,6 @@ import { BackupError } from '../base/errors.ts'
 import { ATTESTED_MAX } from '../format/log-record.ts'
 import { packName } from '../format/names.ts'
 import type { AttestablePack } from '../ops/check/options.ts'
-import { mayLog } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { rememberOwn } from '../repo/rollback.ts'
 import type { CheckFlags } from './commands/check.ts'
@@ -14,16 +13,10 @@ import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted } from './units.ts'
 
 /** Throws before anything is read. */
-export function checkMayAttest({ attest, readData, sample, within }: CheckFlags, { bundle, store }: Repository): void {
-  if (attest !== true) return
-  if (readData !== true && sample === undefined && within === undefined) {
-    throw new BackupError('usage', 'no pack is read, so none can be attested', '--attest', {
-      hint: 'give --read-data, --sample or --within too',
-    })
-  }
-  if (mayLog(bundle.role, 'attest')) return
-  throw new BackupError('wrong-key', `a key with the role ${bundle.role} cannot attest packs`, store.location, {
-    hint: 'use a key with the role read or admin',
+export function checkAttested({ attest, readData, sample, within }: CheckFlags): void {
+  if (attest !== true || readData === true || sample !== undefined || within !== undefined) return
+  throw new BackupError('usage', 'no pack is read, so none can be attested', '--attest', {
+    hint: 'give --read-data, --sample or --within too',
   })
 }
 

@@ -28,6 +28,7 @@ import { whyNothingIsLeft } from './nothing-left.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { counted } from './units.ts'
+import { hasNeed } from '../repo/roles.ts'
 import { checkLetIn } from '../repo/writer-identity.ts'
 import { userName } from './user-name.ts'
 import { VERSION } from './version.ts'
@@ -97,7 +98,11 @@ export async function runBackupCommand(
     )
     context.reporter.finish()
     await rememberSnapshot(context, repository, result.snapshot)
-    printBackup(context, result, { ...place, onSameDisk: isOnSameDisk(repository.store.location, sources) })
+    printBackup(context, result, {
+      ...place,
+      isReadable: hasNeed(repository.bundle.role, 'files'),
+      onSameDisk: isOnSameDisk(repository.store.location, sources),
+    })
     if (config.publish !== undefined) {
       const { publishAfterBackup } = await import('./checkpoint-view.ts')
       await publishAfterBackup(context, repository, config.publish)

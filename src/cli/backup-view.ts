@@ -12,6 +12,8 @@ export interface BackupPlace {
   readonly location: string
   /** Was made by this run. */
   readonly created: boolean
+  /** Whether the key in use can restore it. */
+  readonly isReadable: boolean
   /** Shares a file system with something that was backed up. */
   readonly onSameDisk: boolean
 }
@@ -37,7 +39,8 @@ export function printBackup(context: Context, result: BackupResult, place: Backu
   }
   if (body.partial)
     out.line(`  ${counted(body.troubleCount, 'problem')}: what is named above is missing or not as it was`)
-  out.line(`  restore it with: ${restoreCommand(context, snapshot.id)}`)
+  const how = place.isReadable ? 'with' : 'with a key that can read files, and'
+  out.line(`  restore it ${how}: ${restoreCommand(context, snapshot.id)}`)
   if (place.onSameDisk) {
     reporter.note(
       `The repository, ${place.location}, is on the same disk as the files. It helps after a mistake, not after the disk is lost: keep one on another disk or machine too.`,

@@ -8,7 +8,7 @@ import { scrubStore } from '../ops/scrub.ts'
 import { ReadTimes } from '../repo/read-times.ts'
 import type { Store } from '../store/store.ts'
 import { ThrottledStore } from '../store/throttled-store.ts'
-import { attestPacks, checkMayAttest } from './attestation.ts'
+import { attestPacks, checkAttested } from './attestation.ts'
 import type { CheckFlags } from './commands/check.ts'
 import type { Context } from './context.ts'
 import { damageLines, damageRecord } from './damage-lines.ts'
@@ -22,9 +22,9 @@ import { counted, formatCount, formatSize } from './units.ts'
 
 export async function runCheck(context: Context, flags: CheckFlags): Promise<ExitCode> {
   const depth = checkDepth(flags)
+  checkAttested(flags)
   return withStore(context, async (opened) => {
     const repository = await openWith(context, throttled(opened, context, flags.limitRate))
-    checkMayAttest(flags, repository)
     const times = await ReadTimes.load(repository, openStateFolder(stateFolder(context.env)))
     const sinceMs = flags.resume === true ? unfinishedCheck(times, opened) : undefined
     const kept =

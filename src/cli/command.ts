@@ -2,7 +2,8 @@
 // stricli's; the words are ours, so that `--help`, `man` and the shell completions come from one place.
 import { buildCommand, type Command, type TypedCommandParameters } from '@stricli/core'
 import type { CommandWords } from './command-parts.ts'
-import type { Context } from './context.ts'
+import type { Need } from '../repo/roles.ts'
+import type { Context, Task } from './context.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { describeFailure, renderFailure, type Failure } from './failure.ts'
 import { renderHelp } from './help.ts'
@@ -15,8 +16,16 @@ type Arguments = readonly unknown[]
 
 export interface CommandSpec<F extends Flags, A extends Arguments> extends CommandWords {
   readonly parameters: TypedCommandParameters<F, A, Context>
+  /** What it takes of the key; `null` where any key will do, or none is asked for. With `flag` where a flag makes the difference. */
+  readonly needs: Need | null | ((flags: F) => FlagNeed | null)
   /** Resolves to the exit code, 0 when it returns none. Throws what `failure.ts` renders. */
   run(context: Context, flags: F, ...args: A): Promise<ExitCode | void>
+}
+
+interface FlagNeed {
+  readonly need: Need
+  /** Without dashes. */
+  readonly flag?: string
 }
 
 /** A command with its words; `parameters` are there as stricli keeps them. */
@@ -31,7 +40,8 @@ export function defineCommand<F extends Flags = {}, A extends Arguments = []>(
     parameters: spec.parameters as never,
     docs: { brief },
     async func(this: Context, flags: F, ...args: A): Promise<void> {
-      this.process.exitCode = await guarded(this, () => spec.run(this, flags, ...args))
+      const context: Context = { ...this, ...taskOf(spec, flags), isDryRun: flags['dryRun'] === true }
+      this.process.exitCode = await guarded(context, () => spec.run(context, flags, ...args))
     },
   })
   const formatHelp: Command<Context>['formatHelp'] = ({ ansiColor }) => renderHelp(words, command.parameters, ansiColor)
@@ -39,6 +49,16 @@ export function defineCommand<F extends Flags = {}, A extends Arguments = []>(
     formatHelp: { value: formatHelp },
     words: { value: words },
   }) as HoldfastCommand
+}
+
+function taskOf<F extends Flags, A extends Arguments>(
+  { name, needs }: CommandSpec<F, A>,
+  flags: F,
+): { readonly task?: Task } {
+  const found = typeof needs === 'function' ? needs(flags) : needs === null ? null : { need: needs }
+  if (found === null) return {}
+  const command = 'flag' in found ? `${name} --${found.flag}` : name
+  return { task: { command, need: found.need } }
 }
 
 /** Runs a step of the command line and turns what it throws into text and an exit code; never rejects. */

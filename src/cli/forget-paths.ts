@@ -2,10 +2,13 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { displayText } from '../base/bytes.ts'
+import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
+import { locate } from '../ops/browse/tree-path.ts'
 import { checkLogIsRead, checkNotHeld, readRetention } from '../ops/forget.ts'
 import { rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
 import { filterSnapshots } from '../ops/snapshot-filter.ts'
+import type { Repository } from '../repo/repository.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
@@ -33,10 +36,8 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
     ).map(({ each }) => each)
     const asked = named.size === 0 ? filtered : all.filter(({ id }) => named.has(id))
     const work = await snapshotsWith(repository, asked, wanted)
-    if (work.length === 0) {
-      context.reporter.note('no snapshot has such a path')
-      return EXIT.ok
-    }
+    if (work.length === 0) throw await nowhere(repository, asked, wanted)
+    noteMissing(context, wanted, work)
     if (flags.allowUnusual !== true) checkLogIsRead(state)
     checkNotHeld(
       work.map(({ snapshot }) => snapshot),
@@ -82,6 +83,39 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
     const [problem] = problems
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
   })
+}
+
+type Work = Awaited<ReturnType<typeof snapshotsWith>>
+
+/** Nothing is done then: it is more likely a slip than a wish that has come true. */
+async function nowhere(
+  repository: Repository,
+  asked: readonly SnapshotInfo[],
+  wanted: readonly Uint8Array[],
+): Promise<BackupError> {
+  const subject = wanted.map((path) => displayText(path)).join(', ')
+  const newest = newestOf(asked)
+  if (newest === undefined) {
+    return new BackupError('not-found', 'there is no snapshot to leave a path out of', subject, {
+      hint: '`holdfast snapshots` lists what there is',
+    })
+  }
+  const cause = await locate(repository.of(newest), newest.body.root, wanted[0]!).catch((error: unknown) => error)
+  const hint = cause instanceof BackupError ? cause.hint : undefined
+  const what =
+    asked.length === 1 ? 'the snapshot does not have this path' : `none of ${asked.length} snapshots has this path`
+  return new BackupError('not-found', what, subject, hint === undefined ? {} : { hint })
+}
+
+function newestOf(snapshots: readonly SnapshotInfo[]): SnapshotInfo | undefined {
+  return snapshots.toSorted((a, b) => a.receivedMs - b.receivedMs).at(-1)
+}
+
+function noteMissing({ reporter }: Context, wanted: readonly Uint8Array[], work: Work): void {
+  const there = new Set(work.flatMap(({ paths }) => paths.map((path) => displayText(path))))
+  for (const path of wanted) {
+    if (!there.has(displayText(path))) reporter.note(`no snapshot has ${escapeName(path)}`)
+  }
 }
 
 function titleOf({ id, body }: SnapshotInfo): string {

@@ -24,15 +24,18 @@ export async function compareHistory(context: Context, repo: Repository): Promis
   const look = await lookAtHistory(repo, state)
   const isBack = isRolledBack(look)
   const { acceptRollback } = context.globals
+  const { isDryRun = false } = context
   if (isBack && !acceptRollback) throw rollbackError(repo, look)
-  if (acceptRollback) await accept(context, repo, look)
+  if (acceptRollback && isDryRun && isBack) {
+    context.reporter.note(`dry run, not accepted yet: ${rollbackError(repo, look).message}`)
+  } else if (acceptRollback) await accept(context, repo, look)
   repo.catalog.showsRevoked = context.globals.includeRevoked
   await repo.trust.revoked()
   for (const problem of repo.trust.problems) {
     const message = `${reasonsOf(problem)}; whether it revokes a machine is not known`
     context.reporter.onEvent({ type: 'warning', code: problem.code, message })
   }
-  if (state.isUnread) return
+  if (state.isUnread || (isBack && isDryRun)) return
   const nowMs = context.clock.now()
   await forgiving(context, () => rememberLook(repo, state, look, { nowMs, accepted: isBack && acceptRollback }))
 }
@@ -95,7 +98,7 @@ export async function addRecord(context: Context, repo: Repository, action: LogA
     writable.machineSeed = repo.inDomains[0]!.machineSeed
     const { clock } = context
     const state = openStateFolder(stateFolder(context.env))
-    const writer = await writerIdentity(writable, { state, clock, random: secureRandom, host: hostname() })
+    const writer = await writerIdentity(writable, { state, clock, random: secureRandom, host: hostname(), act: 'log' })
     const within = writable.inDomain(toHex(domain.id))
     return await appendRecord(within, action, { writer, clock, by: whoWorks(context) })
   } finally {

@@ -23,7 +23,13 @@ export async function addHold(context: Context, flags: HoldAddFlags, specs: read
       hint: 'order one, then the other',
     })
   }
-  const timeOf = (text: string) => timespecFromMs(parseUntil(text, context.clock.now()))
+  const nowMs = context.clock.now()
+  const timeOf = (text: string) => timespecFromMs(parseUntil(text, nowMs))
+  if (until !== undefined && parseUntil(until, nowMs) <= nowMs) {
+    throw new BackupError('usage', 'this time is over, so nothing would be kept', until, {
+      hint: 'write a time that is to come, such as 2030-01-31 or 10y; `holdfast hold remove` releases what is held',
+    })
+  }
   const order: Hold =
     until !== undefined
       ? { hold: 'keep-until', time: timeOf(until) }

@@ -8,7 +8,7 @@ import { findSlotName, listSlots, readSlots } from '../repo/key-slots.ts'
 import type { SlotInfo } from '../repo/key-slots.ts'
 import { kindWords } from '../format/slot-kinds.ts'
 import type { Bundle } from '../format/bundle.ts'
-import { restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
+import { checkNeed, restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { jsonTime } from './json-lines.ts'
@@ -63,15 +63,16 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   const label = flags.label ?? ''
   const place = { repoId: unlocked.description.repoId, location: store.location, label, together: areTogether(flags) }
   checkNewKeys(flags)
-  const sheets = await newSheets(context, flags, place)
   const { bundle: own, description } = unlocked
+  if (label !== '') checkNeed(own.role, { need: 'history', what: 'a label', location: store.location })
+  // Before a key file or sheets are written.
+  const bundle = bundleOf({ store, unlocked }, flags)
+  const sheets = await newSheets(context, flags, place)
   const details = { ...slotDetails(context, description.suite), label, maker: own }
   let credential: NewCredential
-  let bundle: Bundle
   let name: string
   try {
     credential = await newCredential(context, store.location, flags, sheets?.credential)
-    bundle = bundleOf({ store, unlocked }, flags)
     name = await addSlot(store, bundle, credential, details)
   } catch (error) {
     sheets?.discard()

@@ -3,11 +3,13 @@ import { hostname } from 'node:os'
 import { secureRandom } from '../base/random.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Bundle } from '../format/bundle.ts'
+import { isSignedBy } from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import type { LogAction } from '../format/log-record.ts'
 import { removeSlot } from '../repo/keyring.ts'
 import { appendRecord } from '../repo/log-append.ts'
 import { Repository } from '../repo/repository.ts'
+import { checkNeed } from '../repo/roles.ts'
 import { removedSlots } from '../repo/slot-removals.ts'
 import { writerIdentity } from '../repo/writer-identity.ts'
 import type { Context } from './context.ts'
@@ -35,10 +37,19 @@ export async function recordRemoval(context: Context, opened: UnlockedStore, slo
   await recordKeyAction(context, opened, { kind: 'remove-slot', slot: hash(slot.publicKey) })
 }
 
-/** Removes a slot, which is recorded first. */
+/**
+ * Removes a slot, which is recorded first. Throws `wrong-key` for one that an administrator has made, unless it is the one in
+ * use: whoever may do less would lock others out.
+ */
 export function removeSlotOf(context: Context, opened: UnlockedStore, name: string): Promise<void> {
   const { slotName: inUse, bundle } = opened.unlocked
-  const beforeDeleting = (slot: KeySlot) => recordRemoval(context, opened, slot)
+  const beforeDeleting = (slot: KeySlot) => {
+    if (name !== inUse && isSignedBy(slot, bundle.rootPublic)) {
+      const what = 'removing a key that an administrator has made'
+      checkNeed(bundle.role, { need: 'admin', what, location: opened.store.location })
+    }
+    return recordRemoval(context, opened, slot)
+  }
   return removeSlot(opened.store, name, { inUse, rootPublic: bundle.rootPublic, beforeDeleting })
 }
 

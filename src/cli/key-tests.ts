@@ -8,8 +8,9 @@ import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { keyId, recipientsOf, shortKey } from './key-commands.ts'
+import { opening } from './opening.ts'
 import { withStore } from './repository.ts'
-import { findCredential, opening } from './secrets.ts'
+import { findCredential } from './secrets.ts'
 import { tableLines } from './table.ts'
 
 /** Throws `wrong-key` when none opens, or not the one that `spec` means, and what is the matter with a damaged one. */

@@ -5,6 +5,7 @@ import { fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import type { Unlocker } from '../credentials/credential.ts'
+import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 
@@ -52,6 +53,27 @@ export async function machineCredential({ identity }: MachineKey): Promise<Unloc
   ])
   const nobody = { secret: async () => null, text: async () => null, choose: async () => null, tell: () => false }
   return ageUnlocker(await parseIdentityFile(utf8(identity), DESCRIPTION, { ask: nobody }), DESCRIPTION)
+}
+
+/** Why the key of this machine opens nothing: it was let in, and is not any more; undefined when it was never let in. */
+export async function machineRefused(store: Store, { seed }: MachineKey): Promise<BackupError | undefined> {
+  const [{ signingKeyFromSeed }, { writerIdOf }, { writerName }] = await Promise.all([
+    import('../crypto/signing.ts'),
+    import('../format/signed-object.ts'),
+    import('../format/names.ts'),
+  ])
+  const wid = writerIdOf(signingKeyFromSeed(seed).publicKey)
+  // The certificate of a machine stays when its key is taken away; what the log says of that it may not open any more.
+  if ((await store.stat(writerName(wid))) === null) return undefined
+  const id = toHex(wid).slice(0, 8)
+  return new BackupError(
+    'wrong-key',
+    `this machine (writer ${id}) was let in, and its key was removed since`,
+    store.location,
+    {
+      hint: 'an administrator sees in `holdfast audit` who has revoked it or removed its key, and when; if it is to go on, ask to be let in anew: `holdfast enroll request --anew`',
+    },
+  )
 }
 
 export async function machineRecipient({ identity }: MachineKey): Promise<string> {

@@ -1,6 +1,5 @@
 // Opens the repository for somebody who forgets, holds or brings back: with a writer of this machine that signs the log.
 import { hostname } from 'node:os'
-import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { checkWritable } from '../repo/descriptions.ts'
 import type { AppendOptions } from '../repo/log-append.ts'
@@ -27,12 +26,6 @@ export async function withMaintenance<T>(
       const { clock } = context
       return work(repository, async () => {
         checkWritable(repository, store.location)
-        const { role } = repository.bundle
-        if (!MAY_MAINTAIN.has(role)) {
-          throw new BackupError('wrong-key', `this key has the role ${role}, which may not do this`, store.location, {
-            hint: 'use a key with the role admin or maintain',
-          })
-        }
         const state = openStateFolder(stateFolder(context.env))
         const writer = await writerIdentity(repository, {
           state,
@@ -47,8 +40,6 @@ export async function withMaintenance<T>(
     'write',
   )
 }
-
-const MAY_MAINTAIN: ReadonlySet<string> = new Set(['admin', 'maintain'])
 
 /** What people named, each once. Throws `not-found`. */
 export async function namedSnapshots(repository: Repository, specs: readonly string[]): Promise<SnapshotInfo[]> {

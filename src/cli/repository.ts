@@ -9,7 +9,8 @@ import type { ProblemEvent } from '../ops/events.ts'
 import { localIndexOptions } from './cache-folder.ts'
 import type { Context } from './context.ts'
 import { knowingRoot } from './known-roots.ts'
-import { findCredential, opening } from './secrets.ts'
+import { checkTask, opening } from './opening.ts'
+import { findCredential } from './secrets.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 /**
@@ -72,17 +73,24 @@ export async function openWith(context: Context, store: Store, meanwhile?: () =>
 
 /** For who looks into the history itself. */
 export async function openUncompared(context: Context, store: Store, meanwhile?: () => void): Promise<Repository> {
-  const [{ openRepository }, { initHashing }] = await Promise.all([
+  const [{ unlockRepository }, { readDescriptions }, { Repository }, { initHashing }] = await Promise.all([
     import('../repo/open-repository.ts'),
+    import('../repo/descriptions.ts'),
+    import('../repo/repository.ts'),
     import('../crypto/hash.ts'),
   ])
   const found = await findCredential(context, store)
   meanwhile?.()
   await initHashing()
-  const repository = await opening(found, store.location, (credential) =>
-    knowingRoot(context, store.location, credential, (root) => openRepository(store, credential, root)),
-  )
-  for (const each of repository.inDomains) each.machineSeed = found.writerSeed
+  const repository = await opening(found, store.location, async (credential, tried) => {
+    const unlocked = await knowingRoot(context, store.location, credential, async (root) =>
+      unlockRepository(store, await readDescriptions(store), credential, root),
+    )
+    checkTask(context, unlocked.bundle.role, store.location, tried.description)
+    const opened = new Repository({ store, ...unlocked })
+    for (const each of opened.inDomains) each.machineSeed = tried.writerSeed
+    return opened
+  })
   for (const each of repository.inDomains) each.keepIndexIn(localIndexOptions(context))
   return repository
 }
@@ -138,14 +146,16 @@ export async function withKeys<T>(
       await initHashing()
       const descriptions = await readDescriptions(store)
       const found = await findCredential(context, store)
-      const { unlocked, credential } = await opening(found, store.location, async (tried) => ({
-        unlocked: await knowingRoot(context, store.location, tried, (root) =>
-          unlockRepository(store, descriptions, tried, root),
-        ),
-        credential: tried,
-      }))
+      const { unlocked, credential } = await opening(found, store.location, async (each, { description }) => {
+        const opened = await knowingRoot(context, store.location, each, (root) =>
+          unlockRepository(store, descriptions, each, root),
+        )
+        checkTask(context, opened.bundle.role, store.location, description)
+        return { unlocked: opened, credential: each }
+      })
       warnOf(context, unlocked.problems)
       const repository = unlocked.bundle.domains.length === 0 ? undefined : new Repository({ store, ...unlocked })
+      for (const each of repository?.inDomains ?? []) each.keepIndexIn(localIndexOptions(context))
       if (repository !== undefined) await compareHistory(context, repository)
       if (mode === 'write') checkWritable(unlocked, store.location)
       return work({ store, unlocked, credential, ...(repository !== undefined && { repository }) })

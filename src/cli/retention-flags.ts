@@ -105,6 +105,7 @@ export function policyLines(policy: RetentionPolicy): string[] {
     }),
     ...tags.map((all) => `what has the tag ${all.join(' and ')}`),
   ]
+  if (lines.length === 0) lines.push('no rule: nothing is forgotten, but what has a date by which it must be gone')
   const together = ['writer', ...groupBy].join(', ')
   return [...lines, `groups: same ${together}`, `trash: ${trashDays} days`]
 }

@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { equalBytes, fromHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
-import type { Role } from '../format/bundle.ts'
 import { findSlotName, listSlots } from '../repo/key-slots.ts'
 import type { SlotInfo } from '../repo/key-slots.ts'
 import { appendRecord } from '../repo/log-append.ts'
@@ -12,6 +11,7 @@ import type { RevokingRecord } from '../repo/revocations.ts'
 import { findWriter, knownWriters, planRevocation } from '../repo/revoke-writer.ts'
 import type { KnownWriter, RevocationPlan } from '../repo/revoke-writer.ts'
 import { rememberOwn } from '../repo/rollback.ts'
+import { RoleLacks } from '../repo/roles.ts'
 import { writerIdentity } from '../repo/writer-identity.ts'
 import type { RevokeFlags } from './commands/enroll-revoke.ts'
 import type { Context } from './context.ts'
@@ -31,7 +31,9 @@ export async function revokeMachine(
   flags: RevokeFlags,
 ): Promise<void> {
   const { bundle } = unlocked
-  if (bundle.rootSeed === undefined || repo === undefined) throw notAdmin(bundle.role, store.location)
+  if (bundle.rootSeed === undefined || repo === undefined) {
+    throw new RoleLacks(bundle.role, { need: 'admin', what: 'revoking a machine', location: store.location })
+  }
   const writer = findWriter(await knownWriters(repo), spec)
   const since = {
     ...(flags.from !== undefined && { fromSeq: flags.from }),
@@ -53,12 +55,6 @@ export async function revokeMachine(
     if (key !== undefined) await removeSlotOf(context, { store, unlocked }, key.name)
   }
   show(context, { writer, plan, key, isDryRun })
-}
-
-function notAdmin(role: Role, location: string): BackupError {
-  return new BackupError('wrong-key', `a key with the role ${role} cannot revoke a machine`, location, {
-    hint: 'open the repository with the key of an administrator',
-  })
 }
 
 /** The slot that was made when this writer was let in, as far as it can be told. */

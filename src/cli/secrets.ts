@@ -1,7 +1,7 @@
 // Where the credential comes from, in this order: what the command line says, the environment, the configuration, the key
 // of this machine, an SSH key at its usual place, the person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { displayText } from '../base/bytes.ts'
-import { BackupError, codeOf, wrap } from '../base/errors.ts'
+import { BackupError, wrap } from '../base/errors.ts'
 import type { Credential, SecretCredential } from '../credentials/credential.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
@@ -10,7 +10,7 @@ import { givenWay, givenWays, moreThanOne, passphraseVariables, type Way } from 
 import { tokenCredential, tpmCredential } from './hardware.ts'
 import { gpgCredential, identityCredential, ownSshKeys } from './identities.ts'
 import { isRootKnown } from './known-roots.ts'
-import { machineCredential, machineKey } from './machine-key.ts'
+import { machineCredential, machineKey, machineRefused } from './machine-key.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
 import { recoveryCredential, sharesCredential } from './recovery-input.ts'
 import { readSecretFile } from './secret-file.ts'
@@ -20,7 +20,7 @@ const WAYS_TO_GIVE =
 /** What a password manager may print. */
 const SECRET_SIZE_MAX = 64 * 1024
 /** How often a passphrase may be typed wrong, or twice differently, before the command gives up. */
-const ATTEMPTS = 3
+export const ATTEMPTS = 3
 
 export interface FoundCredential<C extends Credential = Credential> {
   readonly credential: C
@@ -28,8 +28,10 @@ export interface FoundCredential<C extends Credential = Credential> {
   readonly description?: string
   /** Of the writer that this machine was enrolled as. */
   readonly writerSeed?: Uint8Array
-  /** What to take when this one does not open the repository: nobody has said that it should. */
-  otherwise?(): Promise<FoundCredential>
+  /** What to take when this one does not open the repository, or lacks a right: nobody has said that it should be taken. `why` is told to who is asked. */
+  otherwise?(why?: string): Promise<FoundCredential>
+  /** Why it does not open the repository, as far as that can be told; undefined when it cannot. */
+  refused?(): Promise<BackupError | undefined>
 }
 
 /** The credential to open an existing repository. Throws `usage` when there is nobody to ask. */
@@ -42,53 +44,27 @@ export async function findCredential(context: Context, store: Store): Promise<Fo
   const machine = known ? await machineKey(context, store.location) : undefined
   if (machine === undefined) return ownOrAsked(context, store)
   const credential = await machineCredential(machine)
-  const otherwise = () => ownOrAsked(context, store)
-  return { credential, description: credential.description, otherwise, writerSeed: machine.seed }
+  const otherwise = (why?: string) => ownOrAsked(context, store, why)
+  const refused = () => machineRefused(store, machine)
+  return { credential, description: credential.description, otherwise, refused, writerSeed: machine.seed }
 }
 
-async function ownOrAsked(context: Context, store: Store): Promise<FoundCredential> {
-  const otherwise = () => askAsSlotsSay(store)
+async function ownOrAsked(context: Context, store: Store, before?: string): Promise<FoundCredential> {
+  const otherwise = (why = before) => askAsSlotsSay(store, why)
   // Nobody has said that they should open it, and everybody can make a slot for them: they are for the known one alone.
   const credential = (await isRootKnown(context, store.location)) ? await ownSshKeys(context.env) : undefined
   return credential === undefined ? otherwise() : { credential, description: credential.description, otherwise }
 }
 
-/**
- * Runs `step`, which opens a repository. Where the credential is wrong, the error says who gave it; what was typed may be
- * typed again.
- */
-export async function opening<T>(
-  found: FoundCredential,
-  location: string,
-  step: (credential: Credential) => Promise<T>,
-): Promise<T> {
-  let tried = found
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await step(tried.credential)
-    } catch (cause) {
-      if (codeOf(cause) !== 'wrong-key') throw cause
-      if (tried.otherwise !== undefined) {
-        tried = await tried.otherwise()
-        attempt--
-        continue
-      }
-      if (tried.description !== undefined) throw wrap(`opening with ${tried.description}`, location, cause)
-      if (attempt === ATTEMPTS) throw cause
-    }
-    tried = await askOnce(location, 'This passphrase does not open it.')
-  }
-}
-
 /** A passphrase, unless the repository has no slot for one. Then gpg is run when nothing else can open it. */
-async function askAsSlotsSay(store: Store): Promise<FoundCredential> {
+async function askAsSlotsSay(store: Store, why?: string): Promise<FoundCredential> {
   const [{ readSlots }, { initHashing }] = await Promise.all([
     import('../repo/key-slots.ts'),
     import('../crypto/hash.ts'),
   ])
   await initHashing()
   const kinds = new Set((await readSlots(store)).slots.map(({ slot }) => slot.method.kind))
-  if (kinds.size === 0 || kinds.has('passphrase')) return askOnce(store.location)
+  if (kinds.size === 0 || kinds.has('passphrase')) return askOnce(store.location, why)
   if (kinds.size === 1 && kinds.has('openpgp')) return { credential: await gpgCredential(), description: 'gpg' }
   const ways = [...kinds].flatMap((kind) => WAY_TO_OPEN[kind] ?? [])
   throw new BackupError('usage', 'no credential is given, and no passphrase opens the repository', store.location, {
@@ -106,7 +82,8 @@ const WAY_TO_OPEN: Readonly<Partial<Record<SlotMethod['kind'], string>>> = {
   several: 'several together with --together',
 }
 
-async function askOnce(location: string, before?: string): Promise<FoundCredential> {
+/** Asks the person at the terminal, `before` telling why. Throws `usage` when there is nobody to ask. */
+export async function askOnce(location: string, before?: string): Promise<FoundCredential> {
   return withTerminal(async (terminal) => {
     if (before !== undefined) terminal.tell(before)
     const passphrase = nonEmpty(await terminal.askHidden(`Passphrase for ${location}: `), location)

@@ -1,16 +1,20 @@
 // `holdfast stats`.
-import { repositoryStats } from '../ops/stats.ts'
+import { objectTotals, repositoryStats } from '../ops/stats.ts'
+import type { RepositoryStats } from '../ops/stats.ts'
 import type { Repository } from '../repo/repository.ts'
 import { cipherOf } from '../crypto/ciphers.ts'
 import type { Context } from './context.ts'
-import type { ExitCode } from './exit-codes.ts'
-import { loadIndexOf } from './repository.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+import { loadIndexOf, warnOf, type UnlockedStore } from './repository.ts'
 import { chosenSnapshots } from './snapshot-view.ts'
 import { tableLines } from './table.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { notedProof, rememberedProof } from '../repo/drill-state.ts'
 import type { DrillProof } from '../repo/drill-state.ts'
 import { readLog } from '../repo/log.ts'
+import { readReport } from '../repo/report.ts'
+import type { SnapshotSummary } from '../format/snapshot-summary.ts'
+import type { Output } from './output.ts'
 import { jsonTime } from './json-lines.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { formatCount, formatLocalTime, formatSize } from './units.ts'
@@ -24,7 +28,7 @@ export async function showStats(context: Context, repository: Repository): Promi
   const { data, meta } = stats
   const cipher = cipherOf(repository.description.suite)
   const proof = await lastProof(context, repository)
-  const rows = [
+  const rows: [string, string][] = [
     ['snapshots', formatCount(stats.snapshots)],
     ['files in them', formatCount(stats.files)],
     ['restored one by one', formatSize(stats.restoredBytes)],
@@ -42,21 +46,8 @@ export async function showStats(context: Context, repository: Repository): Promi
       proof === undefined ? 'never: run `holdfast drill`' : formatLocalTime(timespecFromMs(proof.timeMs)),
     ],
   ]
-  const width = Math.max(...rows.map(([name]) => name!.length))
-  for (const [name, value] of rows) out.line(`${name!.padEnd(width)}  ${value}`)
-  out.line()
-  const kinds = [...stats.objects].sort(([a], [b]) => (a < b ? -1 : 1))
-  const columns = [
-    { title: 'OBJECTS' },
-    { title: 'COUNT', align: 'right' as const },
-    { title: 'SIZE', align: 'right' as const },
-  ]
-  for (const line of tableLines(
-    columns,
-    kinds.map(([kind, { count, bytes }]) => [kind, formatCount(count), formatSize(bytes)]),
-  )) {
-    out.line(line)
-  }
+  showRows(out, rows)
+  showObjects(out, stats.objects)
   out.record({
     type: 'stats',
     snapshots: stats.snapshots,
@@ -70,9 +61,66 @@ export async function showStats(context: Context, repository: Repository): Promi
     store_bytes: stats.storeBytes,
     cipher,
     restore_proved: proof === undefined ? null : jsonTime(timespecFromMs(proof.timeMs)),
-    objects: Object.fromEntries(kinds.map(([kind, { count, bytes }]) => [kind, { count, bytes }])),
+    objects: objectsRecord(stats.objects),
   })
   return exitCode
+}
+
+/** For who may not read snapshots: what their writers say of them to everybody. */
+export async function showReportStats(context: Context, { store, unlocked }: UnlockedStore): Promise<ExitCode> {
+  const { out } = context
+  const { bundle, description } = unlocked
+  const { snapshots, problems } = await readReport({ store, bundle, description })
+  warnOf(context, problems)
+  const objects = await objectTotals({ store })
+  const sum = (of: (summary: SnapshotSummary) => number) =>
+    snapshots.reduce((total, { summary }) => total + of(summary), 0)
+  const [files, restoredBytes] = [sum(({ stats }) => stats.files), sum(({ stats }) => stats.bytes)]
+  const storeBytes = [...objects.values()].reduce((total, { bytes }) => total + bytes, 0)
+  const cipher = cipherOf(description.suite)
+  showRows(out, [
+    ['snapshots', formatCount(snapshots.length)],
+    ['files in them', formatCount(files)],
+    ['restored one by one', formatSize(restoredBytes)],
+    ['whole store', `${formatSize(storeBytes)}${ratio(restoredBytes, storeBytes, 'in all')}`],
+    ['cipher', cipher],
+  ])
+  showObjects(out, objects)
+  out.record({
+    type: 'stats',
+    snapshots: snapshots.length,
+    files,
+    restored_bytes: restoredBytes,
+    store_bytes: storeBytes,
+    cipher,
+    objects: objectsRecord(objects),
+  })
+  const [problem] = problems
+  return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
+}
+
+function showRows(out: Output, rows: readonly (readonly [name: string, value: string])[]): void {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  for (const [name, value] of rows) out.line(`${name.padEnd(width)}  ${value}`)
+  out.line()
+}
+
+function showObjects(out: Output, objects: RepositoryStats['objects']): void {
+  const columns = [
+    { title: 'OBJECTS' },
+    { title: 'COUNT', align: 'right' as const },
+    { title: 'SIZE', align: 'right' as const },
+  ]
+  const rows = byKind(objects).map(([kind, { count, bytes }]) => [kind, formatCount(count), formatSize(bytes)])
+  for (const line of tableLines(columns, rows)) out.line(line)
+}
+
+function objectsRecord(objects: RepositoryStats['objects']) {
+  return Object.fromEntries(byKind(objects).map(([kind, { count, bytes }]) => [kind, { count, bytes }]))
+}
+
+function byKind(objects: RepositoryStats['objects']) {
+  return [...objects].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** The latest that this machine remembers, or that any has noted in the log. */

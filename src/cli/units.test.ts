@@ -11,6 +11,7 @@ import {
   formatUtcTime,
   parseShare,
   parseSize,
+  parseUntil,
 } from './units.ts'
 
 test('sizes have three digits and change their unit where the next one reads better', () => {
@@ -85,4 +86,20 @@ test('modes look as in ls -l', () => {
 test('one is singular', () => {
   assert.equal(counted(1, 'file'), '1 file')
   assert.equal(counted(1_234, 'directory', 'directories'), '1,234 directories')
+})
+
+test('a time to come is a date or so long from now, never so long ago', () => {
+  const now = Date.UTC(2026, 10, 21, 12)
+  const utc = (text: string) => new Date(parseUntil(text, now)).toISOString().slice(0, 16)
+  assert.deepEqual(['12h', '90d', '2w', '6m', '10y'].map(utc), [
+    '2026-11-22T00:00',
+    '2027-02-19T12:00',
+    '2026-12-05T12:00',
+    '2027-05-21T12:00',
+    '2036-11-21T12:00',
+  ])
+  assert.equal(utc('2030-01-31T00:00Z'), '2030-01-31T00:00')
+  for (const wrong of ['30s', 'tomorrow', '', '-1d']) {
+    assert.throws(() => parseUntil(wrong, now), { code: 'usage', hint: /from now/ }, wrong)
+  }
 })

@@ -135,15 +135,25 @@ export function parseWhen(text: string, nowMs: number): number {
   return date.getTime()
 }
 
-const AHEAD = /^(\d+)([dwmy])$/
+const AHEAD = /^(\d+)([hdwmy])$/
 
-/** Milliseconds since 1970 of a time as for `parseWhen`, or of so long from now: `90d`, `6m`, `10y` (calendar months, years). */
+/**
+ * Milliseconds since 1970 of a date, as for `parseWhen`, or of so long from now: `12h`, `90d`, `6m`, `10y` (calendar months,
+ * years). Throws `usage`.
+ */
 export function parseUntil(text: string, nowMs: number): number {
   const ahead = AHEAD.exec(text)
-  if (ahead === null) return parseWhen(text, nowMs)
+  if (ahead === null) {
+    // What `parseWhen` takes for so long ago is meant to come.
+    if (/^\d{4}-\d\d/.test(text)) return parseWhen(text, nowMs)
+    throw new BackupError('usage', 'not a time', text, {
+      hint: 'write 2030-01-31, 2030-01-31 08:30, or 90d, 6m, 10y for so long from now',
+    })
+  }
   const date = new Date(nowMs)
   const count = Number(ahead[1])
-  if (ahead[2] === 'y') date.setUTCFullYear(date.getUTCFullYear() + count)
+  if (ahead[2] === 'h') date.setTime(nowMs + count * 3_600_000)
+  else if (ahead[2] === 'y') date.setUTCFullYear(date.getUTCFullYear() + count)
   else if (ahead[2] === 'm') date.setUTCMonth(date.getUTCMonth() + count)
   else date.setUTCDate(date.getUTCDate() + count * (ahead[2] === 'w' ? 7 : 1))
   if (!Number.isNaN(date.getTime())) return date.getTime()

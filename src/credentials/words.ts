@@ -2,6 +2,7 @@
 // have other case, line breaks, numbers before the words, and only the first four letters of a word.
 import { assert } from '../base/assert.ts'
 import { BackupError } from '../base/errors.ts'
+import { nearWords } from '../base/near-words.ts'
 import { WORDS } from './word-list.ts'
 
 const BITS = 11
@@ -68,7 +69,7 @@ function wordIndex(typed: string, position: number, subject: string): number {
   if (matches.length === 1 && (matches[0] === typed || typed.length >= SIGNIFICANT_LETTERS)) {
     return WORDS.indexOf(matches[0]!)
   }
-  const candidates = matches.length > 0 ? matches.slice(0, SUGGESTIONS_MAX) : nearest(typed)
+  const candidates = matches.length > 0 ? matches.slice(0, SUGGESTIONS_MAX) : nearWords(typed, WORDS, SUGGESTIONS_MAX)
   const hint = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
   throw new BackupError('usage', `word ${position} is no word of the list`, subject, hint === undefined ? {} : { hint })
 }
@@ -76,29 +77,4 @@ function wordIndex(typed: string, position: number, subject: string): number {
 /** The words that begin like this, or the one that it is. */
 function completions(typed: string): readonly string[] {
   return WORDS.includes(typed) ? [typed] : WORDS.filter((word) => word.startsWith(typed))
-}
-
-/** The words with the smallest number of letters to change, where it is small enough to be a slip. */
-function nearest(typed: string): string[] {
-  const distances = WORDS.map((word) => lettersToChange(typed, word))
-  const least = Math.min(...distances)
-  if (least > Math.max(1, Math.floor(typed.length / 3))) return []
-  return WORDS.filter((_, i) => distances[i] === least).slice(0, SUGGESTIONS_MAX)
-}
-
-/** Optimal string alignment distance: letters added, left out, replaced, and neighbours that changed places. */
-function lettersToChange(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1
-      let cost = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      if (swapped) cost = Math.min(cost, rows[i - 2]![j - 2]! + 1)
-      row.push(cost)
-    }
-    rows.push(row)
-  }
-  return rows[a.length]![b.length]!
 }

@@ -78,8 +78,10 @@ export function encodeKeySlot(
   const suite = keySealingSuite(repoSuite)
   const { method, bundle, maker = bundle, created, label = '', detail = '' } = slot
   const context = encodeMethod(method)
-  const texts = labelSealer(bundle.domains[0] ?? maker.domains[0]!, repoId, suite)
-  const sealText = (type: number, text: string) => (text === '' ? undefined : texts.seal(type, context, utf8(text)))
+  // Somebody who has no domain can make keys for himself, of which nobody reads what they are called.
+  const first = bundle.domains[0] ?? maker.domains[0]
+  const texts = first === undefined ? undefined : labelSealer(first, repoId, suite)
+  const sealText = (type: number, text: string) => (text === '' ? undefined : texts?.seal(type, context, utf8(text)))
   const sealedLabel = sealText(SEALED_TYPES.slotLabel, limitedText(label, SHORT_TEXT_MAX, 'label'))
   const sealedDetail = sealText(SEALED_TYPES.slotDetail, clippedText(detail, SLOT_DETAIL_MAX))
   return writeSlot(

@@ -12,7 +12,7 @@ import { appendRecord } from '../repo/log-append.ts'
 import { keyOfPlace, placeKey } from '../repo/log-facts.ts'
 import type { AppendOptions } from '../repo/log-append.ts'
 import type { Repository } from '../repo/repository.ts'
-import { checkRole } from '../repo/roles.ts'
+import { checkNeed } from '../repo/roles.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { moveToTrash, placeOf } from '../repo/trash.ts'
 import { newSessionSecrets } from '../repo/declared-session.ts'
@@ -77,7 +77,7 @@ export async function rewriteSnapshots(
   opts: RewriteOptions,
 ): Promise<RewrittenSnapshot[]> {
   const { writer, clock, onEvent = ignoreEvents, signal, state, reason } = opts
-  checkRole(repo.bundle.role, 'snapshot', repo.store.location)
+  checkNeed(repo.bundle.role, { need: 'admin', what: 'leaving paths out of snapshots', location: repo.store.location })
   await checkMayLog(repo, writer, 'rewrite')
   const rewritten: RewrittenSnapshot[] = []
   const places: Rewritten[] = []

@@ -57,7 +57,8 @@ function blockTotals(domains: readonly Repository[]): Pick<RepositoryStats, 'dat
   return totals
 }
 
-async function objectTotals({ store }: Repository): Promise<Map<string, ObjectTotal>> {
+/** By kind; reads a listing of the store and needs no key. */
+export async function objectTotals({ store }: Pick<Repository, 'store'>): Promise<Map<string, ObjectTotal>> {
   const totals = new Map<string, ObjectTotal>()
   for await (const { name, size } of listAll(store, '')) {
     const parsed = parseObjectName(name)

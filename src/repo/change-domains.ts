@@ -10,7 +10,7 @@ import { SHORT_TEXT_MAX } from '../format/snapshot-body.ts'
 import type { Store } from '../store/store.ts'
 import type { Unlocked } from './keyring.ts'
 import { newDomain } from './new-bundle.ts'
-import { domainOf } from './roles.ts'
+import { domainOf, RoleLacks } from './roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from './slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from './slot-renewal.ts'
 
@@ -130,9 +130,7 @@ function withDomain(bundle: Bundle, slot: RenewableSlot, id: Uint8Array): Bundle
 
 function checkAdmin({ role, rootSeed }: Bundle, subject: string): void {
   if (role === 'admin' && rootSeed !== undefined) return
-  throw new BackupError('wrong-key', `a key with the role ${role} cannot change domains`, subject, {
-    hint: 'open the repository with the key of an administrator',
-  })
+  throw new RoleLacks(role, { need: 'admin', what: 'changing domains', location: subject })
 }
 
 function checkName({ domains }: Bundle, name: string): void {

@@ -91,6 +91,7 @@ test('a damaged slot is reported and does not stand in the way of the others', a
   )
   await assert.rejects(open(pass('first')), (error: unknown) => {
     assert.ok(failsWith('wrong-key', /1 tried; 1 cannot be used/)(error))
+    assert.match((error as BackupError).hint!, /a key slot is damaged: .*`holdfast key import`/)
     return (error as BackupError).cause !== undefined
   })
 })

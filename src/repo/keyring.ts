@@ -306,7 +306,7 @@ function cannotOpen(
     if (cause === undefined) return new BackupError('not-found', 'there are no key slots', store.location)
     return new BackupError(codeOf(cause), `no key slot can be used, of ${problems.length}`, store.location, {
       cause,
-      hint: 'copy the folder `keys` from another copy of the repository',
+      hint: BRING_BACK,
     })
   }
   const what = describeCredential(credential)
@@ -316,9 +316,15 @@ function cannotOpen(
     // What a program or a plugin lacks is nearer than another credential.
     hint:
       ('unwrap' in credential ? cause?.hint : undefined) ??
+      (problems.some(({ code }) => code === 'corrupt')
+        ? `a key slot is damaged: if it is yours, ${BRING_BACK}`
+        : undefined) ??
       `the repository has ${slotCounts(kinds)}: ${nextStep(credential, kinds)}`,
   })
 }
+
+const BRING_BACK =
+  'bring it back with `holdfast key import` from what `holdfast key export` has saved, or copy the folder `keys` from another copy of the repository'
 
 function slotCounts(kinds: readonly SlotKind[]): string {
   const counts = [...Map.groupBy(kinds, (kind) => kind)]

@@ -40,20 +40,56 @@ export function checkAct(role: Role, act: Act, subject: string): void {
   if (!ACTS[role].includes(act)) throw new NotPermitted(`a writer with the role ${role}`, subject)
 }
 
-/** The same for the credential in use, before it does something. Throws `wrong-key`. */
-export function checkRole(role: Role, act: Act, location: string): void {
-  if (ACTS[role].includes(act)) return
-  const able = Object.entries(ACTS).flatMap(([name, acts]) => (acts.includes(act) ? [name] : []))
-  throw new BackupError('wrong-key', `this key has the role ${role}, which ${ROLE_TEXTS[role]}`, location, {
-    hint: `use a key with the role ${able.join(' or ')}`,
-  })
+/** What something that somebody wants to do takes of his key. */
+export type Need = 'history' | 'names' | 'files' | 'backup' | 'upkeep' | 'admin'
+
+const NEEDS: Readonly<Record<Need, { readonly text: string; readonly roles: readonly Role[] }>> = {
+  history: { text: 'a key that may see the history', roles: ['admin', 'read', 'maintain', 'write'] },
+  names: { text: 'a key that can read names and trees', roles: ['admin', 'read', 'maintain'] },
+  files: { text: 'a key that can read files', roles: ['admin', 'read'] },
+  backup: { text: 'a key that can make backups', roles: ['admin', 'read', 'write'] },
+  upkeep: { text: 'a key that may delete', roles: ['admin', 'maintain'] },
+  admin: { text: 'the key of an administrator', roles: ['admin'] },
+}
+
+/** The credential in use has not what is needed: where nobody has chosen it, another one may be asked for. */
+export class RoleLacks extends BackupError {
+  constructor(role: Role, { need, what, location, by = 'this one' }: Needed) {
+    const { text, roles } = NEEDS[need]
+    super('wrong-key', `${what} takes ${text}, and ${by} has the role ${role}`, location, {
+      hint: `with the role ${role} one ${ROLE_TEXTS[role]}: open the repository with a key of the role ${alternatives(roles)}`,
+    })
+  }
+}
+
+export interface Needed {
+  readonly need: Need
+  /** As in: pruning takes …. */
+  readonly what: string
+  readonly location: string
+  /** Which credential it is, as in: `the key of this machine`. */
+  readonly by?: string
+}
+
+/** Throws `wrong-key` unless a credential of this role has what is needed; the one place that says so. */
+export function checkNeed(role: Role, needed: Needed): void {
+  if (!hasNeed(role, needed.need)) throw new RoleLacks(role, needed)
+}
+
+export function hasNeed(role: Role, need: Need): boolean {
+  return NEEDS[need].roles.includes(role)
+}
+
+function alternatives(words: readonly string[]): string {
+  const last = words.at(-1)!
+  return words.length === 1 ? last : `${words.slice(0, -1).join(', ')} or ${last}`
 }
 
 /** What somebody with each role can do, for people. */
 export const ROLE_TEXTS: Readonly<Record<Role, string>> = {
   admin: 'can do everything, and let others in',
   read: 'can read and restore all backups, and make new ones where a machine was let in with it',
-  maintain: 'can see names and trees, and cannot read files',
+  maintain: 'can see names and trees, with files of at most 512 bytes in them, and cannot read larger files',
   write: 'can make backups, and cannot read or delete any',
   report: 'sees when backups were made and how large they are, and no name of anything',
 }

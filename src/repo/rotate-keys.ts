@@ -22,7 +22,7 @@ import { DomainKeys } from './domain-keys.ts'
 import { unlockRepository } from './open-repository.ts'
 import type { UnlockedRepository } from './open-repository.ts'
 import { parityMakerOf } from './parity-maker.ts'
-import { domainOf } from './roles.ts'
+import { domainOf, RoleLacks } from './roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from './slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from './slot-renewal.ts'
 import { replacedKeys } from './slot-versions.ts'
@@ -163,9 +163,7 @@ function chosenDomains(
   location: string,
 ): readonly Domain[] {
   if (bundle.rootSeed === undefined) {
-    throw new BackupError('wrong-key', `a key with the role ${bundle.role} cannot make new keys`, location, {
-      hint: 'open the repository with the key of an administrator',
-    })
+    throw new RoleLacks(bundle.role, { need: 'admin', what: 'making new keys', location })
   }
   const chosen = specs === undefined ? bundle.domains : [...new Set(specs.map((spec) => domainOf(bundle, spec)))]
   for (const domain of chosen) {

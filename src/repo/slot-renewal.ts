@@ -19,7 +19,7 @@ import { readSlot, readSlots } from './key-slots.ts'
 import type { StoredSlot } from './key-slots.ts'
 import type { Unlocked } from './keyring.ts'
 import { getNamedByHash } from './named-object.ts'
-import { bundleOf } from './roles.ts'
+import { bundleOf, RoleLacks } from './roles.ts'
 import { wipe } from '../crypto/wipe.ts'
 
 export interface RenewableSlot extends StoredSlot {
@@ -67,7 +67,7 @@ export async function planRenewal(
   { removed, leavesOut = () => false, isFor }: RenewalChoice,
 ): Promise<RenewalPlan> {
   if (bundle.rootSeed === undefined)
-    throw new BackupError('wrong-key', 'this takes the key of an administrator', store.location)
+    throw new RoleLacks(bundle.role, { need: 'admin', what: 'making keys anew', location: store.location })
   const { slots, problems } = await doing('reading the key slots', store.location, () => readSlots(store))
   const passed: PassedSlot[] = problems.map(({ subject }) => ({ name: subject, reason: 'damaged', slot: undefined }))
   const [signed, unsigned] = [true, false].map((wanted) =>

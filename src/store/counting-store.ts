@@ -1,5 +1,6 @@
 // Counts what passes through: for statistics, progress, and tests that bound the number of requests.
-import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
+import { Passing } from './passing-store.ts'
+import type { ListPage, ObjectInfo, PutResult } from './store.ts'
 
 export interface StoreCounts {
   /** Requests begun, failed ones too. */
@@ -16,8 +17,7 @@ export interface StoreCounts {
   bytesRead: number
 }
 
-export class CountingStore implements Store {
-  readonly location: string
+export class CountingStore extends Passing {
   readonly counts: StoreCounts = {
     puts: 0,
     gets: 0,
@@ -28,44 +28,34 @@ export class CountingStore implements Store {
     bytesWritten: 0,
     bytesRead: 0,
   }
-  readonly #inner: Store
 
-  constructor(inner: Store) {
-    this.location = inner.location
-    this.#inner = inner
-  }
-
-  async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     this.counts.puts++
-    const result = await this.#counted(this.#inner.put(name, parts))
+    const result = await this.#counted(this.inner.put(name, parts))
     if (result.created) for (const part of parts) this.counts.bytesWritten += part.byteLength
     return result
   }
 
-  async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
     this.counts.gets++
-    const bytes = await this.#counted(this.#inner.get(name, range))
+    const bytes = await this.#counted(this.inner.get(name, range))
     this.counts.bytesRead += bytes.byteLength
     return bytes
   }
 
-  stat(name: string): Promise<ObjectInfo | null> {
+  override stat(name: string): Promise<ObjectInfo | null> {
     this.counts.stats++
-    return this.#counted(this.#inner.stat(name))
+    return this.#counted(this.inner.stat(name))
   }
 
-  list(prefix: string, cursor?: string): Promise<ListPage> {
+  override list(prefix: string, cursor?: string): Promise<ListPage> {
     this.counts.lists++
-    return this.#counted(this.#inner.list(prefix, cursor))
+    return this.#counted(this.inner.list(prefix, cursor))
   }
 
-  delete(name: string): Promise<boolean> {
+  override delete(name: string): Promise<boolean> {
     this.counts.deletes++
-    return this.#counted(this.#inner.delete(name))
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
+    return this.#counted(this.inner.delete(name))
   }
 
   async #counted<T>(request: Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 // Writes down every request in the order of events, as its caller saw it: for the oracle that checks the rules on order
 // (docs/format.md, section 10) and for `--verbose` traces.
+import { Passing } from './passing-store.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
 
 export interface Operation {
@@ -69,52 +70,45 @@ export interface RecordingOptions {
   readonly digest?: (parts: readonly Uint8Array[]) => string
 }
 
-export class RecordingStore implements Store {
-  readonly location: string
-  readonly #inner: Store
+export class RecordingStore extends Passing {
   readonly #opts: RecordingOptions
 
   constructor(inner: Store, opts: RecordingOptions) {
-    this.location = inner.location
-    this.#inner = inner
+    super(inner)
     this.#opts = opts
   }
 
-  put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+  override put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     const operation = this.#begin('put', name)
     for (const part of parts) operation.bytes += part.byteLength
     operation.digest = this.#opts.digest?.(parts)
-    return this.#recorded(operation, this.#inner.put(name, parts), (result) => (operation.found = result.created))
+    return this.#recorded(operation, this.inner.put(name, parts), (result) => (operation.found = result.created))
   }
 
-  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+  override get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
     const operation = this.#begin('get', name)
-    return this.#recorded(operation, this.#inner.get(name, range), (bytes) => {
+    return this.#recorded(operation, this.inner.get(name, range), (bytes) => {
       operation.found = true
       operation.bytes = bytes.byteLength
     })
   }
 
-  stat(name: string): Promise<ObjectInfo | null> {
+  override stat(name: string): Promise<ObjectInfo | null> {
     const operation = this.#begin('stat', name)
-    return this.#recorded(operation, this.#inner.stat(name), (info) => (operation.found = info !== null))
+    return this.#recorded(operation, this.inner.stat(name), (info) => (operation.found = info !== null))
   }
 
-  list(prefix: string, cursor?: string): Promise<ListPage> {
+  override list(prefix: string, cursor?: string): Promise<ListPage> {
     const operation = this.#begin('list', prefix, cursor)
-    return this.#recorded(operation, this.#inner.list(prefix, cursor), (page) => {
+    return this.#recorded(operation, this.inner.list(prefix, cursor), (page) => {
       operation.next = page.cursor
       operation.names = page.objects.map((object) => object.name)
     })
   }
 
-  delete(name: string): Promise<boolean> {
+  override delete(name: string): Promise<boolean> {
     const operation = this.#begin('delete', name)
-    return this.#recorded(operation, this.#inner.delete(name), (was) => (operation.found = was))
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
+    return this.#recorded(operation, this.inner.delete(name), (was) => (operation.found = was))
   }
 
   #begin(kind: Operation['kind'], name: string, cursor?: string): Operation {

@@ -42,6 +42,8 @@ test('mistakes in the command line end with 2 and say what is right', (t) => {
   const { run } = shell(t)
   const cases: [string[], RegExp][] = [
     [['bakcup'], /there is no command `bakcup`; did you mean `backup`\?/],
+    [['delete'], /there is no command `delete`:/],
+    [['snapshots', '--jsn'], /there is no flag --jsn; did you mean --json\?/],
     [['backup', '--exlude', 'x'], /there is no flag --exlude; did you mean --exclude\?/],
     [['ls'], /SNAPSHOT\[:PATH\] is missing/],
     [['ls', 'latest', 'more'], /unexpected argument `more`/],

@@ -74,7 +74,8 @@ test('a machine is enrolled by a command on each side, and backs up without any 
   assert.doesNotMatch(on(['snapshots']), /photos/)
   for (const args of [['ls', 'latest'], ['restore', 'latest', '--target', join(machine.home, 'r')], ['check']]) {
     const refused = on(args, EXIT.wrongKey)
-    assert.match(refused, /may not read/)
+    assert.match(refused, /takes a key that can read .*, and the key of this machine has the role write/)
+    assert.match(refused, /hint: with the role write one can make backups.*a key of the role admin/)
   }
   assert.match(by(['snapshots']), /photos/)
   assert.match(by(['key', 'list']), /write .*laptop/)
@@ -186,7 +187,7 @@ test('who is no administrator lets nobody in', async (t) => {
   by(['key', 'add', '--new-key-file', 'reader.key', '--role', 'read'])
   const tried = admin.run(['enroll', 'approve', code!, '--key-file', 'reader.key'])
   assert.equal(tried.status, EXIT.wrongKey)
-  assert.match(tried.stderr, /role read cannot make one with the role write/)
+  assert.match(tried.stderr, /`holdfast enroll approve` takes the key of an administrator, .* has the role read/)
 })
 
 test('a key for reports sees that there are backups, and no name of anything', async (t) => {
@@ -201,9 +202,15 @@ test('a key for reports sees that there are backups, and no name of anything', a
     ['ls', 'latest'],
     ['backup', source],
     ['snapshots', '--host', 'x'],
+    ['key', 'add', '--new-key-file', 'x.key', '--label', 'x'],
+    ['drill', '--status'],
   ]) {
-    by([...args, '--key-file', 'report.key'], EXIT.wrongKey)
+    assert.match(by([...args, '--key-file', 'report.key'], EXIT.wrongKey), /role report/)
   }
+  // Counts and sizes are for reports, and so is another key of the same kind.
+  assert.match(by(['stats', '--key-file', 'report.key']), /files in them +1\n.*whole store/s)
+  by(['key', 'add', '--new-key-file', 'second.key', '--key-file', 'report.key'])
+  by(['snapshots', '--key-file', 'second.key'])
 })
 
 test('a machine that is revoked makes no more backups, and nothing takes its snapshots for anything', async (t) => {
@@ -252,6 +259,35 @@ test('a machine that is revoked makes no more backups, and nothing takes its sna
   writeFileSync(join(slots, removed!), before.get(removed!)!)
   assert.match(by(['key', 'rotate', '--yes']), /it was removed, and somebody has brought it back/)
   rmSync(join(slots, removed!))
-  on(['backup', source], EXIT.usage) // no passphrase is given, and its own key opens nothing
+  assert.match(
+    on(['backup', source], EXIT.wrongKey),
+    /this machine \(writer [0-9a-f]{8}\) was let in, and its key was removed since/,
+  )
   assert.match(by(['enroll', 'revoke', 'nobody'], EXIT.notFound), /no writer has this name/)
+})
+
+test('what a key may not do is refused before anything is done, with what it takes and what it is', async (t) => {
+  const { scratch, source, on, by } = await scene(t)
+  by(['backup', source])
+  const { code, root } = record(on(['enroll', 'request', '--no-wait', '--json']))
+  by(['enroll', 'approve', code!, '--role', 'maintain'])
+  on(['enroll', 'request', '--root', root!])
+  by(['key', 'add', '--new-key-file', 'second.key', '--label', 'second'])
+  const second = /\n([0-9a-f]{10}) .* second/.exec(by(['key', 'list']))![1]!
+  const before = await scratch.readAll()
+  for (const [args, takes] of [
+    [['forget', '--path', source], /`holdfast forget --path` takes the key of an administrator/],
+    [['restore', 'latest', '--target', join(source, 'never')], /`holdfast restore` takes a key that can read files/],
+    [['check', '--read-data', '--attest'], /`holdfast check --attest` takes a key that can read files/],
+    [['key', 'remove', second], /removing a key that an administrator has made/],
+  ] as const) {
+    const refused = on(args, EXIT.wrongKey)
+    assert.match(refused, takes)
+    assert.match(refused, /has the role maintain/)
+    assert.match(refused, /hint: with the role maintain one can see names and trees/)
+  }
+  assert.deepEqual(await scratch.readAll(), before)
+  // What it may, it may.
+  on(['forget', '--keep-last', '1', '--dry-run'])
+  on(['ls', 'latest'])
 })

@@ -181,7 +181,12 @@ test('a path is dropped from all snapshots, which stay what they were otherwise'
     assert.match(listed, /deep\/other/)
     assert.doesNotMatch(listed, /secret/)
   }
-  assert.match(program.run('forget', '--path', path).stderr, /no snapshot has such a path/)
+  const gone = program.run('forget', '--path', path)
+  assert.equal(gone.status, 6, gone.stderr)
+  assert.match(gone.stderr, /none of 3 snapshots has this path/)
+  const slip = program.run('forget', '--path', join(path, '../othre'), '--dry-run')
+  assert.deepEqual([slip.status, /hint: did you mean .*\/deep\/other\?/.test(slip.stderr)], [6, true], slip.stderr)
+
   program.expect(0, 'check', '--read-data')
   program.expect(0, 'trash', 'purge', '--older-than', '0')
   program.expect(0, 'check', '--read-data')

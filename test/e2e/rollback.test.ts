@@ -68,6 +68,11 @@ test('a rollback is accepted once, in the log for others too, and then all goes 
   const { program, source, goBack, objects } = scene(t)
   program.expect(0, 'backup', source)
   goBack()
+  // A dry run says what would be accepted, and accepts nothing.
+  const rehearsed = program.run('prune', '--dry-run', '--accept-rollback')
+  assert.equal(rehearsed.status, 0, rehearsed.stderr)
+  assert.match(rehearsed.stderr, /dry run, not accepted yet: .* snapshot 2 .* is gone/)
+  program.expect(14, 'snapshots')
   const accepted = program.run('snapshots', '--accept-rollback')
   assert.equal(accepted.status, 0, accepted.stderr)
   assert.match(accepted.stderr, /accepted: .* snapshot 2 .* is gone/)

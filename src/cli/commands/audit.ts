@@ -13,6 +13,7 @@ export const audit = defineCommand<{ checkpoint?: string }>({
     { command: 'holdfast audit --checkpoint ~/checkpoint.txt', what: 'against what was kept elsewhere' },
     { command: 'holdfast audit --checkpoint -', what: 'with a checkpoint typed in' },
   ],
+  needs: 'history',
   parameters: {
     flags: {
       checkpoint: text('FILE|TEXT', 'Compare with this checkpoint: a file, its text, or - for standard input'),

@@ -51,6 +51,7 @@ export const backup = defineCommand<BackupFlags, string[]>({
       what: 'reads these files and what is stored of them, every time',
     },
   ],
+  needs: ({ compare }) => (compare === undefined ? { need: 'backup' } : { need: 'files', flag: 'compare' }),
   parameters: {
     flags: {
       set: text('NAME', 'Back up this source set of the configuration (the one named `default` when no DIR is given)'),

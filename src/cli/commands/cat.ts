@@ -11,6 +11,7 @@ export const cat = defineCommand<{}, [SnapshotPath]>({
     { command: 'holdfast cat latest:/etc/fstab', what: 'look at a file' },
     { command: 'holdfast cat latest:/srv/db.sql.gz | gunzip | psql', what: 'use it without restoring it first' },
   ],
+  needs: 'files',
   parameters: {
     positional: {
       kind: 'tuple',

@@ -28,6 +28,7 @@ export const check = defineCommand<CheckFlags>({
     { command: 'holdfast check --read-data', what: 'every byte' },
     { command: 'holdfast check --within 7d --attest', what: 'daily, for machines with `trust = "own+attested"`' },
   ],
+  needs: ({ attest }) => (attest === true ? { need: 'files', flag: 'attest' } : { need: 'names' }),
   parameters: {
     flags: {
       readData: yes('Read and verify all packs'),

@@ -19,6 +19,7 @@ export const checkpoint = defineCommand<CheckpointFlags>({
     { command: 'holdfast checkpoint --qr', what: 'to be photographed' },
     { command: 'holdfast checkpoint --publish https://witness.example/team', what: 'to a server of somebody else' },
   ],
+  needs: 'history',
   parameters: {
     flags: {
       full: yes('Name the newest objects of all chains, however many'),

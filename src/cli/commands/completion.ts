@@ -15,6 +15,7 @@ export const completion = defineCommand<{}, [Shell]>({
     { command: 'source <(holdfast completion bash)', what: 'try it in this shell' },
     { command: 'holdfast completion fish > ~/.config/fish/completions/holdfast.fish', what: 'install it for fish' },
   ],
+  needs: null,
   parameters: {
     positional: {
       kind: 'tuple',

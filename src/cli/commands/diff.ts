@@ -16,6 +16,7 @@ export const diff = defineCommand<{ metadata?: boolean; summary?: boolean }, [Sn
     { command: 'holdfast diff 3f9a1c latest', what: 'what changed since that snapshot?' },
     { command: 'holdfast diff --metadata 3f9a1c:/etc latest:/etc', what: 'one folder, with changes of permissions' },
   ],
+  needs: 'names',
   parameters: {
     flags: {
       metadata: yes('Also entries of which only metadata changed'),

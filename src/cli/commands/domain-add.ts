@@ -9,6 +9,7 @@ export const domainAdd = defineCommand<{ yes?: boolean }, [string]>({
     'All administrators get the domain: their keys, recovery sheets among them, are made anew with it and open with what opened them before. Keys that no administrator has made cannot be made anew; those are listed, and nothing is done without `--yes`. Give the domain to others with `holdfast domain grant`.',
   ],
   examples: [{ command: 'holdfast domain add private', what: 'a group that shares with nobody yet' }],
+  needs: 'admin',
   parameters: {
     flags: { yes: yes('Also when there are keys of administrators that do not get the domain') },
     positional: { kind: 'tuple', parameters: [{ placeholder: 'NAME', brief: 'Name of the domain', parse: named }] },

@@ -13,6 +13,7 @@ export const domainDestroy = defineCommand<DomainDestroyFlags, [string]>({
     'Where it is cut off the key in use still has the domain: run it again. The log says for ever that the domain is gone, when and who did it; `check` and `audit` know its snapshots from it. The only domain is not destroyed: delete the repository instead.',
   ],
   examples: [{ command: 'holdfast domain destroy post', what: 'asks for the name again' }],
+  needs: 'admin',
   parameters: {
     flags: {
       overwrite: yes('Overwrite files before they are removed'),

@@ -9,6 +9,7 @@ export const domainGrant = defineCommand<{}, [string, string, ...string[]]>({
     'A machine that was let in is certified for the domains it had: to make backups into another one it asks again, with `holdfast enroll request --anew`.',
   ],
   examples: [{ command: 'holdfast domain grant private 8c21', what: 'for the key whose id begins with 8c21' }],
+  needs: 'admin',
   parameters: {
     positional: {
       kind: 'array',

@@ -7,6 +7,7 @@ export const domainList = defineCommand({
     'Lists the groups of machines and people whose backups share content, as far as the key in use is of them. A backup goes to the one marked with `*` unless `--domain` or the configuration names another one.',
   ],
   examples: [{ command: 'holdfast domain list', what: 'what does this key open?' }],
+  needs: null,
   parameters: {},
   async run(context) {
     const [{ withKeys }, domains] = await Promise.all([import('../repository.ts'), import('../domain-commands.ts')])

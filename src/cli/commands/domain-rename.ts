@@ -8,6 +8,7 @@ export const domainRename = defineCommand<{}, [string, string]>({
     'Gives a domain another name, in all keys that have it and that an administrator has made. It takes the key of an administrator. Nothing that is stored changes; configuration files that name the domain have to be changed by hand.',
   ],
   examples: [{ command: 'holdfast domain rename private letters', what: 'the same domain, with a better name' }],
+  needs: 'admin',
   parameters: {
     positional: {
       kind: 'tuple',

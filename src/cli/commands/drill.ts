@@ -28,6 +28,7 @@ export const drill = defineCommand<DrillFlags, [string?]>({
     { command: 'holdfast drill --all --scratch /mnt/large latest', what: 'everything, in portions that fit' },
     { command: 'holdfast drill --status', what: 'when was it last proved?' },
   ],
+  needs: ({ status }) => (status === true ? { need: 'history' } : { need: 'files' }),
   parameters: {
     flags: {
       files: parsed('N', 'So many files (100 unless given)', parseCount),

@@ -9,6 +9,7 @@ export const enrollRequest = defineCommand<{ root?: string; noWait?: boolean; an
     'Whoever owns the store could show it another repository. So the root key has to be compared with what the other side shows: this is asked at the end, or given with --root where there is no terminal.',
   ],
   examples: [{ command: 'holdfast enroll request --repo /mnt/backup', what: 'on the new machine; then do as it says' }],
+  needs: null,
   parameters: {
     flags: {
       root: text('FINGERPRINT', 'The root key of the repository, as `enroll approve` shows it'),

@@ -32,6 +32,7 @@ export const enrollRevoke = defineCommand<RevokeFlags, [string]>({
       what: 'nothing that the store has received since that day counts either',
     },
   ],
+  needs: 'admin',
   parameters: {
     flags: {
       reason: text('TEXT', 'Why, for the log'),

@@ -44,6 +44,7 @@ export const find = defineCommand<FindFlags, string[]>({
     { command: "holdfast find --larger 1G --newer 30d '*'", what: 'what large files came in the last month?' },
     { command: "holdfast find --snapshot latest '/home/**/*.key'", what: 'look in one snapshot' },
   ],
+  needs: 'names',
   parameters: {
     flags: {
       ignoreCase: yes('Letters match in upper and lower case (A to Z)'),

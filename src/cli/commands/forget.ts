@@ -34,6 +34,7 @@ export const forget = defineCommand<ForgetFlags, string[]>({
     { command: 'holdfast forget 1f2e3d4c', what: 'one snapshot' },
     { command: 'holdfast forget --path ~/work/secret.txt', what: 'one file, out of all snapshots' },
   ],
+  needs: ({ path }) => (path === undefined ? { need: 'upkeep' } : { need: 'admin', flag: 'path' }),
   parameters: {
     flags: {
       dryRun: yes('Only show what would stay and what would go, and why'),

@@ -15,6 +15,7 @@ export const holdAdd = defineCommand<HoldAddFlags, string[]>({
     { command: 'holdfast hold add latest --until 10y', what: 'ten years from now' },
     { command: 'holdfast hold add 1f2e3d4c --destroy-by 2030-01-01', what: 'must be gone by then' },
   ],
+  needs: 'upkeep',
   parameters: {
     flags: {
       until: text('TIME', 'Keep it until then: 2030-01-01, or 90d, 6m, 10y from now'),

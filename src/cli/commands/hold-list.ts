@@ -7,6 +7,7 @@ export const holdList = defineCommand({
     'Lists what is not to be forgotten until it is released or until a date, and what must be gone by one.',
   ],
   examples: [{ command: 'holdfast hold list', what: 'what is kept whatever the policy says?' }],
+  needs: 'names',
   parameters: {},
   async run(context) {
     const [{ withOpenRepository }, { listHolds }] = await Promise.all([

@@ -39,6 +39,7 @@ export const init = defineCommand<InitFlags>({
       what: 'for what everybody may read: changes are noticed, nothing is hidden',
     },
   ],
+  needs: null,
   parameters: {
     flags: {
       newKeyFile: text('FILE', 'Write a new key file and use it instead of a passphrase'),

@@ -32,7 +32,7 @@ export const keyAdd = defineCommand<KeyAddFlags>({
   brief: 'add a passphrase, a key file, a sheet of paper or the public key of somebody',
   description: [
     'Adds another passphrase, asked for twice or read from --new-password-file or HOLDFAST_NEW_PASSWORD, or with --new-key-file a key file, which is written and must not exist. Every key opens all of the repository, unless --role says otherwise.',
-    'With --role the key is for somebody who may do less: `read` restores; `maintain` sees names and trees and cannot read files; `report` sees when backups were made and how large they are. To make backups with such a key the machine has to be let in, with `holdfast enroll`, and so has one that shall only `write`.',
+    'With --role the key is for somebody who may do less: `read` restores; `maintain` sees names and trees, with files of at most 512 bytes in them, and cannot read larger ones; `report` sees when backups were made and how large they are. To make backups with such a key the machine has to be let in, with `holdfast enroll`, and so has one that shall only `write`.',
     'With --ssh-key, --age-recipient or --gpg-key it is for a public key: whoever has the private one opens the repository, with --identity or --gpg. The private key need not be here. Several recipients of age and SSH keys in one command share one key of the repository; any of them opens it.',
     'With --recovery-sheet a new key is printed on a sheet, as 24 words and a QR code, to be opened with --recovery-words. With --shares 3/5 it is divided among five sheets, of which any three open it with --share and two tell nothing. Sheets are PDF or text; an existing file is not overwritten.',
     'With --pkcs11-key it is for an RSA key on a token, with --tpm-key for the TPM of this machine. Both are asked to open it before it is added.',
@@ -54,6 +54,7 @@ export const keyAdd = defineCommand<KeyAddFlags>({
     { command: 'holdfast key add --shares 3/5 --sheets shares --label family', what: 'any three of five people' },
     { command: 'holdfast key add --all-of --new-key-file /media/usb/holdfast.key', what: 'a passphrase and a stick' },
   ],
+  needs: null,
   parameters: {
     flags: {
       newKeyFile: text('FILE', 'Write a new key file'),

@@ -9,6 +9,7 @@ export const keyExport = defineCommand<{}, [string, string]>({
     'If the store loses its keys, nothing can open the repository any more, not even with the right passphrase. `holdfast key import` then puts the copy back.',
   ],
   examples: [{ command: 'holdfast key export 8c21 holdfast-key.bin', what: 'keep a copy apart from the store' }],
+  needs: null,
   parameters: {
     positional: {
       kind: 'tuple',

@@ -8,6 +8,7 @@ export const keyImport = defineCommand<{}, [string]>({
     'Puts back what `holdfast key export` has written. No credential is needed; whether the key belongs to this repository shows when it is used.',
   ],
   examples: [{ command: 'holdfast key import holdfast-key.bin', what: 'after the store has lost its keys' }],
+  needs: null,
   parameters: {
     positional: { kind: 'tuple', parameters: [{ placeholder: 'FILE', brief: 'A copy of a key', parse: named }] },
   },

@@ -7,6 +7,7 @@ export const keyList = defineCommand({
     'Lists everything that opens the repository, with its label: passphrases, key files, public keys with their recipients. The one in use is marked with `*`.',
   ],
   examples: [{ command: 'holdfast key list', what: 'who can open this?' }],
+  needs: null,
   parameters: {},
   async run(context) {
     const [{ withKeys }, keys] = await Promise.all([import('../repository.ts'), import('../key-commands.ts')])

@@ -23,6 +23,7 @@ export const keyRotate = defineCommand<KeyRotateFlags>({
       what: 'this key is not to read what comes into it',
     },
   ],
+  needs: 'admin',
   parameters: {
     flags: {
       domain: texts('DOMAIN', 'Only for this domain; for all of them unless given'),

@@ -12,6 +12,7 @@ export const keyTest = defineCommand<{}, [string | undefined]>({
     { command: 'holdfast key test --identity /media/usb/identity.txt', what: 'is the identity on the stick good?' },
     { command: 'holdfast key test 8c21 --gpg', what: 'does gpg open this one?' },
   ],
+  needs: null,
   parameters: {
     positional: {
       kind: 'tuple',

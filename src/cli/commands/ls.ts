@@ -13,6 +13,7 @@ export const ls = defineCommand<{ recursive?: boolean; long?: boolean }, [Snapsh
     { command: 'holdfast ls -l latest:/home/ann/photos', what: 'a folder with sizes and times' },
     { command: 'holdfast ls -R 3f9a1c --json', what: 'everything, for a program' },
   ],
+  needs: 'names',
   parameters: {
     flags: {
       recursive: yes('Also everything below, at any depth'),

@@ -16,6 +16,7 @@ export const man = defineCommand<{ output?: string }, string[]>({
     { command: 'holdfast man backup | man -l -', what: 'read the page of a command' },
     { command: 'holdfast man --output ~/.local/share/man/man1', what: 'install all pages for this user' },
   ],
+  needs: null,
   parameters: {
     flags: {
       output: {

@@ -20,6 +20,7 @@ export const policySet = defineCommand<PolicySetFlags>({
     { command: 'holdfast policy set --keep-within 30d --keep-tag release --trash-days 30', what: 'by age and by tag' },
     { command: 'holdfast policy set --none', what: 'nothing is forgotten any more' },
   ],
+  needs: 'upkeep',
   parameters: {
     flags: {
       ...RETENTION_FLAGS,

@@ -30,6 +30,7 @@ export const prune = defineCommand<PruneFlags>({
     { command: 'holdfast prune --reencrypt --max-repack 100G', what: 'do a part of that' },
     { command: 'holdfast prune --wait', what: 'stay until the last backup has ended' },
   ],
+  needs: ({ reencrypt }) => (reencrypt === true ? { need: 'admin', flag: 'reencrypt' } : { need: 'upkeep' }),
   parameters: {
     flags: {
       dryRun: yes('Tell what would be done and change nothing'),

@@ -20,6 +20,7 @@ export const repair = defineCommand<RepairFlags>({
     { command: 'holdfast repair', what: 'do it' },
     { command: 'holdfast repair --from /mnt/copy/backup', what: 'with a second disk that has the same repository' },
   ],
+  needs: 'names',
   parameters: {
     flags: {
       dryRun: yes('Rehearse: say what would be done, change nothing'),

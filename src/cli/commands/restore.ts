@@ -43,6 +43,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       what: 'only some files, as the user who runs this',
     },
   ],
+  needs: 'files',
   parameters: {
     flags: {
       target: text('DIR', 'Folder to restore into; made when it is missing (required)'),

@@ -12,6 +12,7 @@ export const scrub = defineCommand<{ readonly limitRate?: number }>({
   examples: [
     { command: 'holdfast scrub --repo /srv/backups/ann', what: 'look for damage on the machine that keeps it' },
   ],
+  needs: null,
   parameters: {
     flags: { limitRate: parsed('SIZE', 'Read at most so many bytes a second, such as 20M', parseRate) },
   },

@@ -21,6 +21,7 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     { command: 'holdfast snapshots', what: 'what is there?' },
     { command: 'holdfast snapshots --host mail --last 3', what: 'the newest three of one machine' },
   ],
+  needs: null,
   parameters: {
     flags: {
       host: text('NAME', 'Only snapshots of this host'),

@@ -7,6 +7,7 @@ export const trashList = defineCommand({
     'Lists the snapshots in the trash: who forgot each one and when, and until when it can be brought back. Times are those of the store.',
   ],
   examples: [{ command: 'holdfast trash list', what: 'what can still be brought back?' }],
+  needs: 'names',
   parameters: {},
   async run(context) {
     const [{ withOpenRepository }, { listTrashed }] = await Promise.all([

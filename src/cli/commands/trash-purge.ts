@@ -14,6 +14,7 @@ export const trashPurge = defineCommand<{ readonly olderThan?: number }, string[
     { command: 'holdfast trash purge --older-than 0', what: 'everything, now' },
     { command: 'holdfast trash purge 1f2e3d4c', what: 'one snapshot, now' },
   ],
+  needs: 'upkeep',
   parameters: {
     flags: { olderThan: parsed('DAYS', 'In the place of what the policy says', parseTrashDays) },
     positional: {

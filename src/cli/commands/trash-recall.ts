@@ -11,6 +11,7 @@ export const trashRecall = defineCommand<{ readonly all?: boolean; readonly reas
     { command: 'holdfast trash recall 1f2e3d4c', what: 'one of them' },
     { command: 'holdfast trash recall --all', what: 'everything that is still there' },
   ],
+  needs: 'upkeep',
   parameters: {
     flags: { all: yes('Everything in the trash'), reason: text('TEXT', 'Why, for the log') },
     positional: { kind: 'array', parameter: { placeholder: 'SNAPSHOT', brief: 'Which', parse: named } },

@@ -10,6 +10,7 @@ export const version = defineCommand({
   brief: 'show the version of Holdfast',
   description: ['Shows the version of Holdfast, of the repository format it writes, and of Node.'],
   examples: [{ command: 'holdfast version', what: 'which version is this?' }],
+  needs: null,
   parameters: {},
   async run({ out }) {
     out.line(

@@ -18,7 +18,7 @@ import type { Repository } from '../../repo/repository.ts'
 import { isOfPageFile } from '../../repo/sealed-pages.ts'
 import { TreeCache } from '../../repo/tree-cache.ts'
 import type { KnownSnapshot } from '../../repo/tree-cache.ts'
-import { checkRole } from '../../repo/roles.ts'
+import { checkNeed } from '../../repo/roles.ts'
 import { TreeBuilder } from '../../repo/tree-builder.ts'
 import { newSessionSecrets } from '../../repo/declared-session.ts'
 import { WriteSession } from '../../repo/write-session.ts'
@@ -114,9 +114,11 @@ export async function runBackup(opts: BackupOptions): Promise<BackupResult> {
 
 async function attemptBackup(opts: BackupOptions): Promise<BackupResult> {
   const { repo, clock, random, host, tool, state, trust = 'all' } = opts
-  checkRole(repo.bundle.role, 'snapshot', repo.store.location)
+  checkNeed(repo.bundle.role, { need: 'backup', what: 'a backup', location: repo.store.location })
   checkWritable(repo, repo.store.location)
-  if (opts.source.compares === true) checkMayCompare(repo)
+  if (opts.source.compares === true) {
+    checkNeed(repo.bundle.role, { need: 'files', what: 'comparing with what is stored', location: repo.store.location })
+  }
   const began = clock.monotonic()
   const started = timespecFromMs(opts.source.begin?.() ?? clock.now())
   const writer = await writerIdentity(repo, { state, clock, random, host })
@@ -332,18 +334,6 @@ async function storeTree(opts: BackupOptions, { session, executor, parent, cache
     counting.abort()
     await pipeline.close()
   }
-}
-
-function checkMayCompare({ domain, store }: Repository): void {
-  if (domain.dataPrivate !== undefined) return
-  throw new BackupError(
-    'wrong-key',
-    'this credential may not read content, so nothing can be compared with it',
-    store.location,
-    {
-      hint: 'leave out `--compare`, or use a credential with the role read or admin',
-    },
-  )
 }
 
 /** A snapshot of nothing would be the latest one from now on, and be restored instead of the last good one. */

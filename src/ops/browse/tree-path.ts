@@ -26,7 +26,7 @@ export async function locate(reader: NodeReader, root: BlobRef, path: Uint8Array
   const parts = splitPath(path)
   if (parts.length === 0) return { kind: 'above', path: new Uint8Array(), sources }
   if (path[0] === SLASH) {
-    const absolute = join([new Uint8Array(), ...parts])
+    const absolute = joinParts([new Uint8Array(), ...parts])
     const found = (await below(reader, sources, absolute)) ?? above(sources, absolute)
     if (found !== undefined) return found
   } else {
@@ -40,8 +40,20 @@ export async function locate(reader: NodeReader, root: BlobRef, path: Uint8Array
     }
   }
   throw new BackupError('not-found', 'the snapshot has no such path', displayText(path), {
-    hint: `it holds ${sources.map(({ name }) => displayText(name)).join(', ') || 'nothing'}`,
+    hint: await hintFor(reader, sources, path),
   })
+}
+
+/** Sources that are named where nothing is near. */
+const SOURCES_SHOWN = 5
+
+async function hintFor(reader: NodeReader, sources: readonly Entry[], path: Uint8Array): Promise<string> {
+  const { nearestPaths } = await import('./nearest-path.ts')
+  const near = await nearestPaths(reader, sources, path)
+  if (near.length > 0) return `did you mean ${near.join(' or ')}?`
+  const shown = sources.slice(0, SOURCES_SHOWN).map(({ name }) => displayText(name))
+  const more = sources.length - shown.length
+  return `it holds ${shown.join(', ') || 'nothing'}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** Looks below the sources that contain the path, the innermost first. */
@@ -63,7 +75,7 @@ async function relative(
   const found: Located[] = []
   const look = async (source: Entry, below: readonly Uint8Array[]) => {
     const entry = await descend(reader, source, below)
-    if (entry !== undefined) found.push({ kind: 'entry', path: join([source.name, ...below]), entry })
+    if (entry !== undefined) found.push({ kind: 'entry', path: joinParts([source.name, ...below]), entry })
   }
   for (const source of sources) {
     await look(source, parts)
@@ -125,7 +137,7 @@ export function contains(folder: Uint8Array, path: Uint8Array): boolean {
   return path.length === folder.length || folder.at(-1) === SLASH || path[folder.length] === SLASH
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
+export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
   const [first, ...rest] = parts
   const start = first!.length === 0 ? new Uint8Array([SLASH]) : first!
   return rest.reduce<Uint8Array>((path, part) => joinPath(path, part), start)

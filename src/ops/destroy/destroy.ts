@@ -10,7 +10,7 @@ import { parseObjectName } from '../../format/names.ts'
 import { LOG_PLACES_MAX } from '../../format/log-record.ts'
 import type { UnlockedRepository } from '../../repo/open-repository.ts'
 import { Repository } from '../../repo/repository.ts'
-import { domainOf } from '../../repo/roles.ts'
+import { domainOf, RoleLacks } from '../../repo/roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from '../../repo/slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from '../../repo/slot-renewal.ts'
 import type { Store } from '../../store/store.ts'
@@ -39,9 +39,7 @@ export async function planDestruction(
 ): Promise<Destruction> {
   const { bundle } = unlocked
   if (bundle.rootSeed === undefined) {
-    throw new BackupError('wrong-key', `a key with the role ${bundle.role} cannot destroy a domain`, spec, {
-      hint: 'open the repository with the key of an administrator',
-    })
+    throw new RoleLacks(bundle.role, { need: 'admin', what: 'destroying a domain', location: store.location })
   }
   const domain = domainOf(bundle, spec)
   if (bundle.domains.length === 1) {

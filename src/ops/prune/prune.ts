@@ -13,7 +13,7 @@ import { returnLargeBuffers } from '../../posix/allocator.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { checkNotRevoked } from '../../repo/revocations.ts'
-import { checkRole } from '../../repo/roles.ts'
+import { checkNeed } from '../../repo/roles.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
 import { putBackRecalled } from '../../repo/trash.ts'
 import { ignoreEvents } from '../events.ts'
@@ -36,7 +36,7 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   // Reading trees in several threads passes large arrays on, which the C library would keep.
   if (opts.threads > 0) returnLargeBuffers()
   const { location } = repo.store
-  checkRole(repo.bundle.role, 'plan', location)
+  checkNeed(repo.bundle.role, { need: 'upkeep', what: 'pruning', location })
   if (opts.reencrypt === true) for (const domain of repo.inDomains) checkMayReencrypt(domain)
   if (opts.dryRun !== true) checkWritable(repo, location)
   const { state, clock, random, host, by, onEvent = ignoreEvents } = opts

@@ -71,13 +71,7 @@ export class DomainResult {
 
 export function reportOf(results: readonly DomainResult[]): PruneReport {
   const sum = (value: (result: DomainResult) => number) => sumOf(results, value)
-  const counts = results.map((result) => result.counts)
-  const total = Object.fromEntries(
-    Object.keys(counts[0]!).map((key) => [key, sumOf(counts, (each) => each[key as keyof PruneCounts])]),
-  ) as unknown as PruneCounts
-  // Snapshots are listed once, whatever the domains.
-  total.snapshots = counts[0]!.snapshots
-  total.inTrash = counts[0]!.inTrash
+  const total = results.map(({ counts }) => counts).reduce(together)
   const dryRun = results[0]!.dryRun
   return {
     dryRun,
@@ -103,13 +97,41 @@ export function reportOf(results: readonly DomainResult[]): PruneReport {
 
 function reencryptionOf(results: readonly DomainResult[]): Reencryption | undefined {
   const [first, ...others] = results.flatMap(({ older }) => (older === undefined ? [] : [older.report]))
-  if (first === undefined) return undefined
-  return Object.fromEntries(
-    Object.entries(first).map(([key, value]) => [
-      key,
-      others.reduce((sum, other) => sum + other[key as keyof Reencryption], value),
-    ]),
-  ) as unknown as Reencryption
+  return first === undefined ? undefined : others.reduce(sealedAnew, first)
+}
+
+/** Of two domains. */
+function together(one: PruneCounts, other: PruneCounts): PruneCounts {
+  return {
+    // Snapshots are listed once, whatever the domains.
+    snapshots: one.snapshots,
+    inTrash: one.inTrash,
+    nodes: one.nodes + other.nodes,
+    packs: one.packs + other.packs,
+    packBytes: one.packBytes + other.packBytes,
+    neededBytes: one.neededBytes + other.neededBytes,
+    packsDead: one.packsDead + other.packsDead,
+    deadBytes: one.deadBytes + other.deadBytes,
+    packsRepacked: one.packsRepacked + other.packsRepacked,
+    copiedBytes: one.copiedBytes + other.copiedBytes,
+    repackDeadBytes: one.repackDeadBytes + other.repackDeadBytes,
+    packsAdopted: one.packsAdopted + other.packsAdopted,
+    unusedBytes: one.unusedBytes + other.unusedBytes,
+    missing: one.missing + other.missing,
+  }
+}
+
+/** Of two domains. */
+function sealedAnew(one: Reencryption, other: Reencryption): Reencryption {
+  return {
+    packs: one.packs + other.packs,
+    bytes: one.bytes + other.bytes,
+    packsDone: one.packsDone + other.packsDone,
+    bytesDone: one.bytesDone + other.bytesDone,
+    packsLeft: one.packsLeft + other.packsLeft,
+    bytesLeft: one.bytesLeft + other.bytesLeft,
+    snapshots: one.snapshots + other.snapshots,
+  }
 }
 
 function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
