@@ -191,11 +191,16 @@ test('a credential that may not read content cannot compare, and is told so befo
   const repo = await made.open()
   const [{ dataPrivate: _, ...domain }] = repo.bundle.domains as [Repository['domain']]
   const { store, description, descriptionNumber, bundle } = repo
-  const writeOnly = new Repository({ store, description, descriptionNumber, bundle: { ...bundle, domains: [domain] } })
+  const writeOnly = new Repository({
+    store,
+    description,
+    descriptionNumber,
+    bundle: { ...bundle, role: 'write', domains: [domain] },
+  })
   const before = (await made.objects()).size
   await assert.rejects(backUpTree(writeOnly, made, { file: Buffer.alloc(900, 'x') }, true), {
     code: 'wrong-key',
-    message: /may not read content/,
+    message: /comparing with what is stored takes a key that can read files, and this one has the role write/,
   })
   assert.equal((await made.objects()).size, before)
 })

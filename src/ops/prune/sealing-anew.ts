@@ -19,7 +19,7 @@ import type { PackableBlock } from '../../repo/pack-assembler.ts'
 import { parityMakerOf } from '../../repo/parity-maker.ts'
 import type { ParityMaker } from '../../repo/parity-maker.ts'
 import type { Repository } from '../../repo/repository.ts'
-import { ROLE_TEXTS } from '../../repo/roles.ts'
+import { RoleLacks } from '../../repo/roles.ts'
 import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
 import type { PruneContext } from './context.ts'
 import { isDamage } from './mark.ts'
@@ -30,8 +30,7 @@ export function checkMayReencrypt({ domain, domainKeys, bundle, description, sto
     throw new BackupError('usage', 'this repository has its content in the clear, whatever the keys', store.location)
   }
   if (domain.dataPrivate === undefined || domain.metaPrivate === undefined) {
-    const what = `this key has the role ${bundle.role}, which ${ROLE_TEXTS[bundle.role]}, and so cannot encrypt them anew`
-    throw new BackupError('wrong-key', what, store.location, { hint: 'use a key with the role admin' })
+    throw new RoleLacks(bundle.role, { need: 'admin', what: 'encrypting old data anew', location: store.location })
   }
   if (domainKeys.lackedSince === undefined) return
   throw new BackupError('wrong-key', 'this key was not given the newest keys of the domain', domain.name, {
