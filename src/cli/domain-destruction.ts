@@ -51,9 +51,11 @@ export async function destroyDomainNamed(
 }
 
 function showDestruction({ out, reporter }: Context, { domain, content, renewed, ended, passed }: Destruction): void {
-  const { snapshots, packs, bytes, segments, unclear } = content
+  const { packs, bytes, segments, unclear } = content
+  // Each lies in the trash several times, if it is there.
+  const snapshots = new Set(content.snapshots.map(({ id }) => id)).size
   out.line(`The domain ${escapeText(domain.name)} is destroyed, with everything in it:`)
-  out.line(`  ${counted(snapshots.length, 'snapshot')}, ${counted(packs.length, 'pack')} (${formatSize(bytes)})`)
+  out.line(`  ${counted(snapshots, 'snapshot')}, ${counted(packs.length, 'pack')} (${formatSize(bytes)})`)
   out.line(`  its keys, in ${counted(renewed.length, 'key')} of the repository, which stay without it`)
   if (ended.length > 0) {
     out.line(
@@ -64,7 +66,7 @@ function showDestruction({ out, reporter }: Context, { domain, content, renewed,
     type: 'domain_destruction',
     id: toHex(domain.id),
     name: domain.name,
-    snapshots: snapshots.length,
+    snapshots,
     packs: packs.length,
     bytes,
     segments: segments.length,

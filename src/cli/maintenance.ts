@@ -2,9 +2,9 @@
 import { hostname } from 'node:os'
 import { secureRandom } from '../base/random.ts'
 import { checkWritable } from '../repo/descriptions.ts'
-import type { AppendOptions } from '../repo/log-append.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { TrashOptions } from '../repo/trash.ts'
 import { writerIdentity } from '../repo/writer-identity.ts'
 import type { Context } from './context.ts'
 import { whoWorks } from './history.ts'
@@ -12,7 +12,7 @@ import { openWith, warnOf, withStore } from './repository.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 
 /** Signs records; asked for when there is something to sign, since it may enrol this machine. */
-export type Signing = () => Promise<AppendOptions>
+export type Signing = () => Promise<TrashOptions>
 
 export async function withMaintenance<T>(
   context: Context,
@@ -34,7 +34,7 @@ export async function withMaintenance<T>(
           host: hostname(),
           act: 'log',
         })
-        return { writer, clock, by: whoWorks(context) }
+        return { writer, clock, random: secureRandom, by: whoWorks(context) }
       })
     },
     'write',

@@ -8,6 +8,7 @@ import * as names from './names.ts'
 
 const h = 'ab'.repeat(32)
 const id = '01'.repeat(16)
+const other = '02'.repeat(16)
 
 test('every name of the format is made and parsed', () => {
   const table: [string, names.ObjectName][] = [
@@ -25,7 +26,7 @@ test('every name of the format is made and parsed', () => {
     [names.sessionEndName(id), { kind: 'session-end', sid: id }],
     [names.planName(id), { kind: 'plan', pid: id }],
     [names.logName(id, 9, h), { kind: 'log', wid: id, seq: 9, hash: h }],
-    [names.trashName(id, 9, h), { kind: 'trash', wid: id, seq: 9, hash: h }],
+    [names.trashName(id, 9, h, other), { kind: 'trash', wid: id, seq: 9, hash: h, copy: other }],
   ]
   for (const [name, meaning] of table) {
     assert.deepEqual(names.parseObjectName(name), meaning)
@@ -35,6 +36,7 @@ test('every name of the format is made and parsed', () => {
   assert.equal(names.packName('data', h), `data/ab/${h}`)
   assert.equal(names.snapshotName(id, 42, h), `snap/${id}/0000000042-${h}`)
   assert.equal(names.snapshotName(id, 42, h).length, 113)
+  assert.equal(names.trashName(id, 42, h, other), `trash/${id}/0000000042-${h}-${other}`)
 })
 
 test('hashes may be given as bytes', () => {
@@ -68,7 +70,9 @@ test('a name that differs from a right one is no name of the format', () => {
     `gc/${id}.hb1`,
     'trash/',
     `trash/snap/${id}`,
-    `trash/${id}/1-${h}`,
+    `trash/${id}/1-${h}-${other}`,
+    `trash/${id}/0000000001-${h}`,
+    `trash/${id}/0000000001-${h}-${other}0`,
     'other/x',
     `/keys/${h}`,
     `keys/${h}\n`,

@@ -3,9 +3,9 @@ import { assert } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 
-/** Longest object name in bytes; the longest that Holdfast makes has 114. */
+/** Longest object name in bytes; the longest that Holdfast makes has 147. */
 export const OBJECT_NAME_MAX = 200
-/** Bytes of `wid`, `sid` and `pid`. */
+/** Bytes of `wid`, `sid`, `pid` and of the number of a copy in the trash. */
 export const ID_SIZE = 16
 
 /** Folders of a repository, each a prefix for `list`. */
@@ -48,7 +48,8 @@ export type ObjectName =
   | { readonly kind: 'parity'; readonly of: string }
   /** A repair has taken it out of the way. */
   | { readonly kind: 'set-aside'; readonly of: string }
-  | { readonly kind: 'trash'; readonly wid: string; readonly seq: number; readonly hash: string }
+  /** A copy in the trash. */
+  | { readonly kind: 'trash'; readonly wid: string; readonly seq: number; readonly hash: string; readonly copy: string }
 
 /** Greatest number in `format/<n>` and `.hb<n>`; a session mark has it in 32 bits, and 2^32-1 stands for the end. */
 export const NAME_NUMBER_MAX = 0xffff_fffe
@@ -77,9 +78,16 @@ export const damagedName = (of: string): string => `damaged/${of}`
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
-/** A forgotten snapshot, for as long as it can be brought back. */
-export const trashName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
-  `${trashPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
+/** A copy of a forgotten snapshot, for as long as that can be brought back. */
+export const trashName = (
+  wid: Uint8Array | string,
+  seq: number,
+  hash: Uint8Array | string,
+  copy: Uint8Array | string,
+): string => `${trashCopiesPrefix(wid, seq, hash)}${hex(copy, ID_SIZE)}`
+/** Of all copies of one snapshot. */
+export const trashCopiesPrefix = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
+  `${trashPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}-`
 export const trashPrefix = (wid: Uint8Array | string): string => `trash/${hex(wid, ID_SIZE)}/`
 
 export function packName(kind: PackKind, hash: Uint8Array | string): string {
@@ -108,7 +116,7 @@ const PATTERN = new RegExp(
     '|enrol/(?<enrolment>[0-9a-f]{64})',
     '|damaged/(?<setAside>.+)',
     '|parity/(?<parity>(?:format|writers|skeys|data|meta|snap|log)/.+)',
-    '|trash/(?<trashWid>[0-9a-f]{32})/(?<trashSeq>[0-9]{10})-(?<trash>[0-9a-f]{64})',
+    '|trash/(?<trashWid>[0-9a-f]{32})/(?<trashSeq>[0-9]{10})-(?<trash>[0-9a-f]{64})-(?<copy>[0-9a-f]{32})',
     ')$',
   ].join(''),
 )
@@ -140,7 +148,7 @@ export function parseObjectName(name: string): ObjectName | null {
   if (g['enrolment'] !== undefined) return { kind: 'enrolment', hash: g['enrolment'] }
   if (g['setAside'] !== undefined) return parseObjectName(g['setAside']) && { kind: 'set-aside', of: g['setAside'] }
   if (g['parity'] !== undefined) return parseObjectName(g['parity']) && { kind: 'parity', of: g['parity'] }
-  return { kind: 'trash', wid: g['trashWid']!, seq: Number(g['trashSeq']), hash: g['trash']! }
+  return { kind: 'trash', wid: g['trashWid']!, seq: Number(g['trashSeq']), hash: g['trash']!, copy: g['copy']! }
 }
 
 /** The hash of the object's bytes where its name promises one, as hex. */

@@ -5,19 +5,21 @@ import { assert } from '../base/assert.ts'
 import { limitCount, need, readFilledList, readTuple, withUnknown, writeList } from './fields.ts'
 import { LOG_PLACES_MAX, LOG_TEXT_MAX, readPlace, withReason, writePlaces, writeText } from './log-parts.ts'
 import type { ChainPlace } from './log-parts.ts'
+import { ID_SIZE } from './names.ts'
 import { readPolicy, writePolicy } from './retention-policy.ts'
 import type { RetentionPolicy } from './retention-policy.ts'
 
 export type RetentionAction =
   /**
    * Snapshots are no longer part of the history. `received` has, in their order, when the store had received them: who
-   * brings one back puts it anew. `forget-damaged` says of snapshots besides that they could not be read: what only they
-   * needed is not kept while they lie in the trash.
+   * brings one back puts it anew. `copies` has, in their order, the numbers of the copies in the trash. `forget-damaged` says of
+   * snapshots besides that they could not be read: what only they needed is not kept while they lie in the trash.
    */
   | {
       readonly kind: 'forget' | 'forget-damaged'
       readonly snapshots: readonly ChainPlace[]
       readonly received?: readonly Timespec[]
+      readonly copies?: readonly Uint8Array[]
       readonly reason?: string
     }
   /** By what snapshots are forgotten from now on. */
@@ -26,8 +28,16 @@ export type RetentionAction =
   | ({ readonly kind: 'hold'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string } & Hold)
   /** Snapshots were made of others by leaving out paths; they take the places of those. */
   | { readonly kind: 'rewrite'; readonly rewritten: readonly Rewritten[]; readonly reason?: string }
-  /** What had been forgotten is part of the history again: undoes the forgets that its writer has seen. */
-  | { readonly kind: 'recall'; readonly snapshots: readonly ChainPlace[]; readonly reason?: string }
+  /**
+   * What had been forgotten is part of the history again: undoes the forgets that its writer has seen. `copies` has, in their
+   * order, the numbers of the copies that who brought them back has put into the trash.
+   */
+  | {
+      readonly kind: 'recall'
+      readonly snapshots: readonly ChainPlace[]
+      readonly copies?: readonly Uint8Array[]
+      readonly reason?: string
+    }
 
 /** Kept until released, or until a time; to be forgotten in time for a time; or none of these any more. */
 export type Hold =
@@ -55,9 +65,14 @@ export function writeRetentionAction(w: CborWriter, action: RetentionAction): vo
     })
   } else writePlaces(w.key(0), action.snapshots)
   writeText(w, 1, action.reason)
-  if (!isForget(action) || action.received === undefined) return
-  assert(action.received.length === action.snapshots.length, 'each of the snapshots has a time')
-  writeList(w.key(2), action.received, (time) => w.timespec(time))
+  if (!isForget(action) && action.kind !== 'recall') return
+  if (action.kind !== 'recall' && action.received !== undefined) {
+    assert(action.received.length === action.snapshots.length, 'each of the snapshots has a time')
+    writeList(w.key(2), action.received, (time) => w.timespec(time))
+  }
+  if (action.copies === undefined) return
+  assert(action.copies.length === action.snapshots.length, 'each of the snapshots has a copy')
+  writeList(w.key(3), action.copies, (copy) => w.bytes(copy))
 }
 
 /** Whether an action takes snapshots out of the history. */
@@ -74,17 +89,23 @@ export function readSnapshotsAction(
   let snapshots: ChainPlace[] | undefined
   let reason: string | undefined
   let received: Timespec[] | undefined
+  let copies: Uint8Array[] | undefined
   const unknown = r.fields((key) => {
     if (key === 0) snapshots = readFilledList(r, LOG_PLACES_MAX, () => readPlace(r))
     else if (key === 1) reason = r.text(LOG_TEXT_MAX)
     else if (key === 2 && kind !== 'recall') received = readFilledList(r, LOG_PLACES_MAX, () => r.timespec())
+    else if (key === 3) copies = readFilledList(r, LOG_PLACES_MAX, () => r.fixed(ID_SIZE))
     else return false
     return true
   })
   const common = {
     snapshots: need(r, snapshots, 'list of snapshots'),
+    ...(copies !== undefined && { copies }),
     ...withReason(reason),
     ...withUnknown(unknown),
+  }
+  if (copies !== undefined && copies.length !== common.snapshots.length) {
+    throw r.corrupt('has more snapshots than copies,')
   }
   if (kind === 'recall' || received === undefined) return { kind, ...common }
   if (received.length !== common.snapshots.length) throw r.corrupt('has more snapshots than times,')

@@ -14,7 +14,7 @@ import type { OpenedRecord } from '../repo/log.ts'
 import type { Repository } from '../repo/repository.ts'
 import { RetentionRecords } from '../repo/retention-records.ts'
 import type { Revocation } from '../repo/revocations.ts'
-import { DAY_MS, listTrash } from '../repo/trash.ts'
+import { DAY_MS, groupCopies, listTrash } from '../repo/trash.ts'
 import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
@@ -174,8 +174,9 @@ class Audit {
   async #trash(facts: LogFacts): Promise<TrashTimes> {
     const keepMs = new RetentionRecords(facts).trashDays * DAY_MS
     return new Map(
-      (await listTrash(this.#repo)).map(({ wid, seq, id, receivedMs }) => {
-        const key = keyOfPlace(wid, seq, id)
+      [...groupCopies(await listTrash(this.#repo), facts)].map(([key, { named, others }]) => {
+        const counting = named.length > 0 ? named : others
+        const receivedMs = Math.max(...counting.map((copy) => copy.receivedMs))
         return [key, Math.max(receivedMs, facts.lastForgottenMs.get(key) ?? 0) + keepMs]
       }),
     )

@@ -4,18 +4,21 @@
 import { assert } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
+import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { LOG_PLACES_MAX } from '../format/log-record.ts'
-import { parseObjectName, trashName } from '../format/names.ts'
+import { parseObjectName } from '../format/names.ts'
 import { appendRecord } from '../repo/log-append.ts'
 import { keyOfPlace } from '../repo/log-facts.ts'
 import { checkMayLog } from '../repo/log.ts'
+import type { ListedRecord } from '../repo/log.ts'
 import { foreignOf } from '../repo/membership.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { Held } from '../repo/retention-records.ts'
 import { isNotPermitted } from '../repo/roles.ts'
 import type { ListedSnapshot } from '../repo/snapshot-catalog.ts'
-import { placeOf } from '../repo/trash.ts'
+import { inTime, nameOfCopy, numberOf, placeOf, putCopy } from '../repo/trash-copies.ts'
+import type { Copied } from '../repo/trash-copies.ts'
 import type { Moved, TrashOptions } from '../repo/trash.ts'
 import { Healer } from './repair/healer.ts'
 
@@ -133,39 +136,54 @@ export function checkDamagedNotHeld(
 export async function forgetDamaged(
   repo: Repository,
   snapshots: readonly DamagedSnapshot[],
-  { reason, ...opts }: TrashOptions,
+  { reason, random, ...opts }: TrashOptions,
 ): Promise<Moved> {
   await checkMayLog(repo, opts.writer, 'forget-damaged')
-  const { store } = repo
   const moved: ListedSnapshot[] = []
+  const records: ListedRecord[] = []
   assert(snapshots.length <= LOG_PLACES_MAX, 'nobody names so many')
-  for (const each of snapshots) if (await copyAsItIs(repo, each)) moved.push(each)
-  if (moved.length === 0) return { snapshots: [], records: [] }
-  const record = await appendRecord(
-    repo,
-    {
-      kind: 'forget-damaged',
-      snapshots: moved.map(placeOf),
-      received: moved.map(({ receivedMs }) => timespecFromMs(Math.floor(receivedMs))),
-      ...(reason !== undefined && { reason }),
-    },
-    opts,
-  )
-  for (const { objectName } of moved) {
-    await doing('forgetting a damaged snapshot', objectName, () => store.delete(objectName))
-  }
-  return { snapshots: moved, records: [record] }
+  const damaged = new Map(snapshots.map((each) => [each.id, each]))
+  await inTime(repo, snapshots, async (left) => {
+    const copied: Copied[] = []
+    for (const { id } of left) {
+      const copy = await copyAsItIs(repo, damaged.get(id)!, random)
+      if (copy !== undefined) copied.push(copy)
+    }
+    if (copied.length === 0) return undefined
+    const record = await appendRecord(
+      repo,
+      {
+        kind: 'forget-damaged',
+        snapshots: copied.map(({ snapshot }) => placeOf(snapshot)),
+        received: copied.map(({ snapshot: { receivedMs } }) => timespecFromMs(Math.floor(receivedMs))),
+        copies: copied.map(numberOf),
+        ...(reason !== undefined && { reason }),
+      },
+      opts,
+    )
+    records.push(record)
+    const finish = async ({ snapshot }: Copied) => {
+      const { objectName } = snapshot
+      await doing('forgetting a damaged snapshot', objectName, () => repo.store.delete(objectName))
+      moved.push(snapshot)
+    }
+    return { copied, record, finish }
+  })
+  return { snapshots: moved, records }
 }
 
-/** False when it is gone: somebody else has forgotten it. What the trash has already stays, be it right or as damaged. */
-async function copyAsItIs({ store }: Repository, snapshot: DamagedSnapshot): Promise<boolean> {
-  const { objectName, wid, seq, id, bytes } = snapshot
-  const copy = trashName(wid, seq, id)
-  const { created } = await doing('moving a damaged snapshot to the trash', copy, () => store.put(copy, [bytes]))
+/** Undefined when it is gone: somebody else has forgotten it. */
+async function copyAsItIs(
+  { store }: Repository,
+  snapshot: DamagedSnapshot,
+  random: SecureRandom,
+): Promise<Copied | undefined> {
+  const { objectName, bytes } = snapshot
+  const copied = { snapshot, copy: await putCopy(store, snapshot, bytes, random) }
   // Who repairs it leaves it alone once the copy is there (docs/format.md, 10, R4), and may have been at it before that.
   const isThere = (await store.stat(objectName)) !== null
-  if (isThere && equalBytes(await store.get(objectName), bytes)) return true
-  if (created) await store.delete(copy)
-  if (!isThere) return false
+  if (isThere && equalBytes(await store.get(objectName), bytes)) return copied
+  await store.delete(nameOfCopy(copied))
+  if (!isThere) return undefined
   throw new BackupError('refused', 'it was repaired or exchanged meanwhile', objectName, { hint: 'look at it again' })
 }

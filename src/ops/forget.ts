@@ -10,6 +10,7 @@ import { RetentionRecords } from '../repo/retention-records.ts'
 import type { Held } from '../repo/retention-records.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { moveToTrash } from '../repo/trash.ts'
+import type { TrashOptions } from '../repo/trash.ts'
 import type { Moved } from '../repo/trash.ts'
 import { planRetention } from './retention/plan.ts'
 import type { Candidate, RetentionPlan, Verdict } from './retention/plan.ts'
@@ -98,8 +99,7 @@ export function goers({ groups }: Pick<ForgetPlan, 'groups'>): Verdict<SnapshotI
   return groups.flatMap(({ verdicts }) => verdicts.filter(({ isKept }) => !isKept))
 }
 
-export interface CarryOut extends AppendOptions {
-  readonly reason?: string
+export interface CarryOut extends TrashOptions {
   /** Goes on where the plan has something unusual. */
   readonly allowUnusual?: boolean
 }

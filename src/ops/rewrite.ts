@@ -108,7 +108,7 @@ export async function rewriteSnapshots(
   if (places.length > 0) {
     await appendRecord(repo, { kind: 'rewrite', rewritten: places, ...(reason !== undefined && { reason }) }, log)
   }
-  if (old.length > 0) await moveToTrash(repo, old, { ...log, reason: reason ?? 'rewritten' })
+  if (old.length > 0) await moveToTrash(repo, old, { ...log, random: opts.random, reason: reason ?? 'rewritten' })
   return rewritten
 }
 

@@ -19,6 +19,7 @@ export class LogFacts {
   readonly lastForgottenMs = new Map<string, number>()
   /** When the store had received what was forgotten, by `placeKey`: what is brought back it receives anew. */
   readonly receivedMs = new Map<string, number>()
+  readonly #copies = new Map<string, Set<string>>()
   /** Records that are known to be lost, by `placeKey`. */
   readonly lostRecords = new Map<string, OpenedRecord>()
   readonly revoked: Revocations
@@ -48,6 +49,14 @@ export class LogFacts {
     return this.#recalls.has(key)
   }
 
+  /**
+   * Numbers, hex, of the copies in the trash of which a record says that they were there while all that the snapshot needs was,
+   * by `placeKey`: what else is there may have come too late.
+   */
+  copiesOf(key: string): ReadonlySet<string> {
+    return this.#copies.get(key) ?? NONE
+  }
+
   /** Without what revoked writers have signed since; two who revoke each other are both revoked. */
   #effective(records: readonly OpenedRecord[], permitted: readonly OpenedRecord[]): OpenedRecord[] {
     if (this.revoked.size === 0) return [...permitted]
@@ -60,6 +69,12 @@ export class LogFacts {
   }
 
   #note(record: OpenedRecord, action: LogAction): void {
+    if (isForget(action) || action.kind === 'recall') {
+      for (const [at, copy] of (action.copies ?? []).entries()) {
+        const key = placeKey(action.snapshots[at]!)
+        this.#copies.set(key, (this.#copies.get(key) ?? new Set()).add(toHex(copy)))
+      }
+    }
     if (isForget(action)) {
       for (const [at, time] of (action.received ?? []).entries()) {
         const key = placeKey(action.snapshots[at]!)
@@ -84,6 +99,8 @@ export class LogFacts {
     }
   }
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** What was brought back: undoes each forget that the record of it has seen, and none that came since. */
 class Recalls {

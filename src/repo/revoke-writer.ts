@@ -13,7 +13,7 @@ import { listLog } from './log.ts'
 import type { ListedRecord } from './log.ts'
 import type { Repository } from './repository.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
-import { listTrash } from './trash.ts'
+import { eachOnce, listTrash } from './trash.ts'
 
 export interface KnownWriter {
   /** Hex. */
@@ -92,7 +92,7 @@ export async function planRevocation(
   { fromSeq, sinceMs = Infinity }: RevokeSince,
   reason: string | undefined,
 ): Promise<RevocationPlan> {
-  const [listed, trashed, log] = [await repo.catalog.list(), await listTrash(repo), await listLog(repo)]
+  const [listed, trashed, log] = [await repo.catalog.list(), eachOnce(await listTrash(repo)), await listLog(repo)]
   const own = <T extends { readonly wid: string }>(all: readonly T[]) => all.filter((each) => each.wid === wid)
   const there = own(listed)
   const late = there.filter(({ receivedMs }) => receivedMs >= sinceMs).map(({ seq }) => seq)

@@ -23,7 +23,7 @@ test('every name of the format is a name', () => {
     `sess/${WID}.end`,
     `gc/${WID}`,
     `log/0000000001-${HASH}`,
-    `trash/${WID}/0000000001-${HASH}`,
+    `trash/${WID}/0000000001-${HASH}-${WID}`,
   ]) {
     assert.ok(isObjectName(name), name)
     for (let end = 0; end <= name.length; end++) checkPrefix(name.slice(0, end))

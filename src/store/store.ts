@@ -98,7 +98,7 @@ export interface Store {
 export const OBJECT_SIZE_MAX = 64 * 1024 * 1024
 /** Objects a page of `list` may hold. */
 export const LIST_PAGE_MAX = 1000
-/** Longest object name in bytes; the longest that Holdfast makes has 117. */
+/** Longest object name in bytes; the longest that Holdfast makes has 147. */
 export const NAME_LENGTH_MAX = 200
 
 /** All objects under a prefix, page by page. */

@@ -70,8 +70,8 @@ const STRAYS: readonly Stray[] = [
   { name: sessionEndName(ID) },
   // What it condemns is not known, so nothing that is stored may be relied on.
   { name: planName(ID), backup: 'corrupt' },
-  { name: trashName(ID, 1, OTHER_HASH) },
-  { name: trashName(OWN, 3, OTHER_HASH), followed: true },
+  { name: trashName(ID, 1, OTHER_HASH, ID) },
+  { name: trashName(OWN, 3, OTHER_HASH, ID), followed: true },
 ]
 
 for (const { name, backup, followed = false } of STRAYS) {

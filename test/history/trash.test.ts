@@ -26,7 +26,7 @@ async function opened(scene: HistoryScene, machine: Machine, store?: Store): Pro
   const repo = await scene.open(store)
   const { clock } = scene
   const writer = await writerIdentity(repo, { state: machine.state, clock, random: secureRandom, host: machine.name })
-  return [repo, { writer, clock, by: `ada@${machine.name}` }]
+  return [repo, { writer, clock, random: secureRandom, by: `ada@${machine.name}` }]
 }
 
 async function idsOf(scene: HistoryScene): Promise<string[]> {
@@ -136,13 +136,16 @@ test('what is moved to the trash without a record is missing', async () => {
   const { machine, snapshots } = await threeOf(scene)
   await machine.look()
   const { wid, seq, id, objectName } = snapshots[2]!
-  await scene.store.put(trashName(wid, seq, id), [await scene.store.get(objectName)])
+  const copy = trashName(wid, seq, id, secureRandom(16))
+  await scene.store.put(copy, [await scene.store.get(objectName)])
   await scene.store.delete(objectName)
   await assert.rejects(machine.look(), { code: 'rolled-back' })
   const [repo, opts] = await opened(scene, machine)
   scene.now += 100 * DAY
   assert.deepEqual((await purgeTrash(repo, opts)).purged, [])
-  assert.ok(await scene.store.stat(trashName(wid, seq, id)))
+  assert.ok(await scene.store.stat(copy))
+  await recallFromTrash(repo, (await readTrash(repo)).unexplained, opts)
+  assert.equal((await idsOf(scene)).length, 3)
 })
 
 test('the trash is purged by the clock of the store, from the last forgetting on', async () => {
@@ -168,27 +171,56 @@ test('the trash is purged by the clock of the store, from the last forgetting on
 test('what is purged while it is brought back is told', async () => {
   const scene = await HistoryScene.create()
   const { machine, snapshots } = await threeOf(scene)
-  const { wid, seq, id } = snapshots[1]!
+  const { id } = snapshots[1]!
   await forget(scene, machine, [id])
   const [repo, opts] = await opened(scene, machine)
   const { snapshots: trashed } = await readTrash(repo)
   const put = scene.store.put.bind(scene.store)
   scene.store.put = async (name, parts) => {
-    const result = await put(name, parts)
-    if (name === snapshotName(wid, seq, id)) await scene.store.delete(trashName(wid, seq, id))
-    return result
+    for (const { objectName } of name.startsWith('trash/') ? trashed : []) await scene.store.delete(objectName)
+    return put(name, parts)
   }
   await assert.rejects(recallFromTrash(repo, trashed, opts), { code: 'not-found', message: /purged/ })
+  assert.equal((await idsOf(scene)).length, 2)
+  assert.deepEqual(await scene.names('trash/'), [], 'nobody vouches for the copy')
 })
 
-test('bytes of somebody else in the trash stop a forget before anything is taken away', async () => {
+test('a damaged copy in the trash keeps nobody from bringing a snapshot back from another', async () => {
   const scene = await HistoryScene.create()
   const { machine, snapshots } = await threeOf(scene)
-  const { wid, seq, id } = snapshots[1]!
-  await scene.store.put(trashName(wid, seq, id), [Buffer.from('mine')])
-  await assert.rejects(forget(scene, machine, [id]), { code: 'refused' })
+  const { id } = snapshots[1]!
+  const [repo, opts] = await opened(scene, machine)
+  await forget(scene, machine, [id])
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots, opts)
+  await forget(scene, machine, [id])
+  const copies = await scene.names('trash/')
+  assert.equal(copies.length, 3)
+  for (const name of copies.slice(0, 2)) {
+    await scene.store.delete(name)
+    await scene.store.put(name, [Buffer.from('rot')])
+  }
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots, opts)
   assert.equal((await idsOf(scene)).length, 3)
-  assert.deepEqual(await scene.names('log/'), [])
+})
+
+test('a copy that no record names cannot be brought back, and is purged when it is a day old', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const { wid, seq, id, objectName } = snapshots[1]!
+  const bytes = await scene.store.get(objectName)
+  const [repo, opts] = await opened(scene, machine)
+  await forget(scene, machine, [id])
+  scene.now += DAY
+  const late = trashName(wid, seq, id, secureRandom(16))
+  await scene.store.put(late, [bytes])
+  assert.equal((await purgeTrash(repo, { ...opts, days: 0 })).purged.length, 1)
+  assert.deepEqual(await scene.names('trash/'), [late])
+  const { snapshots: trashed, leftOver } = await readTrash(repo)
+  assert.deepEqual([trashed.length, leftOver.map((each) => each.id)], [0, [id]])
+  await assert.rejects(recallFromTrash(repo, leftOver, opts), { code: 'not-found' })
+  scene.now += 1.1 * DAY
+  assert.equal((await purgeTrash(repo, { ...opts, days: 0 })).purged.length, 0)
+  assert.deepEqual(await scene.names('trash/'), [])
 })
 
 test('who forgets a snapshot that was forgotten and purged meanwhile leaves no copy of it whose content is gone', async () => {
@@ -222,9 +254,9 @@ test('what was brought back and deleted by somebody who slept meanwhile is put b
   assert.deepEqual([recalled.map((each) => each.id), unexplained], [[id], []])
   assert.equal((await purgeTrash(repo, { ...opts, days: 0 })).purged.length, 0)
   assert.deepEqual(
-    (await putBackRecalled(await scene.open())).map((each) => each.id),
+    (await putBackRecalled(await scene.open(), secureRandom)).map((each) => each.id),
     [id],
   )
   assert.deepEqual((await idsOf(scene)).toSorted(), snapshots.map((each) => each.id).toSorted())
-  assert.deepEqual(await putBackRecalled(await scene.open()), [])
+  assert.deepEqual(await putBackRecalled(await scene.open(), secureRandom), [])
 })

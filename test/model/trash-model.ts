@@ -15,6 +15,7 @@ export type TrashMistake =
   | 'marks without the trash'
   | 'looks once into the trash'
   | 'looks at the snapshots first'
+  | 'looks once into the trash, twice at the snapshots'
   | 'marks without the log'
   | 'uses names in the trash again'
   | 'goes on with an old copy'
@@ -53,7 +54,7 @@ class TrashState implements ModelState {
   /** That record is so old that the snapshot may be purged, and which copies are. */
   old = false
   oldCopies = 0
-  /** Copies that were there before the record of who put them: they were seen to have their content. */
+  /** Copies that a record names: who put them had seen that the content was there. */
   vouched = 0
   promise = HISTORY
   readonly forgetters: { at: number }[]
@@ -176,8 +177,8 @@ function forgetterSteps(state: TrashState, i: number, mistakes: Mistakes, take: 
 
 /**
  * Another copy under a name that nobody else will delete; then it is looked whether the copy that was read is still there,
- * and with it the content (T2). Only then the snapshot is put back, and the record. What another one who brings it back has
- * put tells nothing about the content, so only copies are read that the record of who forgot it vouches for.
+ * and with it the content (T2). Only then the snapshot is put back, and the record. A copy of somebody who is about to bring it
+ * back tells nothing about the content, so only copies are read that a record names.
  */
 function recallerSteps(state: TrashState, i: number, mistakes: Mistakes, take: Take<TrashState>): void {
   const { at, copy } = state.recallers[i]!
@@ -212,6 +213,7 @@ function recallerSteps(state: TrashState, i: number, mistakes: Mistakes, take: T
   } else if (at === RECALLER.record) {
     take(who, 'puts its record and reports success', (next) => {
       next.record(false)
+      next.vouched |= 4 << i
       go(next, RECALLER.over)
     })
   }
@@ -283,6 +285,9 @@ type Look = 'log' | 'snapshots' | 'page 1' | 'page 2'
 function marksLooks(mistakes: Mistakes): readonly Look[] {
   if (mistakes.has('marks without the trash')) return ['log', 'snapshots']
   if (mistakes.has('looks once into the trash')) return ['log', 'page 1', 'page 2', 'snapshots']
+  if (mistakes.has('looks once into the trash, twice at the snapshots')) {
+    return ['log', 'snapshots', 'page 1', 'page 2', 'snapshots']
+  }
   if (mistakes.has('looks at the snapshots first')) return ['log', 'snapshots', 'page 1', 'page 2']
   return ['log', 'page 1', 'page 2', 'snapshots', 'page 1', 'page 2']
 }

@@ -26,6 +26,7 @@ const MISTAKES: readonly TrashMistake[] = [
   'marks without the trash',
   'looks once into the trash',
   'looks at the snapshots first',
+  'looks once into the trash, twice at the snapshots',
   'marks without the log',
   'uses names in the trash again',
   'goes on with an old copy',

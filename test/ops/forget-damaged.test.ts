@@ -25,7 +25,7 @@ const machine = { clock: systemClock, random: secureRandom, host: 'test' }
 
 async function signing(scene: PruningScene, repo: Repository) {
   const writer = await writerIdentity(repo, { ...machine, state: scene.state, act: 'log' })
-  return { writer, clock: systemClock, by: 'test' }
+  return { writer, clock: systemClock, random: secureRandom, by: 'test' }
 }
 
 function spoil(scene: PruningScene, name: string): void {

@@ -12,9 +12,9 @@ import { carryOut, goers, planForget, readRetention } from '../../src/ops/forget
 import { rewriteSnapshots, snapshotsWith } from '../../src/ops/rewrite.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { appendRecord } from '../../src/repo/log-append.ts'
-import type { AppendOptions } from '../../src/repo/log-append.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { moveToTrash, placeOf, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
+import type { TrashOptions } from '../../src/repo/trash.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { backUp } from '../support/scratch-backup.ts'
 import { ScratchRepository } from '../support/scratch-repository.ts'
@@ -31,7 +31,7 @@ async function scene(t: TestContext) {
   return { scratch: await ScratchRepository.create(folder), source }
 }
 
-async function signing(repo: Repository): Promise<AppendOptions> {
+async function signing(repo: Repository): Promise<TrashOptions> {
   const clock = systemClock
   const writer = await writerIdentity(repo, {
     state: memoryState(),
@@ -40,7 +40,7 @@ async function signing(repo: Repository): Promise<AppendOptions> {
     host: 'x',
     act: 'log',
   })
-  return { writer, clock, by: 'somebody' }
+  return { writer, clock, random: secureRandom, by: 'somebody' }
 }
 
 async function forget(repo: Repository): Promise<number> {

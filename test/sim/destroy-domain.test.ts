@@ -51,7 +51,7 @@ async function scene() {
     await backUpAs(made, (await made.open()).inDomain(domain), tree(`${domain} `), made.state)
   const forgotten = await made.open()
   const [last] = (await forgotten.snapshots()).slice(-1)
-  await moveToTrash(forgotten, [last!], await administrator(made))
+  await moveToTrash(forgotten, [last!], { ...(await administrator(made)), random: made.random })
   return { made, both, alone, other, objects: await made.objects() }
 }
 

@@ -32,7 +32,7 @@ async function maintainer(world: BackupWorld, name: string): Promise<Maintainer>
   const repo = await world.openForReading(recorded)
   const { clock, secureRandom: random } = world
   const writer = await world.finish(writerIdentity(repo, { state: simState(), clock, random, host: name }))
-  return { store, repo, opts: { writer, clock, by: name } }
+  return { store, repo, opts: { writer, clock, random, by: name } }
 }
 
 async function forgetSome({ repo, opts }: Maintainer): Promise<void> {
@@ -157,15 +157,35 @@ test('L1, T1, T2: who does it in another order is noticed', async () => {
       rule,
     )
   }
-  const inTrash = (name: string) => name.replace('snap/', 'trash/')
+  const number = (digit: string) => digit.repeat(32)
+  const inTrash = (name: string, digit = '1') => `${name.replace('snap/', 'trash/')}-${number(digit)}`
   await broken('T1', ({ repo }, name) => repo.store.delete(name))
+  await broken('T1', async ({ repo: { store } }, name) => {
+    await store.put(inTrash(name), [await store.get(name)])
+    await store.put('log/x', [])
+    await store.stat(inTrash(name))
+    await store.delete(name)
+  })
   await broken('L1', async ({ repo: { store } }, name) => {
     await store.put(inTrash(name), [await store.get(name)])
+    await store.stat(name)
+    await store.delete(name)
+  })
+  await broken('T1', async ({ repo: { store } }, name) => {
+    await store.put(inTrash(name), [await store.get(name)])
+    await store.stat(name)
+    await store.put('log/x', [])
     await store.delete(name)
   })
   await broken('T2', async ({ repo: { store } }, name) => {
     await store.put(inTrash(name), [await store.get(name)])
     await store.put(name, [await store.get(inTrash(name))])
-    await store.put('log/x', [])
+  })
+  await broken('T2', async ({ repo: { store } }, name) => {
+    await store.put(inTrash(name), [await store.get(name)])
+    await store.get(inTrash(name))
+    await store.stat(inTrash(name))
+    await store.put(inTrash(name, '2'), [await store.get(name)])
+    await store.put(name, [])
   })
 })

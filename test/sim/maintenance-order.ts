@@ -5,50 +5,74 @@ import { OrderViolation } from './ordering-oracle.ts'
 
 /** Throws an OrderViolation for the first rule that somebody broke who forgot a snapshot, brought one back or purged. */
 export function checkMaintenanceOrder({ operations }: OperationLog): void {
-  for (const operation of operations) {
-    const own = operations.filter(({ actor }) => actor === operation.actor)
-    const trash = operation.name.replace(/^snap\//, 'trash/')
-    if (operation.kind === 'delete' && trash !== operation.name) checkForget(own, operation, trash)
-    if (operation.kind === 'delete' && operation.name.startsWith('log/')) {
-      throw new OrderViolation('L2', 'a record is deleted', operation)
+  for (const own of Map.groupBy(operations, ({ actor }) => actor).values()) {
+    const recalled = recalledNames(own)
+    for (const operation of own) {
+      const { kind, name } = operation
+      if (kind === 'delete' && name.startsWith('snap/')) checkForget(own, operation)
+      if (kind === 'put' && recalled.has(name)) checkRecall(own, operation)
+      if (kind === 'delete' && name.startsWith('log/')) throw new OrderViolation('L2', 'a record is deleted', operation)
     }
-    if (operation.kind === 'put' && operation.name.startsWith('log/')) checkRecall(own, operation)
   }
 }
 
 /** Names of snapshots that an actor put again out of the trash: no backup made them. */
 export function recalledNames(own: readonly Operation[]): Set<string> {
-  const read = own.filter(({ kind, name }) => kind === 'get' && name.startsWith('trash/'))
-  return new Set(read.map(({ name }) => name.replace('trash/', 'snap/')))
+  return new Set(
+    own.flatMap(({ kind, name }) => (kind === 'get' && name.startsWith('trash/') ? [snapshotOf(name)] : [])),
+  )
 }
 
-/** T1: the copy in the trash is acknowledged, then the record (L1), then the snapshot is deleted. */
-function checkForget(own: readonly Operation[], removal: Operation, trash: string): void {
-  const copies = acknowledged(own, removal).filter(({ name }) => name === trash)
-  if (copies.length === 0) throw new OrderViolation('T1', `${trash} is not acknowledged`, removal)
+/**
+ * T1: a copy in the trash is acknowledged, the snapshot is seen after that, then the record is acknowledged (L1) and the copy seen
+ * again, then the snapshot is deleted.
+ */
+function checkForget(own: readonly Operation[], removal: Operation): void {
+  const copies = acknowledged(own, removal).filter((put) => isCopy(put, removal.name))
+  if (copies.length === 0) throw new OrderViolation('T1', 'no copy in the trash is acknowledged', removal)
+  const looks = seen(own, removal)
+  const vouched = copies.filter((copy) => looks.some((look) => look.name === removal.name && isAfter(look, copy)))
+  if (vouched.length === 0) throw new OrderViolation('T1', 'the snapshot was not seen since its copy was put', removal)
   const records = acknowledged(own, removal).filter(({ name }) => name.startsWith('log/'))
-  if (!records.some(({ began }) => copies.some(({ ended }) => ended! < began))) {
+  const named = vouched.flatMap((copy) =>
+    records.flatMap((record) => (isAfter(record, copy) ? [{ copy, record }] : [])),
+  )
+  if (named.length === 0) {
     throw new OrderViolation('L1', 'no record is acknowledged since the copy in the trash was', removal)
   }
+  if (named.some(({ copy, record }) => looks.some((look) => look.name === copy.name && isAfter(look, record)))) return
+  throw new OrderViolation('T1', 'the copy was not seen since the record was put', removal)
 }
 
-/** T2: what is brought back is put, then its copy in the trash is seen, before a record says that it is back. */
-function checkRecall(own: readonly Operation[], record: Operation): void {
-  const recalled = recalledNames(own)
-  for (const put of acknowledged(own, record).filter(({ name }) => recalled.has(name))) {
-    const seen = own.some(
-      ({ kind, name, found, began, ended, outcome }) =>
-        kind === 'stat' &&
-        name === put.name.replace('snap/', 'trash/') &&
-        found &&
-        outcome === 'ok' &&
-        began > put.ended! &&
-        ended! < record.began,
-    )
-    if (!seen) throw new OrderViolation('T2', `the copy of ${put.name} in the trash was not seen again`, record)
-  }
+/** T2: another copy is put, then one of those before is seen, then the snapshot is put. */
+function checkRecall(own: readonly Operation[], put: Operation): void {
+  const copies = acknowledged(own, put).filter((each) => isCopy(each, put.name))
+  if (copies.length === 0) throw new OrderViolation('T2', 'no copy of its own is in the trash', put)
+  const mine = new Set(copies.map(({ name }) => name))
+  const looks = seen(own, put).filter((look) => look.name.startsWith('trash/') && snapshotOf(look.name) === put.name)
+  if (copies.some((copy) => looks.some((look) => !mine.has(look.name) && isAfter(look, copy)))) return
+  throw new OrderViolation('T2', 'no copy of somebody else was seen since its own was put', put)
+}
+
+/** Of a copy in the trash, the name that the snapshot has in its place. */
+function snapshotOf(copy: string): string {
+  return copy.replace('trash/', 'snap/').replace(/-[0-9a-f]{32}$/, '')
+}
+
+function isCopy({ name }: Operation, snapshot: string): boolean {
+  return name.startsWith('trash/') && snapshotOf(name) === snapshot
+}
+
+function isAfter(later: Operation, earlier: Operation): boolean {
+  return earlier.ended! < later.began
 }
 
 function acknowledged(own: readonly Operation[], before: Operation): Operation[] {
   return own.filter(({ kind, outcome, ended }) => kind === 'put' && outcome === 'ok' && ended! < before.began)
+}
+
+function seen(own: readonly Operation[], before: Operation): Operation[] {
+  return own.filter(
+    ({ kind, found, outcome, ended }) => kind === 'stat' && found === true && outcome === 'ok' && ended! < before.began,
+  )
 }

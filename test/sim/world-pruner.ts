@@ -90,7 +90,7 @@ export class WorldPruner {
     if (chosen.length === 0) return
     for (const { id } of chosen) this.#world.forgotten.add(id)
     const writer = await writerIdentity(this.#repo, { state: this.#state, clock, random, host: this.name })
-    await moveToTrash(this.#repo, chosen, { writer, clock, by: this.name })
+    await moveToTrash(this.#repo, chosen, { writer, clock, random, by: this.name })
     await clock.sleep(10)
     await purgeTrash(this.#repo, { writer, clock, by: this.name, days: 0 })
   }

@@ -140,6 +140,7 @@ export const sampleLogActions: readonly LogAction[] = [
     kind: 'forget',
     snapshots: [place('forgotten', 3), place('forgotten', 4)],
     received: [fixedTime, { sec: fixedTime.sec + 60, nsec: 0 }],
+    copies: [fixedBytes('first copy', 16), fixedBytes('second copy', 16)],
     reason: 'a wrong folder',
   },
   {
@@ -191,7 +192,12 @@ export const sampleLogActions: readonly LogAction[] = [
     rewritten: [{ from: place('first', 3), to: place('second', 8), received: fixedTime }],
     reason: 'a password was in it',
   },
-  { kind: 'recall', snapshots: [place('forgotten', 4)], reason: 'it is wanted after all' },
+  {
+    kind: 'recall',
+    snapshots: [place('forgotten', 4)],
+    copies: [fixedBytes('third copy', 16)],
+    reason: 'it is wanted after all',
+  },
   { kind: 'rotate', description: 2, domainIds: [fixedBytes('shared id', 8)], reason: 'Ann has left' },
   { kind: 'remove-slot', slot: fixedBytes('slot'), reason: 'the key of Ann' },
   { kind: 'destroy', domainId: fixedBytes('private id', 8), snapshots: [place('destroyed', 2)], reason: 'asked for' },

@@ -85,6 +85,7 @@ export class PruningScene {
     const signing = {
       writer: await writerIdentity(repo, { state: this.state, clock: systemClock, random: secureRandom, host: 'test' }),
       clock: systemClock,
+      random: secureRandom,
       by: 'test',
     }
     await moveToTrash(

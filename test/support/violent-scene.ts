@@ -173,8 +173,8 @@ export class ViolentScene {
 
   async #pruneInHaste(): Promise<void> {
     const repo = await this.#scratch.open()
-    const shared = { clock: systemClock, by: 'test' }
-    const writer = await writerIdentity(repo, { state: this.#state, ...shared, random: secureRandom, host: 'test' })
+    const shared = { clock: systemClock, random: secureRandom, by: 'test' }
+    const writer = await writerIdentity(repo, { state: this.#state, ...shared, host: 'test' })
     await purgeTrash(repo, { writer, ...shared, days: -1 })
     const report = await prune(await this.#scratch.open(), {
       ...shared,
@@ -200,8 +200,8 @@ export class ViolentScene {
       if (!snapshot.confirmed && (await contentOf(repo, snapshot.body.root)) === undefined) lacking.push(snapshot)
     }
     if (lacking.length === 0) return
-    const shared = { clock: systemClock, by: 'test' }
-    const writer = await writerIdentity(repo, { state: this.#state, ...shared, random: secureRandom, host: 'test' })
+    const shared = { clock: systemClock, random: secureRandom, by: 'test' }
+    const writer = await writerIdentity(repo, { state: this.#state, ...shared, host: 'test' })
     await moveToTrash(repo, lacking, { writer, ...shared })
   }
 

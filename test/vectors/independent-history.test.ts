@@ -28,6 +28,7 @@ test('a log record follows from the text', () => {
       0: places(action.snapshots),
       1: action.reason,
       2: (action.received as { sec: number; nsec: number }[]).map(({ sec, nsec }) => [sec, nsec]),
+      3: action.copies,
     },
     4: places(heads),
   })

@@ -19,7 +19,7 @@ import { readDirectories } from '../../repo/unindexed-packs.ts'
 import { listAll } from '../../store/store.ts'
 
 export interface DomainContent {
-  /** Those in the trash too, which say so by their names. */
+  /** Copies in the trash too, which say so by their names. */
   readonly snapshots: readonly ListedSnapshot[]
   /** Names of intents and marks of sessions. */
   readonly sessions: readonly string[]

@@ -1,7 +1,7 @@
 // Destroys a domain: its keys in every slot that an administrator can make anew, and everything that was stored in it. Cut off
 // at any point it can be done again: the credential in use keeps the domain until nothing else is left, and with it the proof of
 // what belongs to the domain.
-import { equalBytes, fromHex } from '../../base/bytes.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
 import type { Credential } from '../../credentials/credential.ts'
 import type { Bundle, Domain } from '../../format/bundle.ts'
@@ -13,6 +13,7 @@ import { Repository } from '../../repo/repository.ts'
 import { domainOf, RoleLacks } from '../../repo/roles.ts'
 import { bundleForHolder, planRenewal, renewSlots } from '../../repo/slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from '../../repo/slot-renewal.ts'
+import { placeOf } from '../../repo/trash.ts'
 import type { Store } from '../../store/store.ts'
 import { parityNameFor } from '../repair/healer.ts'
 import { contentOfDomain } from './content.ts'
@@ -82,9 +83,8 @@ export async function destroyDomain(
   }
   const by = { slotName, credential, maker: bundle, bundleFor, remove }
   // Before anything is gone that others would miss.
-  for (const snapshots of partsOf(
-    content.snapshots.map(({ wid, seq, id }) => ({ wid: fromHex(wid)!, seq, hash: fromHex(id)! })),
-  )) {
+  const places = new Map(content.snapshots.map((each) => [each.id, placeOf(each)]))
+  for (const snapshots of partsOf([...places.values()])) {
     await record({ kind: 'destroy', domainId: domain.id, snapshots, ...(reason !== undefined && { reason }) }, without)
   }
   const isOwn = ({ copies }: RenewableSlot) => copies.includes(slotName)

@@ -8,6 +8,7 @@
 //   wait      for the sessions that began before that could be seen
 //   carry out look again, save what is needed after all, delete index, packs, plan
 //   clear     what sessions have left
+import type { SecureRandom } from '../../base/random.ts'
 import { initHashing } from '../../crypto/hash.ts'
 import { returnLargeBuffers } from '../../posix/allocator.ts'
 import { checkWritable } from '../../repo/descriptions.ts'
@@ -49,14 +50,14 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
     if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
     const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
     domains.push(pruning)
-    if (writer !== undefined) await putBack(domain, onEvent)
+    if (writer !== undefined) await putBack(domain, random, onEvent)
     await pruning.run()
   }
   return reportOf(domains.map((each) => each.result))
 }
 
-async function putBack(repo: Repository, onEvent: EventSink): Promise<void> {
-  for (const { objectName } of await putBackRecalled(repo)) {
+async function putBack(repo: Repository, random: SecureRandom, onEvent: EventSink): Promise<void> {
+  for (const { objectName } of await putBackRecalled(repo, random)) {
     onEvent({
       type: 'notice',
       message: `${objectName} was brought back and then deleted all the same; it is back again`,

@@ -1,7 +1,7 @@
 // Goes through the objects of a store, compares each with what it must be, and puts the right bytes in the place of what is
 // damaged. Needs no key. What is not there is another matter: whether it should be only somebody with a key can tell.
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
-import { parseObjectName, PREFIXES, sessionEndName, trashName } from '../../format/names.ts'
+import { parseObjectName, PREFIXES, sessionEndName, trashCopiesPrefix } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import type { ParityShares } from '../../format/repo-description.ts'
 import type { Suite } from '../../crypto/seal.ts'
@@ -139,10 +139,10 @@ export class ObjectHealing {
       return true
     }
     // Both names together would bring it back from the trash (docs/format.md, 10).
-    const trash = trashName(parsed.wid, parsed.seq, parsed.hash)
-    if ((await store.stat(trash)) !== null) return false
+    const copies = trashCopiesPrefix(parsed.wid, parsed.seq, parsed.hash)
+    if ((await store.list(copies)).objects.length > 0) return false
     await store.replace(name, [bytes])
-    if ((await store.stat(trash)) === null) return true
+    if ((await store.list(copies)).objects.length === 0) return true
     await store.delete(name)
     return false
   }

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
-import { hashInName, parityName, parseObjectName, snapshotName, trashName } from '../../format/names.ts'
+import { hashInName, parityName, parseObjectName, snapshotName, trashCopiesPrefix } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { decodeParityObject } from '../../format/parity-object.ts'
 import type { ParityObject } from '../../format/parity-object.ts'
@@ -58,11 +58,12 @@ export class Healer {
   async #fromMirror(name: string, parsed: ObjectName): Promise<Uint8Array | undefined> {
     const { mirror } = this.#opts
     if (mirror === undefined) return undefined
-    const twin = twinOf(parsed)
     try {
       return await mirror.get(name)
     } catch (cause) {
-      if (twin === undefined || codeOf(cause) !== 'not-found') throw cause
+      if (codeOf(cause) !== 'not-found') throw cause
+      const [twin] = await twinsIn(mirror, parsed)
+      if (twin === undefined) throw cause
       return mirror.get(twin)
     }
   }
@@ -105,10 +106,16 @@ const SAYS_NO: ReadonlySet<BackupError['code']> = new Set([
   'refused',
 ])
 
-/** A snapshot that is in the trash here may be in its place in another copy, or the other way round: the bytes are the same. */
-function twinOf(parsed: ObjectName): string | undefined {
-  if (parsed.kind === 'trash') return snapshotName(parsed.wid, parsed.seq, parsed.hash)
-  return parsed.kind === 'snapshot' ? trashName(parsed.wid, parsed.seq, parsed.hash) : undefined
+/**
+ * A snapshot that is in the trash here may be in its place in another copy, or the other way round, and copies in the trash have
+ * names of their own: the bytes are the same.
+ */
+async function twinsIn(mirror: Store, parsed: ObjectName): Promise<string[]> {
+  if (parsed.kind !== 'trash' && parsed.kind !== 'snapshot') return []
+  const { wid, seq, hash: id } = parsed
+  const inPlace = await mirror.stat(snapshotName(wid, seq, id))
+  const { objects } = await mirror.list(trashCopiesPrefix(wid, seq, id))
+  return [...(inPlace === null ? [] : [inPlace]), ...objects].map(({ name }) => name)
 }
 
 /** Forgotten snapshots have the parity of the snapshot: the bytes are the same. */

@@ -69,9 +69,6 @@ export class Administrator {
     // Who sleeps in the middle of it goes on when he wakes.
     try {
       await moveToTrash(repo, chosen, await this.options(repo))
-    } catch (error) {
-      promises.halfForgotten(ids)
-      throw error
     } finally {
       promises.endToForget(ids)
     }
@@ -79,8 +76,8 @@ export class Administrator {
 
   async recall(repo: Repository): Promise<void> {
     const { world, promises } = this.#history
-    const { snapshots, unexplained } = await readTrash(repo)
-    const chosen = [...snapshots, ...unexplained].filter(() => chance(world.rng, 0.6))
+    const { snapshots, recalled } = await readTrash(repo)
+    const chosen = [...snapshots, ...recalled].filter(() => chance(world.rng, 0.6))
     for (const each of chosen) {
       promises.spoiled.add(each.id)
       await recallFromTrash(repo, [each], await this.options(repo))
@@ -137,6 +134,6 @@ export class Administrator {
     const { secureRandom: random } = this.#history.world
     const clock = this.#history.someClock()
     const writer = await writerIdentity(repo, { state: this.#state, clock, random, host: this.#name })
-    return { writer, clock, by: this.#name }
+    return { writer, clock, random, by: this.#name }
   }
 }

@@ -5,7 +5,7 @@ import { BackupError } from '../../../src/base/errors.ts'
 import { checkRepository } from '../../../src/ops/check.ts'
 import type { Repository } from '../../../src/repo/repository.ts'
 import { repair } from '../../../src/ops/repair/repair.ts'
-import { listTrash, moveToTrash, purgeTrash, recallFromTrash } from '../../../src/repo/trash.ts'
+import { moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../../src/repo/trash.ts'
 import { chance } from '../../../src/store/faults.ts'
 import { simState } from '../local-state.ts'
 import { Passing } from '../../../src/store/passing-store.ts'
@@ -62,13 +62,14 @@ async function bringBackSome(history: History, last: Administrator): Promise<voi
   const { promises, world } = history
   const repo = await last.open()
   const listed = new Set((await repo.catalog.list()).map(({ id }) => id))
-  const trash = new Map((await listTrash(repo)).map((each) => [each.id, each]))
+  const { snapshots, recalled } = await readTrash(repo)
+  const trash = new Map([...snapshots, ...recalled].map((each) => [each.id, each]))
   for (const id of promises.kept) {
     if (listed.has(id)) continue
     const copy = trash.get(id)
     if (copy === undefined) promises.check(promises.mayBeGone(id), id, 'is neither there nor in the trash')
     else promises.check(promises.mayBeForgotten(id), id, 'is in the trash, and nobody forgot it')
-    if (copy === undefined || !promises.isVouched(id) || chance(world.rng, 0.5)) continue
+    if (copy === undefined || chance(world.rng, 0.5)) continue
     await recallFromTrash(repo, [copy], await last.options(repo))
     promises.broughtBack([id])
   }
@@ -79,8 +80,9 @@ async function bringBackAll(history: History, last: Administrator): Promise<void
   const repo = await last.open()
   const listed = new Set((await repo.catalog.list()).map(({ id }) => id))
   const { world, promises } = history
-  for (const copy of await listTrash(repo)) {
-    if (listed.has(copy.id) || !promises.isVouched(copy.id) || !promises.kept.includes(copy.id)) continue
+  const { snapshots, recalled } = await readTrash(repo)
+  for (const copy of [...snapshots, ...recalled]) {
+    if (listed.has(copy.id) || !promises.kept.includes(copy.id)) continue
     await world.finish(last.options(repo).then((options) => recallFromTrash(repo, [copy], options)))
     promises.broughtBack([copy.id])
   }

@@ -14,8 +14,6 @@ export class Promises {
   readonly #underWay = new Map<string, number>()
   /** What was tried to be brought back too late, so that it may be there without its content. */
   readonly spoiled = new Set<string>()
-  /** What may lie in the trash without its content. */
-  readonly unvouched = new Set<string>()
 
   constructor(world: BackupWorld, trashDays: number) {
     this.#world = world
@@ -34,17 +32,12 @@ export class Promises {
     for (const id of ids) this.#underWay.set(id, this.#underWay.get(id)! - 1)
   }
 
-  /** Who wanted to forget them did not come to the end: a copy of his may have come too late, and nobody vouches for it. */
-  halfForgotten(ids: readonly string[]): void {
-    for (const id of ids) this.unvouched.add(id)
-  }
-
   /** It was reported that they are back. */
   broughtBack(ids: readonly string[]): void {
     for (const id of ids) {
       if ((this.#underWay.get(id) ?? 0) > 0) continue
       this.#forgotten.delete(id)
-      if (!this.unvouched.has(id)) this.spoiled.delete(id)
+      this.spoiled.delete(id)
     }
   }
 
@@ -62,11 +55,6 @@ export class Promises {
   /** Whether a snapshot may be in the trash and not in the history. */
   mayBeForgotten(id: string): boolean {
     return this.#forgotten.has(id)
-  }
-
-  /** Whether a copy in the trash can be brought back. */
-  isVouched(id: string): boolean {
-    return !this.spoiled.has(id) && !this.unvouched.has(id)
   }
 
   check(condition: boolean, id: string, what: string): void {

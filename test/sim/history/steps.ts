@@ -39,8 +39,8 @@ export const STEPS = {
     'delete plan',
     'delete keys',
   ],
-  forget: ['put copy', 'put record', 'delete snapshot'],
-  recall: ['read copy', 'put snapshot', 'look for copy', 'put record'],
+  forget: ['put copy', 'look for snapshot', 'put record', 'look for copy', 'delete snapshot'],
+  recall: ['read copy', 'put copy', 'look for copy', 'put snapshot', 'put record', 'look for snapshot'],
   purge: ['list trash', 'list snapshots', 'put record', 'delete copy'],
 } as const satisfies Record<Role, readonly string[]>
 

@@ -97,6 +97,18 @@ function failures(): FailCase[] {
       withBody({ 3: cbor((w) => w.openMap().key(0).array(1).array(2).bytes(wid()).uint(1).closeMap()) }),
     ),
     fail('nothing forgotten', withBody({ 3: cbor((w) => w.openMap().key(0).array(0).closeMap()) })),
+    fail(
+      'more copies than forgotten snapshots',
+      withAction(1, (w) =>
+        w.key(0).array(1).array(3).bytes(wid()).uint(1).bytes(filled(1)).key(3).array(2).bytes(wid()).bytes(wid()),
+      ),
+    ),
+    fail(
+      'a copy of a snapshot that was brought back without its whole number',
+      withAction(9, (w) =>
+        w.key(0).array(1).array(3).bytes(wid()).uint(1).bytes(filled(1)).key(3).array(1).bytes(filled(1)),
+      ),
+    ),
     fail('no heads in a list', withBody({ 4: cbor((w) => w.array(0)) })),
     fail(
       'attested packs out of order',

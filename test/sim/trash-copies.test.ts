@@ -1,0 +1,133 @@
+// Snapshots that are forgotten, brought back and purged by several at once, one of whom sleeps at a certain step: each order is
+// one in which something was lost where a rule on trash is left out (docs/format.md, 10; test/model/trash-model.ts).
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { prune } from '../../src/ops/prune/prune.ts'
+import { ignoreEvents } from '../../src/ops/events.ts'
+import type { Repository } from '../../src/repo/repository.ts'
+import { DAY_MS, moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
+import type { TrashOptions } from '../../src/repo/trash.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+import { BackupWorld } from './backup-world.ts'
+import { simState } from './local-state.ts'
+import { changeTree, SMALL_TREE } from './source-changes.ts'
+
+/** Falls asleep before one of its requests, until it is woken. */
+class Sleepy extends Passing {
+  readonly #request: RegExp
+  readonly asleep: Promise<void>
+  wake: () => void = () => {}
+  #fallAsleep: () => void = () => {}
+  readonly #woken = new Promise<void>((resolve) => (this.wake = resolve))
+
+  /** `request` as `delete snap/...`. */
+  constructor(inner: Store, request: RegExp) {
+    super(inner)
+    this.#request = request
+    this.asleep = new Promise((resolve) => (this.#fallAsleep = resolve))
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    await this.#before(`put ${name}`)
+    return super.put(name, parts)
+  }
+
+  override async stat(name: string): Promise<ObjectInfo | null> {
+    await this.#before(`stat ${name}`)
+    return super.stat(name)
+  }
+
+  override async delete(name: string): Promise<boolean> {
+    await this.#before(`delete ${name}`)
+    return super.delete(name)
+  }
+
+  async #before(request: string): Promise<void> {
+    if (!this.#request.test(request)) return
+    this.#fallAsleep()
+    await this.#woken
+  }
+}
+
+interface Person {
+  readonly repo: Repository
+  readonly opts: TrashOptions
+}
+
+class Scene {
+  readonly world: BackupWorld
+  /** The one that everything is about. */
+  readonly id: string
+
+  constructor(world: BackupWorld, id: string) {
+    this.world = world
+    this.id = id
+  }
+
+  static async create(): Promise<Scene> {
+    const world = await BackupWorld.create(1)
+    const client = world.addClient('ant', SMALL_TREE)
+    const { result } = await world.backupWell(client)
+    changeTree(client.tree, world.rng)
+    await world.backupWell(client)
+    return new Scene(world, result.snapshot.id)
+  }
+
+  async person(name: string, store: Store = this.world.objects): Promise<Person> {
+    const { clock, secureRandom: random } = this.world
+    const repo = await this.world.openForReading(store)
+    const writer = await writerIdentity(repo, { state: simState(), clock, random, host: name })
+    return { repo, opts: { writer, clock, random, by: name } as TrashOptions }
+  }
+
+  async forget({ repo, opts }: Person): Promise<void> {
+    const chosen = (await repo.catalog.list()).filter(({ id }) => id === this.id)
+    await moveToTrash(repo, chosen, opts)
+  }
+
+  async recall({ repo, opts }: Person): Promise<void> {
+    const { snapshots } = await readTrash(repo)
+    await recallFromTrash(
+      repo,
+      snapshots.filter(({ id }) => id === this.id),
+      opts,
+    )
+  }
+
+  async purge({ repo, opts }: Person): Promise<void> {
+    await purgeTrash(repo, { ...opts, days: 7 })
+  }
+
+  async prune({ repo, opts: { clock, random, by } }: Person): Promise<void> {
+    const shared = { state: simState(), clock, random, host: by, by, onEvent: ignoreEvents, threads: 0 }
+    await prune(repo, { ...shared, maxRemoved: 1, maxUnused: 0, silenceMs: 0 })
+  }
+
+  async isThere(): Promise<boolean> {
+    const { catalog } = await this.world.openForReading()
+    return (await catalog.list()).some(({ id }) => id === this.id)
+  }
+}
+
+test('who brings a snapshot back keeps it from one who slept in forgetting it and one who slept in purging it', async () => {
+  const scene = await Scene.create()
+  const { world } = scene
+  const lateForget = new Sleepy(world.objects, /^delete snap\//)
+  const forgetting = scene.forget(await scene.person('ann', lateForget))
+  await lateForget.asleep
+  await scene.forget(await scene.person('bob'))
+  await world.clock.sleep(8 * DAY_MS)
+  const latePurge = new Sleepy(world.objects, /^delete trash\//)
+  const purging = scene.purge(await scene.person('cid', latePurge))
+  await latePurge.asleep
+  await scene.recall(await scene.person('dan'))
+  latePurge.wake()
+  await purging
+  lateForget.wake()
+  await forgetting
+  await scene.prune(await scene.person('eve'))
+  assert.ok(await scene.isThere(), 'it was reported as brought back')
+  await world.verify()
+})
