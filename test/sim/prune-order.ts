@@ -113,10 +113,11 @@ function overSince(own: readonly Operation[], sid: string, since: number, { snap
   return Math.min(Infinity, ...seen.map(({ began, ended }) => (ended! > since ? ended! : began)))
 }
 
-/** M3: snapshots, trash, snapshots again, then plans, then the index. */
+/** M3: the log, trash, snapshots, trash again, the log again, then plans, then the index. */
 function wasLookedAtAgain(own: readonly Operation[], after: number, before: number): boolean {
   let at = after
-  for (const folder of [PREFIXES.snapshots, PREFIXES.trash, PREFIXES.snapshots, PREFIXES.plans, PREFIXES.index]) {
+  const { log, trash, snapshots, plans, index } = PREFIXES
+  for (const folder of [log, trash, snapshots, trash, log, plans, index]) {
     const list = wholeLists({ operations: own }, folder).find(({ began }) => began > at)
     if (list === undefined || list.ended > before) return false
     at = list.ended

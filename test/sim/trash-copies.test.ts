@@ -2,6 +2,7 @@
 // one in which something was lost where a rule on trash is left out (docs/format.md, 10; test/model/trash-model.ts).
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { Roots } from '../../src/ops/prune/roots.ts'
 import { prune } from '../../src/ops/prune/prune.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import type { Repository } from '../../src/repo/repository.ts'
@@ -9,7 +10,7 @@ import { DAY_MS, moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../
 import type { TrashOptions } from '../../src/repo/trash.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { Passing } from '../../src/store/passing-store.ts'
-import type { ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
 import { BackupWorld } from './backup-world.ts'
 import { simState } from './local-state.ts'
 import { changeTree, SMALL_TREE } from './source-changes.ts'
@@ -51,6 +52,32 @@ class Sleepy extends Passing {
   }
 }
 
+/** Lists the trash in two pages, the second of which begins in the middle of the copies of each snapshot. */
+class Paging extends Passing {
+  readonly #snapshot: string
+  readonly #before: (what: string) => Promise<void>
+
+  /** `before` is called before each list with what is listed: `log`, `snap`, `page 1`, `page 2`. */
+  constructor(inner: Store, snapshot: string, before: (what: string) => Promise<void>) {
+    super(inner)
+    this.#snapshot = snapshot
+    this.#before = before
+  }
+
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    if (prefix !== 'trash/') {
+      await this.#before(prefix.slice(0, -1))
+      return super.list(prefix, cursor)
+    }
+    const middle = `${this.#snapshot.replace('snap/', 'trash/')}-8`
+    await this.#before(cursor === undefined ? 'page 1' : 'page 2')
+    const { objects } = await super.list(prefix)
+    return cursor === undefined
+      ? { objects: objects.filter(({ name }) => name < middle), cursor: middle }
+      : { objects: objects.filter(({ name }) => name >= middle), cursor: undefined }
+  }
+}
+
 interface Person {
   readonly repo: Repository
   readonly opts: TrashOptions
@@ -60,10 +87,12 @@ class Scene {
   readonly world: BackupWorld
   /** The one that everything is about. */
   readonly id: string
+  readonly objectName: string
 
-  constructor(world: BackupWorld, id: string) {
+  constructor(world: BackupWorld, { id, objectName }: { readonly id: string; readonly objectName: string }) {
     this.world = world
     this.id = id
+    this.objectName = objectName
   }
 
   static async create(): Promise<Scene> {
@@ -72,13 +101,15 @@ class Scene {
     const { result } = await world.backupWell(client)
     changeTree(client.tree, world.rng)
     await world.backupWell(client)
-    return new Scene(world, result.snapshot.id)
+    return new Scene(world, result.snapshot)
   }
 
-  async person(name: string, store: Store = this.world.objects): Promise<Person> {
-    const { clock, secureRandom: random } = this.world
+  /** With `digit` the copies that they put have this digit alone in their numbers. */
+  async person(name: string, store: Store = this.world.objects, digit?: number): Promise<Person> {
+    const { clock, secureRandom } = this.world
+    const random = digit === undefined ? secureRandom : (size: number) => new Uint8Array(size).fill(digit * 0x11)
     const repo = await this.world.openForReading(store)
-    const writer = await writerIdentity(repo, { state: simState(), clock, random, host: name })
+    const writer = await writerIdentity(repo, { state: simState(), clock, random: secureRandom, host: name })
     return { repo, opts: { writer, clock, random, by: name } as TrashOptions }
   }
 
@@ -103,6 +134,12 @@ class Scene {
   async prune({ repo, opts: { clock, random, by } }: Person): Promise<void> {
     const shared = { state: simState(), clock, random, host: by, by, onEvent: ignoreEvents, threads: 0 }
     await prune(repo, { ...shared, maxRemoved: 1, maxUnused: 0, silenceMs: 0 })
+  }
+
+  /** Whether it is among the roots of a pruner, to whom `before` happens. */
+  async isRoot(before: (what: string) => Promise<void>): Promise<boolean> {
+    const repo = await this.world.openForReading(new Paging(this.world.objects, this.objectName, before))
+    return (await new Roots(repo).list(() => {})).some(({ id }) => id === this.id)
   }
 
   async isThere(): Promise<boolean> {
@@ -130,4 +167,64 @@ test('who brings a snapshot back keeps it from one who slept in forgetting it an
   await scene.prune(await scene.person('eve'))
   assert.ok(await scene.isThere(), 'it was reported as brought back')
   await world.verify()
+})
+
+/** Does each thing once, before a certain list. */
+function inTurn(...things: readonly (readonly [before: string, thing: () => Promise<unknown>])[]) {
+  const left = [...things]
+  return async (what: string) => {
+    if (left[0]?.[0] !== what) return
+    await left.shift()![1]()
+  }
+}
+
+test('who looks for what must stay sees what is being brought back while a copy of it is purged', async () => {
+  const scene = await Scene.create()
+  const { world } = scene
+  await scene.forget(await scene.person('ann', world.objects, 15))
+  await world.clock.sleep(8 * DAY_MS)
+  const latePurge = new Sleepy(world.objects, /^delete trash\//)
+  const purging = scene.purge(await scene.person('bob', latePurge))
+  await latePurge.asleep
+  const lateRecall = new Sleepy(world.objects, /^put snap\//)
+  let recalling: Promise<void> | undefined
+  const isRoot = await scene.isRoot(
+    inTurn([
+      'page 2',
+      async () => {
+        recalling = scene.recall(await scene.person('cid', lateRecall, 0))
+        await lateRecall.asleep
+        latePurge.wake()
+        await purging
+      },
+    ]),
+  )
+  lateRecall.wake()
+  await recalling
+  assert.ok(await scene.isThere(), 'it was reported as brought back')
+  assert.ok(isRoot)
+})
+
+test('who looks for what must stay begins anew when the log has grown meanwhile', async () => {
+  const scene = await Scene.create()
+  const { world } = scene
+  const latePurge = new Sleepy(world.objects, /^delete trash\//)
+  const isRoot = await scene.isRoot(
+    inTurn(
+      ['snap', async () => scene.forget(await scene.person('ann', world.objects, 15))],
+      [
+        'page 2',
+        async () => {
+          await world.clock.sleep(8 * DAY_MS)
+          const purging = scene.purge(await scene.person('bob', latePurge))
+          await latePurge.asleep
+          await scene.recall(await scene.person('cid', world.objects, 0))
+          latePurge.wake()
+          await purging
+        },
+      ],
+    ),
+  )
+  assert.ok(await scene.isThere(), 'it was reported as brought back')
+  assert.ok(isRoot)
 })

@@ -1,11 +1,11 @@
 // What must stay restorable: every snapshot among `snap/` and in the trash. What is forgotten or brought back while this looks
-// is in one of three lists (docs/format.md, 10, rule T3).
+// is in one of three lists, or the log has grown (docs/format.md, 10, rule T3).
 import { toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import { keyOfPlace, LogFacts } from '../../repo/log-facts.ts'
-import { EXPLAINING_ROLES, readLog } from '../../repo/log.ts'
+import { EXPLAINING_ROLES, listLog, readLog } from '../../repo/log.ts'
 import { foreignOf } from '../../repo/membership.ts'
 import { getNamedByHash } from '../../repo/named-object.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -23,7 +23,7 @@ export interface Root extends OpenedSnapshot {
 
 /** Snapshots opened at once. */
 const READS = 8
-/** How often the lists are read again because a snapshot went away while it was opened. */
+/** How often the lists are read again because a snapshot went away while it was opened, or the log has grown. */
 const ATTEMPTS = 10
 /** How often a snapshot that seems damaged is read. */
 const READ_ATTEMPTS = 3
@@ -81,15 +81,17 @@ export class Roots {
 
   async #listOpened(check: () => void): Promise<Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>> {
     for (let attempt = 1; ; attempt++) {
-      const { catalog } = this.#repo
-      const before = await catalog.list()
-      const trash = await listTrash(this.#repo)
-      const after = await catalog.list()
-      const inPlace = new Set([...before, ...after].map(({ id }) => id))
+      const records = new Set((await listLog(this.#repo)).map(({ objectName }) => objectName))
+      const before = await listTrash(this.#repo)
+      const snapshots = await this.#repo.catalog.list()
+      const after = await listTrash(this.#repo)
+      // What was forgotten, brought back and purged while this looked may be in no list.
+      const isGrown = (await listLog(this.#repo)).some(({ objectName }) => !records.has(objectName))
+      const inPlace = new Set(snapshots.map(({ id }) => id))
       this.#inPlace = inPlace
-      const all = new Map([...trash, ...before, ...after].map((each) => [each.objectName, each]))
+      const all = new Map([...before, ...after, ...snapshots].map((each) => [each.objectName, each]))
       this.listed = new Set([...all.values()].map(({ id }) => id))
-      if (await this.#openAll([...all.values()], check)) {
+      if (!isGrown && (await this.#openAll([...all.values()], check))) {
         const present = new Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>()
         for (const { id } of all.values()) {
           const snapshot = this.#opened.get(id)
@@ -98,9 +100,14 @@ export class Roots {
         return present
       }
       if (attempt < ATTEMPTS) continue
-      throw new BackupError('io', 'snapshots come and go faster than they can be read', this.#repo.store.location, {
-        hint: 'try again later',
-      })
+      throw new BackupError(
+        'io',
+        'snapshots and records come and go faster than they can be read',
+        this.#repo.store.location,
+        {
+          hint: 'try again later',
+        },
+      )
     }
   }
 
