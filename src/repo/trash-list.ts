@@ -62,7 +62,7 @@ export async function readTrash(repo: Repository): Promise<Trash> {
     leftOver: [],
     unexplained: [],
   }
-  if (copies.length === 0) return trash as Trash
+  if (copies.length === 0) return trash
   // In this order: what is brought back meanwhile is seen among the snapshots, what is forgotten has its record by then.
   const present = new Set((await repo.catalog.list()).map(({ objectName }) => objectName))
   const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
@@ -85,7 +85,7 @@ export async function readTrash(repo: Repository): Promise<Trash> {
       })
     }
   }
-  return trash as Trash
+  return trash
 }
 
 /** By `placeKey`. */

@@ -73,6 +73,6 @@ function acknowledged(own: readonly Operation[], before: Operation): Operation[]
 
 function seen(own: readonly Operation[], before: Operation): Operation[] {
   return own.filter(
-    ({ kind, found, outcome, ended }) => kind === 'stat' && found === true && outcome === 'ok' && ended! < before.began,
+    ({ kind, found, outcome, ended }) => kind === 'stat' && found && outcome === 'ok' && ended! < before.began,
   )
 }

@@ -110,7 +110,7 @@ class Scene {
     const random = digit === undefined ? secureRandom : (size: number) => new Uint8Array(size).fill(digit * 0x11)
     const repo = await this.world.openForReading(store)
     const writer = await writerIdentity(repo, { state: simState(), clock, random: secureRandom, host: name })
-    return { repo, opts: { writer, clock, random, by: name } as TrashOptions }
+    return { repo, opts: { writer, clock, random, by: name } }
   }
 
   async forget({ repo, opts }: Person): Promise<void> {
