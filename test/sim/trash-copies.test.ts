@@ -132,7 +132,16 @@ class Scene {
   }
 
   async prune({ repo, opts: { clock, random, by } }: Person): Promise<void> {
-    const shared = { state: simState(), clock, random, host: by, by, onEvent: ignoreEvents, threads: 0 }
+    const shared = {
+      state: simState(),
+      clock,
+      random,
+      host: by,
+      by,
+      tool: 'simulator',
+      onEvent: ignoreEvents,
+      threads: 0,
+    }
     await prune(repo, { ...shared, maxRemoved: 1, maxUnused: 0, silenceMs: 0 })
   }
 
