@@ -5,7 +5,7 @@ import { BackupError, codeOf } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
 import type { ChainPlace, Rewritten } from '../format/log-record.ts'
-import { snapshotName, trashName } from '../format/names.ts'
+import { snapshotName } from '../format/names.ts'
 import type { SnapshotBody, SnapshotStats } from '../format/snapshot.ts'
 import { checkMayLog } from '../repo/log.ts'
 import { appendRecord } from '../repo/log-append.ts'
@@ -14,7 +14,7 @@ import type { AppendOptions } from '../repo/log-append.ts'
 import type { Repository } from '../repo/repository.ts'
 import { checkNeed } from '../repo/roles.ts'
 import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
-import { moveToTrash, placeOf } from '../repo/trash.ts'
+import { moveToTrash, placeOf, readTrash } from '../repo/trash.ts'
 import { newSessionSecrets } from '../repo/declared-session.ts'
 import { WriteSession } from '../repo/write-session.ts'
 import { contains, locate } from './browse/tree-path.ts'
@@ -152,11 +152,12 @@ async function rewriteOne(
   }
 }
 
-/** Whether a snapshot is in its place or in the trash, and not on its way from one to the other. */
-async function isThere({ store }: Repository, { wid, seq, id }: SnapshotInfo): Promise<boolean> {
-  const place = snapshotName(wid, seq, id)
-  for (const name of [place, trashName(wid, seq, id), place]) if ((await store.stat(name)) !== null) return true
-  return false
+/** Whether a snapshot is in its place, or in the trash with a record that vouches for it; it may be on its way between them. */
+async function isThere(repo: Repository, { wid, seq, id }: SnapshotInfo): Promise<boolean> {
+  const isInPlace = async () => (await repo.store.stat(snapshotName(wid, seq, id))) !== null
+  if (await isInPlace()) return true
+  const { snapshots, recalled } = await readTrash(repo)
+  return [...snapshots, ...recalled].some((each) => each.id === id) || isInPlace()
 }
 
 /** The snapshot that this writer has made of another one before, if it is there; `recorded` when the log has that. */
