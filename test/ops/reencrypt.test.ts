@@ -4,9 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { toHex } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
-import { codeOf } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import type { SecretCredential } from '../../src/credentials/credential.ts'
 import { parseObjectName, sessionEndName } from '../../src/format/names.ts'
@@ -21,6 +19,7 @@ import { listAll } from '../../src/store/store.ts'
 import type { PutResult } from '../../src/store/store.ts'
 import { rotate } from '../support/key-changes.ts'
 import { putLies } from '../support/lies.ts'
+import { packsOpenTo } from '../support/opened-packs.ts'
 import { assertSound, PruningScene } from '../support/pruning.ts'
 import { backUp } from '../support/scratch-backup.ts'
 import { fileWith, readTree } from '../support/scratch-repository.ts'
@@ -40,34 +39,18 @@ async function rotateIn({ scratch }: PruningScene, except: readonly string[] = [
   await rotate({ store: await scratch.store(), credential, clock: systemClock, random: secureRandom }, { except })
 }
 
-/** Names of packs of which somebody opens a block with the keys that he has kept, and all bytes of the store. */
-async function packsOpenTo(kept: Repository, scene: PruningScene): Promise<string[]> {
-  const { bundle, description, descriptionNumber } = kept
-  const store = await scene.scratch.store()
-  const open = new Set<string>()
-  for (const { domain } of new Repository({ store, bundle, description, descriptionNumber }).inDomains) {
-    const repo = new Repository({ store, bundle, description, descriptionNumber }).inDomain(toHex(domain.id))
-    await repo.loadIndex()
-    for (const { objectName, kind, sessions } of repo.index.packs) {
-      for (const sid of sessions) {
-        await repo.sessionKeys.secret(sid, kind).then(
-          () => open.add(objectName),
-          (error: unknown) => assert.equal(codeOf(error), 'wrong-key'),
-        )
-      }
-    }
-  }
-  return [...open]
+async function openTo(former: Repository, { scratch }: PruningScene): Promise<string[]> {
+  return packsOpenTo(former, await scratch.store())
 }
 
 test('nothing that is needed stays under older keys, and snapshots are what they were', async (t) => {
   const { scene, former } = await rotatedScene(t)
-  assert.ok((await packsOpenTo(former, scene)).length > 2)
+  assert.ok((await openTo(former, scene)).length > 2)
   const { reencryption, packsUnreadable } = await scene.prune({ reencrypt: true })
   assert.deepEqual(packsUnreadable, [])
   assert.ok(reencryption!.packs > 2 && reencryption!.packsDone === reencryption!.packs)
   assert.deepEqual([reencryption!.packsLeft, reencryption!.bytesLeft, reencryption!.snapshots], [0, 0, 2])
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
   await assertSound(scene, 0, 1, 2)
   const packs = await scene.packs()
   const again = await scene.prune({ reencrypt: true })
@@ -113,7 +96,7 @@ test('it is done in parts, and no part does again what another has done', async 
     await assertSound(scene, 0, 1, 2)
   }
   assert.ok(written < 320 * 1024, 'everything once: three files of 100 KiB and their trees')
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
 })
 
 test('a run that is stopped has not copied for nothing', async (t) => {
@@ -134,7 +117,7 @@ test('a run that is stopped has not copied for nothing', async (t) => {
   const between = await scene.packs()
   const { reencryption } = await scene.prune({ reencrypt: true })
   assert.ok(reencryption!.packs > 0 && reencryption!.packs < whole.reencryption!.packs)
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
   const after = await scene.packs()
   const made = between.filter((name) => !packs.includes(name))
   assert.ok(made.length > 0 && made.every((name) => after.includes(name)))
@@ -153,10 +136,10 @@ test('what a backup under older keys has under way is left to the next run, and 
     [['sleeper']],
   )
   assert.equal(reencryption!.packsLeft, 0, 'what is condemned is not counted')
-  assert.ok((await packsOpenTo(former, scene)).length > 0)
+  assert.ok((await openTo(former, scene)).length > 0)
   await session.end()
   assert.deepEqual((await scene.prune({ reencrypt: true })).waiting, [])
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
   await assertSound(scene, 0, 1, 2)
 })
 
@@ -170,13 +153,13 @@ test('who is taken for dead in the midst of it names nothing and deletes nothing
   const repo = await scene.scratch.open()
   assert.deepEqual(repo.index.packs.map(({ objectName }) => objectName).toSorted(), packs.toSorted())
   await scene.prune({ reencrypt: true, maxUnused: 0 })
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
   await assertSound(scene, 0, 1, 2)
 })
 
 test('a pack that is damaged is left alone, named, and counted among what is left', async (t) => {
   const { scene, former } = await rotatedScene(t)
-  const name = (await packsOpenTo(former, scene)).find((each) => each.startsWith('data/'))!
+  const name = (await openTo(former, scene)).find((each) => each.startsWith('data/'))!
   const path = join(scene.scratch.location, name)
   const bytes = readFileSync(path)
   bytes[bytes.length >>> 1]! ^= 1
@@ -231,12 +214,12 @@ test('each domain has keys of its own', async (t) => {
   writeFileSync(join(folder, 'x'), content)
   await backUp(scene.scratch, [folder], { repository: (await scene.scratch.open()).inDomain('other') })
   const former = await scene.scratch.open()
-  const before = await packsOpenTo(former, scene)
+  const before = await openTo(former, scene)
   await rotateIn(scene)
   const { reencryption } = await scene.prune({ reencrypt: true })
   assert.equal(reencryption!.packsDone, before.length)
   assert.equal(reencryption!.snapshots, 2)
-  assert.deepEqual(await packsOpenTo(former, scene), [])
+  assert.deepEqual(await openTo(former, scene), [])
   const repo = await scene.scratch.open()
   const snapshots = await repo.snapshots()
   const contents = []

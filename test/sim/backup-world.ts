@@ -22,6 +22,7 @@ import type { Faults } from '../../src/store/faults.ts'
 import { RetryingStore } from '../../src/store/retrying-store.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { rotate } from '../support/key-changes.ts'
 import { copyOfState, simState } from './local-state.ts'
 import { MemorySource } from './memory-source.ts'
 import type { SourceTroubles } from './memory-source.ts'
@@ -274,6 +275,14 @@ export class BackupWorld extends SimWorld {
         await this.objects.delete(listed.objectName)
       }
     }
+  }
+
+  /** An administrator makes new keys; gives the repository as somebody has opened it before who gets none of them. */
+  async makeNewKeys(): Promise<Repository> {
+    const former = await this.openForReading()
+    const { objects: store, clock, secureRandom: random } = this
+    await this.finish(rotate({ store, credential: this.#credential, clock, random }))
+    return former
   }
 
   /** Takes every snapshot out of the history, as an operator may. */
