@@ -4,9 +4,10 @@ import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { timespecFromMs } from '../base/time.ts'
 import { hash } from '../crypto/hash.ts'
-import { encodeLogRecord } from '../format/log-record.ts'
+import { encodeLogRecord, verifyLogRecord } from '../format/log-record.ts'
 import type { ChainPlace, LogAction, LogBody } from '../format/log-record.ts'
 import { logName, SEQ_MAX } from '../format/names.ts'
+import { endOfChain } from './chain-end.ts'
 import { checkWritable } from './descriptions.ts'
 import { checkMayLog, HEAD_TRIES, listLog, problemOf, verifyRecord } from './log.ts'
 import type { ListedRecord } from './log.ts'
@@ -44,7 +45,21 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
 
   async function append({ indexSealer: sealer }: Repository): Promise<ListedRecord> {
     const listed = await listLog(repo)
-    const own = listed.findLast((each) => each.wid === wid)
+    const mine = listed.filter((each) => each.wid === wid).toReversed()
+    const own = await endOfChain(repo.store, mine, (bytes, { objectName, seq }) => {
+      const head = verifyLogRecord(bytes, objectName, { publicKey: writer.signer.publicKey, repoId: repo.id })
+      if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
+    })
+    if (own === 'gone') {
+      throw new BackupError(
+        'corrupt',
+        'a record of this machine was taken away while it was looked at',
+        repo.store.location,
+        {
+          hint: 'nobody deletes records: see `holdfast audit`',
+        },
+      )
+    }
     if (own?.seq === SEQ_MAX) {
       throw new BackupError('limit', 'this writer’s record has the last number that there is', own.objectName)
     }

@@ -1,6 +1,6 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { assert } from '../base/assert.ts'
-import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
@@ -8,7 +8,6 @@ import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
-import { parseObjectName, SEQ_MAX, snapshotPrefix, trashPrefix } from '../format/names.ts'
 import type { DecodedIndexSegment } from '../format/index-segment.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
@@ -17,7 +16,6 @@ import { readSignerId } from '../format/signed-object.ts'
 import { decodeTreeNode, isLeaf } from '../format/tree-node.ts'
 import { reportKeyOf } from '../format/snapshot-summary.ts'
 import type { TreeNode } from '../format/tree-node.ts'
-import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { BlobKeys } from './blob-keys.ts'
 import type { BlobType } from './blob-keys.ts'
@@ -35,6 +33,7 @@ import { listPacks, missingPacks } from './missing-packs.ts'
 import { getNamedByHash } from './named-object.ts'
 import { SessionKeyRing } from './session-key-ring.ts'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
+import { snapshotHead } from './snapshot-head.ts'
 import type { SnapshotInfo } from './snapshot-catalog.ts'
 import { domainOf } from './roles.ts'
 import { readDirectories } from './unindexed-packs.ts'
@@ -244,25 +243,11 @@ export class Repository {
   }
 
   /**
-   * The writer's newest snapshot, by its name alone, forgotten or not; `limit` when no number is left for another one. A
-   * snapshot is in the trash before it goes away, so the trash is listed last.
+   * The writer's newest snapshot, forgotten or not, onto which it signs the next (chain-end.ts). Throws `limit` when no number is
+   * left for another one.
    */
-  async headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
-    let head: { seq: number; hash: Uint8Array } | undefined
-    for (const prefix of [snapshotPrefix(wid), trashPrefix(wid)]) {
-      for await (const { name } of listAll(this.store, prefix)) {
-        const parsed = parseObjectName(name)
-        if (parsed?.kind !== 'snapshot' && parsed?.kind !== 'trash') continue
-        const newest = head?.seq ?? 0
-        if (parsed.seq < newest || (parsed.kind === 'trash' && parsed.seq === newest)) continue
-        head = { seq: parsed.seq, hash: fromHex(parsed.hash)! }
-        if (parsed.seq < SEQ_MAX) continue
-        throw new BackupError('limit', 'this writer’s snapshot has the last number that there is', name, {
-          hint: 'run `holdfast check`: if it is damaged, remove it',
-        })
-      }
-    }
-    return head
+  headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
+    return snapshotHead(this, wid)
   }
 
   snapshots(): Promise<SnapshotInfo[]> {
