@@ -5,6 +5,7 @@ import { destroyDomain, planDestruction } from '../ops/destroy/destroy.ts'
 import type { Destruction } from '../ops/destroy/destroy.ts'
 import type { Context } from './context.ts'
 import { passedText } from './domain-commands.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
 import { escapeText } from './escape.ts'
 import { keyId, shortKey } from './key-commands.ts'
 import { recordKeyAction, slotsRemoved } from './key-records.ts'
@@ -23,7 +24,7 @@ export async function destroyDomainNamed(
   opened: OpenedStore,
   spec: string,
   { overwrite = false, reason, yes }: DestroyFlags,
-): Promise<void> {
+): Promise<ExitCode> {
   const { store, unlocked, credential } = opened
   if (overwrite && store.shred === undefined) {
     throw new BackupError('unsupported', 'this store cannot overwrite what it has', store.location, {
@@ -48,6 +49,7 @@ export async function destroyDomainNamed(
       ? 'Overwritten is what the file system writes in place. Copies of the store, snapshots of its file system, and what an SSD or a file system that copies on write has kept are not.'
       : 'Whoever can read deleted files of the store, or has a copy of it, and has a key slot from before, can still read the domain.',
   )
+  return destruction.content.unclear.length > 0 ? EXIT.damage : EXIT.ok
 }
 
 function showDestruction({ out, reporter }: Context, { domain, content, renewed, ended, passed }: Destruction): void {
@@ -77,9 +79,10 @@ function showDestruction({ out, reporter }: Context, { domain, content, renewed,
   })
   if (passed.length > 0) reporter.note(`These keys may keep the keys of the domain: ${passedText(passed)}.`)
   if (unclear.length > 0) {
-    reporter.note(
-      `${unclear.length} objects are damaged, so that nobody can tell whether they are of the domain; they stay.`,
+    out.line(
+      `Damaged, so that nobody can tell whether they are of the domain; they stay: ${counted(unclear.length, 'object')}`,
     )
+    for (const object of unclear) out.line(`  ${escapeText(object)}`)
   }
 }
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { secureRandom } from '../../src/base/random.ts'
 import { hash } from '../../src/crypto/hash.ts'
 import { encodeIndexSegment } from '../../src/format/index-segment.ts'
-import { indexName, parityName } from '../../src/format/names.ts'
+import { indexName, parityName, parseObjectName } from '../../src/format/names.ts'
 import { contentOfDomain } from '../../src/ops/destroy/content.ts'
 import { auditHistory } from '../../src/ops/audit.ts'
 import { addSlot } from '../../src/repo/keyring.ts'
@@ -19,6 +19,8 @@ import { administrator, backUpAs } from '../attacks/insiders.ts'
 import { checked, readEverything } from '../damage/observation.ts'
 import { SmallRepository, storeOf } from '../damage/small-repository.ts'
 import { addDomainTo, destroy } from '../support/key-changes.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { CutStore, isCut } from './cut-store.ts'
 
 const keyFile = () => ({ kind: 'key-file' as const, secret: secureRandom(32) })
@@ -130,4 +132,36 @@ test('packs of others that a member names in the index of the domain are not des
   await assert.rejects(destroy(made, 'private'), { code: 'not-found' })
   await destroy(made, 'third')
   await assert.rejects(destroy(made, 'default'), { code: 'refused', message: /only domain/ })
+})
+
+/** Each object is read wrong the first time. */
+class WrongAtFirst extends Passing {
+  readonly #seen = new Set<string>()
+
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    const bytes = await super.get(name, range)
+    const key = `${name} ${range?.offset}`
+    if (!/^(?:skeys|sess|snap|trash|index|data|meta)\//.test(name) || this.#seen.has(key)) return bytes
+    this.#seen.add(key)
+    return bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1)
+  }
+}
+
+test('what was read wrong once is destroyed all the same, and what is damaged is named and stays', async () => {
+  const { made, objects } = await scene()
+  const contentIn = async (store: Store) =>
+    contentOfDomain((await openRepository(store, made.credential)).inDomain('private'))
+  const sound = await storeOf(objects)
+  const whole = await contentIn(sound)
+  assert.deepEqual(whole.unclear, [])
+  assert.deepEqual(await contentIn(new WrongAtFirst(sound)), whole)
+  const intents = whole.sessions.filter((name) => parseObjectName(name)?.kind === 'session')
+  const { packs, segments } = whole
+  for (const name of [packs[0]!, segments[0]!, intents[0]!, whole.snapshots[0]!.objectName]) {
+    const store = await storeOf(objects)
+    const bytes = objects.get(name)!
+    store.damage(name, bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1))
+    const { unclear } = await contentIn(store)
+    assert.deepEqual(unclear, [name])
+  }
 })

@@ -1,7 +1,7 @@
 // What belongs to one domain of a repository and nobody else (docs/format.md, 3.1), each object proved by itself: a name in
 // somebody's index is no proof, and what is deleted by mistake is gone.
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
-import { BackupError } from '../../base/errors.ts'
+import { BackupError, codeOf } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { decodeSessionIntent } from '../../format/session.ts'
@@ -9,10 +9,11 @@ import { decodeSessionKeys, readSessionKeys } from '../../format/session-keys.ts
 import { readSignerId } from '../../format/signed-object.ts'
 import { verifySnapshot } from '../../format/snapshot.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
-import { checkMember, openInDomain } from '../../repo/membership.ts'
+import { checkMember, foreignOf, openInDomain } from '../../repo/membership.ts'
 import { listPacks } from '../../repo/missing-packs.ts'
 import { getNamedByHash } from '../../repo/named-object.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { isNotPermitted } from '../../repo/roles.ts'
 import type { ListedSnapshot } from '../../repo/snapshot-catalog.ts'
 import { listTrash } from '../../repo/trash.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
@@ -37,7 +38,7 @@ export interface DomainContent {
 export async function contentOfDomain(repo: Repository): Promise<DomainContent> {
   const unclear: string[] = []
   const keys = await sessionKeysOf(repo, unclear)
-  const sids = new Set([...keys.keys(), ...(await intentsOf(repo))])
+  const sids = new Set([...keys.keys(), ...(await intentsOf(repo, unclear))])
   const listed = [...(await repo.catalog.list()), ...(await listTrash(repo))]
   const snapshots: ListedSnapshot[] = []
   for (const each of listed) if (await isOfSessions(repo, each, keys, unclear)) snapshots.push(each)
@@ -49,11 +50,11 @@ export async function contentOfDomain(repo: Repository): Promise<DomainContent> 
   const segments: string[] = []
   for await (const { name } of listAll(repo.store, PREFIXES.index)) {
     if (parseObjectName(name)?.kind !== 'index') continue
-    if (await isSound(() => repo.readSegment(name))) segments.push(name)
+    if (await isOwn(name, unclear, () => repo.readSegment(name))) segments.push(name)
   }
   const packs: string[] = []
   let bytes = 0
-  for await (const { objectName, size } of readDirectories(repo.store, repo.indexSealer, await listPacks(repo.store))) {
+  for (const { objectName, size } of await packsOf(repo, unclear)) {
     packs.push(objectName)
     bytes += size
   }
@@ -81,12 +82,14 @@ async function sessionKeysOf(repo: Repository, unclear: string[]): Promise<Map<s
   for await (const { name } of listAll(repo.store, PREFIXES.sessionKeys)) {
     if (parseObjectName(name)?.kind !== 'session-keys') continue
     try {
-      const bytes = await repo.store.get(name)
-      const writer = await repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
-      const { sid, domainId, wid } = decodeSessionKeys(bytes, name, writer)
-      if (!equalBytes(domainId, repo.domain.id)) continue
-      checkMember(writer, domainId, name)
-      if (name.endsWith(toHex(sid))) found.set(toHex(sid), { name, wid })
+      await patiently(async () => {
+        const bytes = await repo.store.get(name)
+        const writer = await repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+        const { sid, domainId, wid } = decodeSessionKeys(bytes, name, writer)
+        if (!equalBytes(domainId, repo.domain.id)) return
+        checkMember(writer, domainId, name)
+        if (name.endsWith(toHex(sid))) found.set(toHex(sid), { name, wid })
+      })
     } catch (error) {
       if (!isOfObject(error)) throw error
       unclear.push(name)
@@ -96,12 +99,12 @@ async function sessionKeysOf(repo: Repository, unclear: string[]): Promise<Map<s
 }
 
 /** Ids, hex, of the sessions whose intents open. */
-async function intentsOf(repo: Repository): Promise<string[]> {
+async function intentsOf(repo: Repository, unclear: string[]): Promise<string[]> {
   const sids: string[] = []
   for await (const { name } of listAll(repo.store, PREFIXES.sessions)) {
     const parsed = parseObjectName(name)
     if (parsed?.kind !== 'session') continue
-    const opens = await isSound(async () => {
+    const opens = await isOwn(name, unclear, async () => {
       const bytes = await repo.store.get(name)
       const writer = await repo.writers.writer(readSignerId(OBJECT_TYPES.sessionIntent, bytes, name), 'store', name)
       const { intent } = openInDomain(repo, writer, name, (using) => ({
@@ -121,7 +124,7 @@ async function isOfSessions(
   unclear: string[],
 ): Promise<boolean> {
   try {
-    const bytes = await getNamedByHash(repo.store, objectName)
+    const bytes = await patiently(() => getNamedByHash(repo.store, objectName))
     const publicKey = await repo.writers.publicKey(fromHex(wid)!, 'snapshot', objectName)
     const head = verifySnapshot(bytes, objectName, { publicKey, repoId: repo.id })
     const own = keys.get(toHex(head.sid))
@@ -133,13 +136,54 @@ async function isOfSessions(
   }
 }
 
-async function isSound(read: () => Promise<unknown>): Promise<boolean> {
+/** Packs that open with the keys of the domain. Of those that open with none, the damaged ones are unclear. */
+async function packsOf(repo: Repository, unclear: string[]): Promise<{ objectName: string; size: number }[]> {
+  const { store } = repo
+  const own: { objectName: string; size: number }[] = []
+  const closed = await listPacks(store)
+  for (const domain of [repo, ...repo.inDomains.filter((each) => each !== repo)]) {
+    for (let attempt = 0; attempt < READS && closed.size > 0; attempt++) {
+      for await (const { objectName, size } of readDirectories(store, domain.indexSealer, [...closed])) {
+        closed.delete(objectName)
+        if (domain === repo) own.push({ objectName, size })
+      }
+    }
+  }
+  for (const name of closed.keys()) {
+    try {
+      // One that is whole is of a domain that this key does not have.
+      await patiently(() => getNamedByHash(store, name))
+    } catch (error) {
+      if (!isOfObject(error)) throw error
+      unclear.push(name)
+    }
+  }
+  return own
+}
+
+/** Whether something of the domain can be read; what is damaged is unclear. */
+async function isOwn(name: string, unclear: string[], read: () => Promise<unknown>): Promise<boolean> {
   try {
-    await read()
+    await patiently(read)
     return true
   } catch (error) {
-    if (isOfObject(error)) return false
-    throw error
+    if (!isOfObject(error)) throw error
+    if (foreignOf(error) === undefined && !isNotPermitted(error)) unclear.push(name)
+    return false
+  }
+}
+
+/** How often something that seems damaged is read: a bit that is wrong on the way must leave nothing behind. */
+const READS = 3
+
+async function patiently<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read()
+    } catch (error) {
+      const isFinal = foreignOf(error) !== undefined || isNotPermitted(error)
+      if (attempt === READS || isFinal || codeOf(error) !== 'corrupt') throw error
+    }
   }
 }
 
