@@ -109,6 +109,18 @@ export function checkParityObject(bytes: Uint8Array, subject: string): ParityObj
   throw new BackupError('corrupt', `parity of which a part is damaged`, subject)
 }
 
+/** Whether it is of these bytes, whose hash is `own`, as far as they tell: what its own cells come to is not computed. */
+export function isParityOf({ hash: of, shape, sums }: ParityObject, own: Uint8Array, bytes: Uint8Array): boolean {
+  if (shape.length !== bytes.length || !equalBytes(of, own)) return false
+  const last = new Uint8Array(shape.cellSize)
+  return sums.every((sum, i) => {
+    const cell = bytes.subarray(i * shape.cellSize, (i + 1) * shape.cellSize)
+    if (cell.length === shape.cellSize) return crc32(cell) === sum
+    last.set(cell)
+    return crc32(last) === sum
+  })
+}
+
 interface Table {
   readonly bytes: Uint8Array
   readonly hash: Uint8Array

@@ -7,11 +7,15 @@ import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { BackupError } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { parseObjectName, PREFIXES } from '../../src/format/names.ts'
+import { hash } from '../../src/crypto/hash.ts'
+import { parityName, parseObjectName, PREFIXES } from '../../src/format/names.ts'
+import { encodeParityObject } from '../../src/format/parity-object.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import type { RepairOptions, RepairResult } from '../../src/ops/repair/repair.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
+import { ParityEncoder } from '../../src/parity/code.ts'
+import { shapeFor } from '../../src/parity/shape.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -151,6 +155,25 @@ test('parity that is damaged or gone is made again', async (t) => {
   rmSync(s.pathOf(b!))
   const { steps } = await s.repair()
   assert.deepEqual(new Set(steps.flatMap((step) => ('object' in step ? [step.object] : []))), new Set([a, b]))
+  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('parity that is whole and of other bytes is made again', async (t) => {
+  const s = await scene(t)
+  const [one, other] = names(s, 'pack').filter((name) => name.startsWith(PREFIXES.data)) as [string, string]
+  const bytes = s.objects.get(other)!
+  const misread = bytes.slice()
+  misread[5000]! ^= 1
+  const shape = shapeFor(bytes.length, 0.05)
+  const encoder = new ParityEncoder(shape)
+  encoder.add(misread)
+  s.put(parityName(one), s.objects.get(parityName(other))!)
+  s.put(parityName(other), encodeParityObject(hash(bytes), shape, encoder.finish(), 1))
+  const { steps } = await s.repair()
+  assert.deepEqual(
+    steps.map(({ kind, ...step }) => ('object' in step ? `${kind} ${step.object}` : kind)).toSorted(),
+    [one, other].map((name) => `parity-made ${parityName(name)}`).toSorted(),
+  )
   assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
 })
 

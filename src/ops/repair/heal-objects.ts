@@ -1,11 +1,12 @@
 // Goes through the objects of a store, compares each with what it must be, and puts the right bytes in the place of what is
 // damaged. Needs no key. What is not there is another matter: whether it should be only somebody with a key can tell.
+import { fromHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
-import { parseObjectName, PREFIXES, sessionEndName, trashCopiesPrefix } from '../../format/names.ts'
+import { hashInName, parseObjectName, PREFIXES, sessionEndName, trashCopiesPrefix } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import type { ParityShares } from '../../format/repo-description.ts'
 import type { Suite } from '../../crypto/seal.ts'
-import { encodeParityObject } from '../../format/parity-object.ts'
+import { checkParityObject, encodeParityObject, isParityOf } from '../../format/parity-object.ts'
 import { hash } from '../../crypto/hash.ts'
 import { ParityEncoder } from '../../parity/code.ts'
 import { shapeFor } from '../../parity/shape.ts'
@@ -150,23 +151,24 @@ export class ObjectHealing {
 
 const IS_DAMAGE: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit', 'io'])
 
-/** Makes parity of an object that is right, unless it has some that is whole; tells so in `steps`. */
+/** Makes parity of an object that is right, unless it has some that is whole and its own; tells so in `steps`. */
 export async function ensureParity(
-  { store, steps, verify }: Pick<HealContext, 'store' | 'steps' | 'verify'>,
+  { store, steps }: Pick<HealContext, 'store' | 'steps'>,
   { shares, suite }: { readonly shares: ParityShares; readonly suite: Suite },
   name: string,
   bytes: Uint8Array,
 ): Promise<void> {
   const share = parityShareOf(name, shares)
-  const own = parseObjectName(name)
-  if (share === undefined || share === 0 || own === null || bytes.length === 0) return
-  const parity = parityNameFor(name, own)
-  const parsed = parseObjectName(parity)!
+  const parsed = parseObjectName(name)
+  if (share === undefined || share === 0 || parsed === null || bytes.length === 0) return
+  const parity = parityNameFor(name, parsed)
+  const named = hashInName(parsed)
+  const own = named === null ? hash(bytes) : fromHex(named)!
   const there = await store.stat(parity)
   if (there !== null) {
     try {
-      verify(parity, parsed, await store.get(parity))
-      return
+      // One that was made of what somebody misread, or of another object, makes nothing good.
+      if (isParityOf(checkParityObject(await store.get(parity), parity), own, bytes)) return
     } catch (cause) {
       if (!(cause instanceof BackupError) || !IS_DAMAGE.has(cause.code)) throw cause
     }
@@ -174,7 +176,7 @@ export async function ensureParity(
   const shape = shapeFor(bytes.length, share)
   const encoder = new ParityEncoder(shape)
   encoder.add(bytes)
-  const made = encodeParityObject(hash(bytes), shape, encoder.finish(), suite)
+  const made = encodeParityObject(own, shape, encoder.finish(), suite)
   if (there === null) await store.put(parity, [made])
   else await store.replace?.(parity, [made])
   steps.push({ kind: 'parity-made', object: parity })

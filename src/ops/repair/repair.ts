@@ -93,7 +93,7 @@ class Repair {
   async #sound(name: string, bytes: Uint8Array): Promise<void> {
     const { store, description } = this.#repo
     if (description.parity === undefined || store.replace === undefined) return
-    const context = { store, steps: this.#steps, verify: this.#verify }
+    const context = { store, steps: this.#steps }
     await ensureParity(context, { shares: description.parity, suite: description.suite }, name, bytes)
   }
 
