@@ -31,16 +31,19 @@ export async function rotateReadKeys(context: Context, opened: OpenedStore, flag
   const names = [...slots.map(({ name }) => name), ...problems.map(({ subject }) => subject)]
   const except = (flags.except ?? []).map((spec) => findSlotName(names, spec))
   const removed = await slotsRemoved(opened)
-  const choice = { removed, ...(domains !== undefined && { domains }) }
+  const choice = domains === undefined ? {} : { domains }
   const plan = await planRotation(store, unlocked, {
     ...choice,
+    removed,
     leavesOut: ({ copies }) => copies.some((name) => except.includes(name)),
   })
   showPlan(context, plan, slots)
   if (!yes) await confirm(context, store.location)
   const approved = new Set(plan.renewed.map(({ slot }) => slotId(slot)))
   const { clock } = context
-  const done = await rotateKeys(store, unlocked, { ...choice, approved, credential, clock, random: secureRandom })
+  const readRemoved = () => slotsRemoved(opened)
+  const by = { ...choice, readRemoved, approved, credential, clock, random: secureRandom }
+  const done = await rotateKeys(store, unlocked, by)
   const domainIds = done.domains.map(({ id }) => id)
   const action = { kind: 'rotate', description: done.descriptionNumber, domainIds } as const
   await recordKeyAction(context, { store, unlocked: done }, { ...action, ...(reason !== undefined && { reason }) })

@@ -180,6 +180,12 @@ export async function removeSlot(
   if (removed !== undefined) await beforeDeleting(removed.slot)
   for (const copy of copies) await doing('removing a copy of the key slot', copy.name, () => store.delete(copy.name))
   await doing('removing the key slot', name, () => store.delete(name))
+  // Another administrator may have made it anew just now, who had looked at the log before.
+  const { slots: later } = await readSlots(store)
+  for (const copy of later) {
+    if (isCopy(copy, removed, rootPublic))
+      await doing('removing a copy of the key slot', copy.name, () => store.delete(copy.name))
+  }
   // Somebody may have removed the other one meanwhile, for the same reasons. Whoever sees that puts his back.
   if (bytes === undefined || enough((await readSlots(store)).slots)) return
   await doing('putting the key slot back', name, () => store.put(name, [bytes]))

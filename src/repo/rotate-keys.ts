@@ -23,7 +23,7 @@ import { unlockRepository } from './open-repository.ts'
 import type { UnlockedRepository } from './open-repository.ts'
 import { parityMakerOf } from './parity-maker.ts'
 import { domainOf, RoleLacks } from './roles.ts'
-import { bundleForHolder, planRenewal, renewSlots } from './slot-renewal.ts'
+import { bundleForHolder, planRenewal, removeRenewed, renewSlots } from './slot-renewal.ts'
 import type { RenewableSlot, RenewalPlan } from './slot-renewal.ts'
 import { replacedKeys } from './slot-versions.ts'
 
@@ -64,7 +64,9 @@ export async function planRotation(
   })
 }
 
-export interface RotationOptions extends Pick<RotationChoice, 'domains' | 'removed'> {
+export interface RotationOptions extends Pick<RotationChoice, 'domains'> {
+  /** `removedSlots`, as the log is at the moment. */
+  readonly readRemoved: () => Promise<ReadonlySet<string>>
   /** `slotId` of the slots that get the new keys: those that somebody has looked at. */
   readonly approved: ReadonlySet<string>
   readonly credential: Credential
@@ -82,7 +84,7 @@ export function slotId({ publicKey }: Pick<RenewableSlot['slot'], 'publicKey'>):
   return toHex(hash(publicKey))
 }
 
-/** How often it begins again because another administrator was first. */
+/** How often it begins again because another administrator was at work. */
 const ATTEMPTS_MAX = 5
 
 /**
@@ -102,16 +104,16 @@ export async function rotateKeys(store: Store, opened: UnlockedRepository, opts:
   })
 }
 
-/** Undefined when another description was put meanwhile. */
+/** Undefined when another description was put meanwhile, or a slot removed that has got the keys. */
 async function attemptRotation(
   store: Store,
   unlocked: UnlockedRepository,
-  { domains: specs, removed, approved, credential, clock, random }: RotationOptions,
+  { domains: specs, readRemoved, approved, credential, clock, random }: RotationOptions,
 ): Promise<Rotation | undefined> {
   checkWritable(unlocked, store.location)
   const { bundle, slotName, description } = unlocked
   const plan = await planRotation(store, unlocked, {
-    removed,
+    removed: await readRemoved(),
     ...(specs !== undefined && { domains: specs }),
     leavesOut: ({ slot }) => !approved.has(slotId(slot)),
   })
@@ -123,6 +125,8 @@ async function attemptRotation(
   }
   const by = { slotName, credential, maker, bundleFor: (slot: RenewableSlot) => bundleForHolder(maker, slot) }
   const newSlotName = await renewSlots(store, plan.renewed, by)
+  // Whoever was removed meanwhile may have read them: these keys become older ones before anybody uses them.
+  if (await removeRenewed(store, plan.renewed, await readRemoved())) return undefined
   const made = timespecFromMs(clock.now())
   const announced = [
     ...(description.announced ?? []).filter(({ domainId }) => !domains.some(({ id }) => equalBytes(id, domainId))),

@@ -132,6 +132,23 @@ export async function renewSlots(store: Store, slots: readonly RenewableSlot[], 
   return slotName
 }
 
+/**
+ * Takes those away that were removed while they were made anew: who removes a slot says so before he looks which copies of it
+ * there are (docs/format.md, 10, K3), so one of the two sees what the other has done. True when there were any.
+ */
+export async function removeRenewed(
+  store: Store,
+  renewed: readonly RenewableSlot[],
+  removed: ReadonlySet<string>,
+): Promise<boolean> {
+  const idOf = ({ slot }: StoredSlot) => toHex(hash(slot.publicKey))
+  const gone = new Set(renewed.map(idOf).filter((id) => removed.has(id)))
+  if (gone.size === 0) return false
+  const { slots } = await readSlots(store)
+  for (const stored of slots) if (gone.has(idOf(stored))) await removeOld(stored.name, (name) => store.delete(name))
+  return true
+}
+
 /** What a holder has of the domains of `bundle`, in the order of `domainIds`: role, local state and writer stay. */
 export function bundleForHolder(
   bundle: Bundle,

@@ -4,16 +4,20 @@ import { test } from 'node:test'
 import { compareBytes, fromHex } from '../../src/base/bytes.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { BackupError, reasonsOf } from '../../src/base/errors.ts'
+import { BackupError, codeOf, reasonsOf } from '../../src/base/errors.ts'
 import { hash } from '../../src/crypto/hash.ts'
 import { newKemKeyPair } from '../../src/crypto/kem.ts'
-import { decodeKeySlot, encodeRenewedSlot } from '../../src/format/key-slot.ts'
-import { keySlotName, planName } from '../../src/format/names.ts'
+import { slotKeyOf } from '../../src/credentials/credential.ts'
+import { decodeKeySlot, encodeRenewedSlot, openKeySlot } from '../../src/format/key-slot.ts'
+import type { KeySlot } from '../../src/format/key-slot.ts'
+import { keySlotName, planName, PREFIXES } from '../../src/format/names.ts'
 import { readDescriptions } from '../../src/repo/descriptions.ts'
 import { readSlot } from '../../src/repo/key-slots.ts'
 import { removeSlot } from '../../src/repo/keyring.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import { Repository } from '../../src/repo/repository.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
 import { readEverything } from '../damage/observation.ts'
 import { SmallRepository, storeOf } from '../damage/small-repository.ts'
 import { simState } from '../sim/local-state.ts'
@@ -134,6 +138,66 @@ test('a removed slot that the store brings back gets no new keys, and neither do
   // Its holder opens the one that is sound.
   for (const found of (await readEverything(await openRepository(made.store, stays.credential))).values())
     assert.ok(found instanceof Map)
+})
+
+/** Does something just before the slot of somebody is put anew, or before the old one is deleted. */
+class WhileRenewed extends Passing {
+  renewed: KeySlot | undefined
+  readonly #publicKey: Uint8Array
+  #when: 'put' | 'delete'
+  #work: (() => Promise<void>) | undefined
+
+  constructor(inner: Store, publicKey: Uint8Array, when: 'put' | 'delete', work: () => Promise<void>) {
+    super(inner)
+    this.#publicKey = publicKey
+    this.#when = when
+    this.#work = work
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    const slot = name.startsWith(PREFIXES.keys) ? decodeKeySlot(Buffer.concat(parts), name) : undefined
+    if (slot !== undefined && Buffer.compare(slot.publicKey, this.#publicKey) === 0) {
+      this.renewed ??= slot
+      if (this.#when === 'put') await this.#now()
+    }
+    return super.put(name, parts)
+  }
+
+  override async delete(name: string): Promise<boolean> {
+    if (this.#when === 'delete' && this.renewed !== undefined && name.startsWith(PREFIXES.keys)) await this.#now()
+    return super.delete(name)
+  }
+
+  async #now(): Promise<void> {
+    const work = this.#work
+    this.#work = undefined
+    await work?.()
+  }
+}
+
+for (const when of ['put', 'delete'] as const) {
+  test(`who is removed while new keys are made does not get them: before the ${when}`, async () => {
+    const made = await SmallRepository.empty(7)
+    const gone = await letIn(made, 'read')
+    const { publicKey } = await readSlot(made.store, gone.slotName)
+    const store = new WhileRenewed(made.store, publicKey, when, () => removeKey(made, gone.slotName))
+    const { description } = await rotate(made, { store })
+    await assert.rejects(openRepository(made.store, gone.credential), (error) => codeOf(error) === 'wrong-key')
+    // Who was quick enough to read the slot has keys that are used for nothing.
+    const slotKey = await slotKeyOf(gone.credential, store.renewed!.method, 'slot')
+    const { domains } = openKeySlot(store.renewed!, { slotKey: slotKey!, repoId: description.repoId }, 'slot')
+    assert.notDeepEqual(description.announced![0]!.dataPublic, domains[0]!.dataPublic)
+  })
+}
+
+test('a slot that is made anew while it is removed goes all the same', async () => {
+  const made = await SmallRepository.empty(7)
+  const gone = await letIn(made, 'read')
+  const { rootPublic } = (await made.open()).bundle
+  const beforeDeleting = async () => void (await rotate(made))
+  await removeSlot(made.store, gone.slotName, { rootPublic, beforeDeleting })
+  await assert.rejects(openRepository(made.store, gone.credential), (error) => codeOf(error) === 'wrong-key')
+  await made.open()
 })
 
 test('new keys are not made while the log lacks a record that may be that of a removal', async () => {

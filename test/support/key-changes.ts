@@ -36,11 +36,12 @@ export async function rotate(
 ): Promise<Rotation> {
   const { credential, clock, random } = made
   const own = await unlocked(store, credential)
-  const removed = await removedSlots(new Repository({ store, ...own }))
+  const readRemoved = () => removedSlots(new Repository({ store, ...own }))
+  const removed = await readRemoved()
   const leavesOut = ({ copies }: { readonly copies: readonly string[] }) => copies.some((name) => except.includes(name))
   const plan = await planRotation(store, own, { removed, leavesOut })
   const approved = new Set(plan.renewed.map(({ slot }) => slotId(slot)))
-  return rotateKeys(store, own, { removed, approved, credential, clock, random })
+  return rotateKeys(store, own, { readRemoved, approved, credential, clock, random })
 }
 
 /** As an administrator does it, with its record. */
