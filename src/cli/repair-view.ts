@@ -1,10 +1,13 @@
 // `holdfast repair`: what was made good, from where, and what is lost.
 import { hostname } from 'node:os'
+import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { healDescriptions } from '../ops/repair/heal-descriptions.ts'
+import { bringBackHeads } from '../ops/repair/lost-heads.ts'
 import { repair } from '../ops/repair/repair.ts'
 import type { RepairResult, RepairStep } from '../ops/repair/repair.ts'
 import type { LocalState } from '../repo/local-state.ts'
+import type { Repository } from '../repo/repository.ts'
 import { OverlayStore } from '../store/overlay-store.ts'
 import { ReadOnlyStore } from '../store/read-only-store.ts'
 import type { Store } from '../store/store.ts'
@@ -13,7 +16,8 @@ import type { RepairFlags } from './commands/repair.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { openWith, withStore } from './repository.ts'
+import { compareHistory, historyLook } from './history.ts'
+import { openUncompared, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
 import { openStoreAt } from './stores.ts'
@@ -53,7 +57,9 @@ export async function runRepair(context: Context, flags: RepairFlags): Promise<E
 async function repairIn(context: Context, flags: RepairFlags, store: Store, mirror: Store | undefined) {
   const { clock, env } = context
   const first = await healDescriptions(store, mirror)
-  const repository = await openWith(context, store)
+  const repository = await openUncompared(context, store)
+  const heads = await headsBack(context, repository, mirror)
+  await compareHistory(context, repository)
   const state = openStateFolder(stateFolder(env))
   const result = await stoppable(context, 'what was made good stays, and the next repair goes on', (signal) =>
     repair(repository, {
@@ -69,7 +75,21 @@ async function repairIn(context: Context, flags: RepairFlags, store: Store, mirr
       signal,
     }),
   )
-  return { steps: [...first, ...result.steps], result }
+  return { steps: [...first, ...heads, ...result.steps], result }
+}
+
+/** Where the store has lost the newest of what this machine has seen, every other command refuses; this is the one that helps. */
+async function headsBack(context: Context, repository: Repository, mirror: Store | undefined) {
+  const { lost } = await historyLook(context, repository)
+  if (lost.length === 0) return []
+  return stoppable(context, 'what was brought back stays', (signal) =>
+    bringBackHeads(repository, lost, {
+      mirror,
+      checkStopped: () => {
+        if (signal.aborted) throw new BackupError('interrupted', 'the repair was stopped', repository.store.location)
+      },
+    }),
+  )
 }
 
 /** State in which nothing that is written stays. */

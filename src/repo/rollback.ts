@@ -66,7 +66,7 @@ export function rollbackError({ store }: Repository, look: HistoryLook): BackupE
   }
   const what = `the repository went back behind what it was on ${since}: ${told.join('; ')}`
   return new BackupError('rolled-back', what, store.location, {
-    hint: 'if the store was restored from an older copy, say so once with --accept-rollback; if not, back up elsewhere, keep this machine’s state folder, and see `holdfast audit`',
+    hint: 'if the store was restored from an older copy, say so once with --accept-rollback; if it has lost something, `holdfast repair`, or `repair --from COPY`; if not, back up elsewhere, keep this machine’s state folder, and see `holdfast audit`',
   })
 }
 
