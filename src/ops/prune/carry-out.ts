@@ -13,7 +13,7 @@ import { appendRecord } from '../../repo/log-append.ts'
 import { RunningSteps } from '../running-steps.ts'
 import type { BlockCopier } from './block-copier.ts'
 import { isOurs, usesOf } from './choose.ts'
-import type { Copies } from './copies.ts'
+import type { Copies, Relief } from './copies.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
@@ -96,16 +96,9 @@ async function rescueWhatIsNeeded(
   }
 }
 
-type Condemning = Pick<ListedPlan, 'packs'> & Partial<Pick<ListedPlan, 'copies'>>
-
 /** Notes which packs go by the plans that are carried out, and which by those of others. */
-export function applyPlans(
-  view: IndexView,
-  copies: Copies,
-  ours: readonly Condemning[],
-  all: readonly Condemning[],
-): void {
-  for (const plan of [...ours, ...all]) copies.noteRelief(plan.copies ?? [], plan.packs)
+export function applyPlans(view: IndexView, copies: Copies, ours: readonly Relief[], all: readonly Relief[]): void {
+  copies.noteReliefs([...ours, ...all])
   const mine = new Set(ours.flatMap(({ packs }) => [...packs]))
   const others = new Set(all.flatMap(({ packs }) => [...packs]))
   for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, mine, others)

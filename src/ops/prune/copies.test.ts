@@ -4,6 +4,7 @@ import { initHashing } from '../../crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { PackKind } from '../../format/names.ts'
 import { Copies } from './copies.ts'
+import type { CopiesOptions } from './copies.ts'
 import { PackTable, STANDING } from './pack-table.ts'
 import type { PackInfo, Standing } from './pack-table.ts'
 
@@ -11,8 +12,12 @@ await initHashing()
 
 /** One blob in a pack of each of these standings; the first of them was read by the walk. */
 function scene(kind: PackKind, ...standings: readonly Standing[]) {
+  return sceneWith({}, kind, ...standings)
+}
+
+function sceneWith(opts: CopiesOptions, kind: PackKind, ...standings: readonly Standing[]) {
   const packs = new PackTable(0)
-  const copies = new Copies(() => packs)
+  const copies = new Copies(() => packs, opts)
   const infos = standings.map((standing, i) => {
     const locs = new Uint8Array(LOCATOR_SIZE).fill(7)
     const block = { storedLength: 140, plainLength: 100, codec: 0, session: 0, locs, lengths: Uint32Array.of(100) }
@@ -61,9 +66,17 @@ test('a block that was copied is not needed any more as long as the copy stays',
 test('what a plan says was copied goes only where that plan condemns it', () => {
   const { copies, infos } = scene('data', STANDING.condemned, STANDING.sound, STANDING.sound)
   const [condemned, copy, other] = infos as [PackInfo, PackInfo, PackInfo]
-  copies.noteRelief([copy.name], new Set([condemned.name]))
+  copies.noteReliefs([{ copies: [copy.name], packs: new Set([condemned.name]) }])
   copies.prefer(() => false)
   assert.ok(!copies.isLive(condemned.firstBlock, condemned))
   assert.ok(copies.isLive(copy.firstBlock, copy))
   assert.ok(copies.isLive(other.firstBlock, other))
+})
+
+test('who can compare content himself takes no plan’s word for it', () => {
+  const { copies, infos } = sceneWith({ readsContent: true }, 'data', STANDING.condemned, STANDING.sound)
+  const [condemned, copy] = infos as [PackInfo, PackInfo]
+  copies.noteReliefs([{ copies: [copy.name], packs: new Set([condemned.name]) }])
+  copies.prefer(() => false)
+  assert.ok(copies.isLive(condemned.firstBlock, condemned))
 })

@@ -26,18 +26,30 @@ const KEEPERS: ReadonlySet<Standing> = new Set([
   STANDING.distrustedCondemned,
 ])
 
+export interface CopiesOptions {
+  /** Copies that are sealed under the newest keys come first. */
+  readonly newestKeys?: boolean
+  /** The credential has the keys of content, and so takes nobody's word for it. */
+  readonly readsContent?: boolean
+}
+
+/** What a plan says of copies. */
+export interface Relief {
+  readonly packs: ReadonlySet<string>
+  readonly copies?: readonly string[]
+}
+
 export class Copies {
   readonly #packs: () => PackTable
   /** Blocks that this prune has copied, and what they are copied to. */
   readonly #copied = new Map<number, number>()
   /** By name, packs into which the maker of a plan has copied what was needed of those that the plan condemns. */
-  readonly #reliefs = new Map<string, ReadonlySet<string>[]>()
-  readonly #newestKeys: boolean
+  #reliefs = new Map<string, ReadonlySet<string>[]>()
+  readonly #opts: CopiesOptions
 
-  /** With `newestKeys` copies that are sealed under these come first. */
-  constructor(packs: () => PackTable, { newestKeys = false }: { readonly newestKeys?: boolean } = {}) {
+  constructor(packs: () => PackTable, opts: CopiesOptions = {}) {
     this.#packs = packs
-    this.#newestKeys = newestKeys
+    this.#opts = opts
   }
 
   /** Notes that a block was copied as it is. */
@@ -50,11 +62,13 @@ export class Copies {
     }
   }
 
-  /** Notes what a plan says: what its maker has copied of the packs that it condemns is in `copies`. */
-  noteRelief(copies: readonly string[], condemned: ReadonlySet<string>): void {
-    for (const name of copies) {
-      const known = this.#reliefs.get(name) ?? []
-      if (!known.includes(condemned)) this.#reliefs.set(name, [...known, condemned])
+  /** Notes what plans say: what their makers have copied of the packs that they condemn is in their `copies`. */
+  noteReliefs(plans: readonly Relief[]): void {
+    this.#reliefs = new Map()
+    // Who can compare has no need to believe it: with what was needed then, something else may have been copied along.
+    if (this.#opts.readsContent === true) return
+    for (const { packs, copies = [] } of plans) {
+      for (const name of copies) this.#reliefs.set(name, [...(this.#reliefs.get(name) ?? []), packs])
     }
   }
 
@@ -96,7 +110,8 @@ export class Copies {
       const [one, other] = [packs.packOf(a), packs.packOf(b)]
       if (one.standing !== other.standing) return one.standing < other.standing
       if (blobs.isVerified(a) !== blobs.isVerified(b)) return blobs.isVerified(a)
-      if (this.#newestKeys && one.isUnderOlderKeys !== other.isUnderOlderKeys) return other.isUnderOlderKeys
+      if (this.#opts.newestKeys === true && one.isUnderOlderKeys !== other.isUnderOlderKeys)
+        return other.isUnderOlderKeys
       const [mine, yours] = [this.#reliefs.has(one.name), this.#reliefs.has(other.name)]
       return mine === yours ? isBetter(a, b) : mine
     })
