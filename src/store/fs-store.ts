@@ -5,6 +5,7 @@ import { link, lstat, mkdir, open, rename, stat, unlink, type FileHandle } from 
 import { BackupError, errnoOf } from '../base/errors.ts'
 import { toHex } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
+import { exchangeFiles, type Exchange } from './exchange-files.ts'
 import { FsFolders } from './fs-folders.ts'
 import { FsLister, objectInfo, type OnSkipped } from './fs-lister.ts'
 import { FOLDER_MODE, openRoot, removeLeftOvers, type FsRoot } from './fs-root.ts'
@@ -35,6 +36,8 @@ export interface FsStoreOptions {
   /** Makes the folder if it is not there; a folder with something else in it is refused. */
   readonly create: boolean
   readonly onSkipped?: OnSkipped
+  /** Puts one file in the place of another; that of the system unless given. */
+  readonly exchange?: Exchange
 }
 
 /**
@@ -44,7 +47,7 @@ export interface FsStoreOptions {
 export async function openFsStore(path: string, opts: FsStoreOptions): Promise<FsStore> {
   const root = await openRoot(path, opts.create)
   await removeLeftOvers(root)
-  return new FsStore(root, opts.onSkipped ?? (() => {}))
+  return new FsStore(root, opts.onSkipped ?? (() => {}), opts.exchange)
 }
 
 export class FsStore implements Store {
@@ -52,6 +55,7 @@ export class FsStore implements Store {
   readonly #root: FsRoot
   readonly #folders: FsFolders
   readonly #lister: FsLister
+  readonly #exchange: Exchange
   /** Names of temporary files begin with this, so that two processes (or machines) never share one. */
   readonly #token = toHex(secureRandom(8))
   #temporaryFiles = 0
@@ -61,7 +65,8 @@ export class FsStore implements Store {
   /** Where there are no links: puts that are between looking for their name and taking it. */
   readonly #taking = new Map<string, Promise<boolean>>()
 
-  constructor(root: FsRoot, onSkipped: OnSkipped) {
+  constructor(root: FsRoot, onSkipped: OnSkipped, exchange: Exchange = exchangeFiles) {
+    this.#exchange = exchange
     this.location = root.path
     this.#root = root
     this.#folders = new FsFolders(root)
@@ -169,36 +174,57 @@ export class FsStore implements Store {
     })
   }
 
-  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     checkPut(name, parts)
     this.#isWriter = true
-    await this.#doing('replacing', name, async () => {
-      const folder = folderOf(name)
+    return this.#doing('replacing', name, async () => {
       const path = this.#root.pathOf(name)
-      await this.#folders.ensure(folder)
+      if (!(await isThere(path))) return await this.#nothingThere(name)
       const temporary = await this.#openTemporary()
-      const aside = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
       try {
         await writeAll(temporary.handle, parts)
         await temporary.handle.sync()
-        // Where there are no links, or nothing to keep, the new name takes the place of the old one all the same.
-        const kept = await link(path, aside).then(
-          () => true,
-          () => false,
-        )
-        try {
-          await rename(temporary.path, path)
-        } catch (cause) {
-          if (kept) await unlink(aside).catch(() => {})
-          throw cause
-        }
-        await this.#folders.sync(folder)
-        // What cannot be removed is a left-over for another day.
-        if (kept) await unlink(aside).catch(() => {})
+        const done = await this.#exchange(temporary.path, path)
+        if (done === 'gone') return await this.#nothingThere(name)
+        if (done === 'unsupported') return await this.#renameOver(temporary.path, name)
+        // The damaged one has the name of the temporary file now, and goes with it.
+        await this.#folders.sync(folderOf(name))
+        return true
       } finally {
         await removeTemporary(temporary)
       }
     })
+  }
+
+  /**
+   * Where files cannot be exchanged: between looking and renaming somebody may delete the object, which is back then. For that
+   * he has to be quicker than two calls.
+   */
+  async #renameOver(temporary: string, name: string): Promise<boolean> {
+    const path = this.#root.pathOf(name)
+    const aside = this.#root.pathOf(`${TEMPORARY_FOLDER}/${this.#token}-${this.#temporaryFiles++}`)
+    // Where there are no links nothing is kept, and the new name takes the place of the old one all the same.
+    const kept = await link(path, aside).then(
+      () => true,
+      () => false,
+    )
+    try {
+      if (!kept && !(await isThere(path))) return await this.#nothingThere(name)
+      await rename(temporary, path)
+    } catch (cause) {
+      if (kept) await unlink(aside).catch(() => {})
+      throw cause
+    }
+    await this.#folders.sync(folderOf(name))
+    // What cannot be removed is a left-over for another day.
+    if (kept) await unlink(aside).catch(() => {})
+    return true
+  }
+
+  /** False, once it is sure that it is not the folder of the repository that is not there. */
+  async #nothingThere(name: string): Promise<false> {
+    await this.#root.saysAbsent(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }), name)
+    return false
   }
 
   async close(): Promise<void> {}

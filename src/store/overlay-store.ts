@@ -40,9 +40,11 @@ export class OverlayStore implements Store {
     return { created: true }
   }
 
-  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     checkPut(name, parts)
+    if ((await this.stat(name)) === null) return false
     this.#keep(name, parts)
+    return true
   }
 
   async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {

@@ -87,9 +87,10 @@ export interface Store {
   /**
    * Puts the right bytes in the place of an object that is damaged, with the promises of `put`: nobody ever sees another
    * object than one of the two, and the damaged one is let go only when the other is acknowledged. For repairs alone, by
-   * who has compared the bytes with what the name promises. Absent where a store has no objects to repair.
+   * who has compared the bytes with what the name promises. False, and nothing is put, when there is no object of that name:
+   * what somebody has deleted since it was found damaged does not come back. Absent where a store has no objects to repair.
    */
-  replace?(name: string, parts: readonly Uint8Array[]): Promise<void>
+  replace?(name: string, parts: readonly Uint8Array[]): Promise<boolean>
 
   close(): Promise<void>
 }

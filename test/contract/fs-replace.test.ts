@@ -1,9 +1,10 @@
 // Replacing a damaged object of a local repository: at every moment one of the two is there whole, and once it is acknowledged
 // the new one survives a power cut.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { exchangeFiles } from '../../src/store/exchange-files.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { errno, WatchedCalls } from './watched-calls.ts'
@@ -14,7 +15,8 @@ const [OLD, NEW] = [Buffer.from('damaged, and longer than the other'), Buffer.fr
 async function world(t: TestContext) {
   const folder = tempFolder(t)
   const root = join(folder, 'repository')
-  const store = await openFsStore(root, { create: true })
+  // The calls of the way without an exchange can be watched.
+  const store = await openFsStore(root, { create: true, exchange: async () => 'unsupported' })
   await store.put(NAME, [OLD])
   const calls = new WatchedCalls(t, folder)
   return { calls, store, root, now: () => readFileSync(join(root, NAME)).toString() }
@@ -33,10 +35,27 @@ test('an object that is replaced is the new one, durable, and nothing is left ov
   assert.ok(aside >= 0 && synced > aside && gone > synced)
 })
 
-test('one that is not there is made', async (t) => {
-  const { store } = await world(t)
-  await store.replace('data/cd/02', [NEW])
-  assert.deepEqual(Buffer.from(await store.get('data/cd/02')), NEW)
+test('where files can be exchanged, the damaged one is let go only when the folder is durable, and what is deleted at this moment stays away', async (t) => {
+  const { calls, root } = await world(t)
+  const store = await openFsStore(root, { create: false })
+  assert.equal(await store.replace(NAME, [NEW]), true)
+  assert.deepEqual(Buffer.from(await store.get(NAME)), NEW)
+  assert.deepEqual(readdirSync(join(root, 'tmp')), [])
+  const synced = calls.done.findLastIndex((call) => call.kind === 'sync' && call.path.endsWith('/ab'))
+  const gone = calls.done.findLastIndex((call) => call.kind === 'unlink')
+  assert.ok(synced > 0 && gone > synced)
+
+  // It goes between the look and the exchange.
+  const racing = await openFsStore(root, {
+    create: false,
+    exchange: async (one, other) => {
+      unlinkSync(other)
+      return exchangeFiles(one, other)
+    },
+  })
+  assert.equal(await racing.replace(NAME, [OLD]), false)
+  assert.equal(await store.stat(NAME), null)
+  assert.deepEqual(readdirSync(join(root, 'tmp')), [])
 })
 
 test('whichever call fails, the object is the damaged one or the new one, and trying again replaces it', async (t) => {

@@ -239,7 +239,7 @@ class Counting extends Passing {
   deletes = 0
 
   /** Parity is made for stores that can be repaired. */
-  replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     return this.inner.replace!(name, parts)
   }
 

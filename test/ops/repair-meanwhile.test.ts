@@ -14,6 +14,7 @@ import { memoryState } from '../../src/repo/local-state.ts'
 import { newSessionSecrets } from '../../src/repo/declared-session.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Passing } from '../../src/store/passing-store.ts'
 import { backUp } from '../support/scratch-backup.ts'
@@ -35,7 +36,7 @@ class Read extends Passing {
     return this.#seen(name, await super.get(name, range))
   }
 
-  replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     return this.inner.replace!(name, parts)
   }
 }
@@ -76,6 +77,31 @@ test('a part of the index that was read wrong once is not set aside', async (t) 
   const repo = await scratch.open()
   const checked = await checkRepository({ repo, depth: 'all', rng: seededRng(1), threads: 0 })
   assert.deepEqual([checked.damages, checked.indexIncomplete], [[], false])
+})
+
+test('what a prune deletes while it is repaired stays deleted', async (t) => {
+  const scratch = await scratchWithBackup(t)
+  const inner = await scratch.store()
+  const mirror = new MemoryStore()
+  const names = [PREFIXES.data, PREFIXES.sessionKeys, PREFIXES.log].map(
+    async (prefix) => (await listed(inner, prefix))[0],
+  )
+  for (const name of await Promise.all(names)) {
+    if (name === undefined) continue
+    const right = await inner.get(name)
+    await mirror.put(name, [right])
+    await inner.replace!(name, [right.with(60, right[60]! ^ 1)])
+    await inner.delete(`parity/${name}`)
+    const slow = new Read(mirror, async (read, bytes) => {
+      if (read === name) await inner.delete(name)
+      return bytes
+    })
+    const { steps } = await repairOn(scratch, new Read(inner, async (_name, bytes) => bytes), { mirror: slow })
+    assert.ok(!steps.some((step) => step.kind === 'healed' && step.object === name))
+    // Where something needs it, it was brought back as what is missing.
+    const isNeeded = steps.some((step) => step.kind === 'brought-back' && step.object === name)
+    assert.equal((await inner.stat(name)) !== null, isNeeded, name)
+  }
 })
 
 test('who was fenced while his intent was repaired is told so', async (t) => {

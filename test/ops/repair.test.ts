@@ -344,7 +344,7 @@ test('sectors that cannot be read at all are computed like those that say someth
   }
   const replace: Store['replace'] = async (name, parts) => {
     healed = true
-    await inner.replace!(name, parts)
+    return inner.replace!(name, parts)
   }
   const failing = new Proxy(inner, {
     get: (target, key) => {

@@ -4,9 +4,10 @@ import { checkPut } from '../../src/store/object-names.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 
 export class RepairableStore extends MemoryStore {
-  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     checkPut(name, parts)
-    if ((await this.stat(name)) === null) await this.put(name, parts)
-    else this.damage(name, concatBytes(parts))
+    if ((await this.stat(name)) === null) return false
+    this.damage(name, concatBytes(parts))
+    return true
   }
 }

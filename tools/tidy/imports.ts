@@ -9,7 +9,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   posix: ['base'],
   crypto: ['base'],
   compress: ['base', 'posix'],
-  store: ['base'],
+  store: ['base', 'posix'],
   chunker: ['base'],
   parity: ['base'],
   format: ['base', 'crypto', 'parity'],

@@ -127,7 +127,7 @@ export class ObjectHealing {
     return parsed.kind !== 'session' || (await this.#ctx.store.stat(sessionEndName(parsed.sid))) !== null
   }
 
-  /** False when somebody forgets the snapshot at this moment. */
+  /** False when somebody has taken the object away meanwhile, or forgets the snapshot at this moment. */
   async #replace(name: string, parsed: ObjectName, bytes: Uint8Array): Promise<boolean> {
     const { store } = this.#ctx
     if (store.replace === undefined) {
@@ -135,14 +135,11 @@ export class ObjectHealing {
         hint: 'copy the repository to a folder and repair it there',
       })
     }
-    if (parsed.kind !== 'snapshot') {
-      await store.replace(name, [bytes])
-      return true
-    }
+    if (parsed.kind !== 'snapshot') return store.replace(name, [bytes])
     // Both names together would bring it back from the trash (docs/format.md, 10).
     const copies = trashCopiesPrefix(parsed.wid, parsed.seq, parsed.hash)
     if ((await store.list(copies)).objects.length > 0) return false
-    await store.replace(name, [bytes])
+    if (!(await store.replace(name, [bytes]))) return false
     if ((await store.list(copies)).objects.length === 0) return true
     await store.delete(name)
     return false

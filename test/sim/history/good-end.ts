@@ -39,9 +39,10 @@ export async function comeToAGoodEnd(history: History): Promise<void> {
 
 /** Can put right bytes in the place of wrong ones, as a folder can. */
 class Replacing extends Passing {
-  async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    await this.inner.delete(name)
+  async replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    if (!(await this.inner.delete(name))) return false
     await this.inner.put(name, parts)
+    return true
   }
 }
 
