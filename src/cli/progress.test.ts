@@ -55,7 +55,7 @@ test('at most ten redraws a second, and the cursor comes back', () => {
   let now = 0
   const line = new ProgressLine(
     { write: (text) => written.push(text), columns: 60 },
-    { now: () => 0, monotonic: () => now },
+    { now: () => 0, monotonic: () => now, sleep: () => Promise.resolve() },
   )
   for (; now < 1000; now += 5) line.update({ ...event, bytesDone: now * MIB })
   assert(written.length <= 10, `${written.length} redraws`)
@@ -70,7 +70,10 @@ test('at most ten redraws a second, and the cursor comes back', () => {
 
 test('other output goes where the line was', () => {
   const written: string[] = []
-  const line = new ProgressLine({ write: (text) => written.push(text) }, { now: () => 0, monotonic: () => 0 })
+  const line = new ProgressLine(
+    { write: (text) => written.push(text) },
+    { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
+  )
   line.update(event)
   line.clear()
   assert.equal(written.at(-1), '\r\x1b[K\x1b[?25h')

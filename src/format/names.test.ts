@@ -26,6 +26,7 @@ test('every name of the format is made and parsed', () => {
     [names.sessionEndName(id), { kind: 'session-end', sid: id }],
     [names.planName(id), { kind: 'plan', pid: id }],
     [names.logName(id, 9, h), { kind: 'log', wid: id, seq: 9, hash: h }],
+    [names.damagedName(names.indexName(h), Buffer.from(h, 'hex')), { kind: 'set-aside', of: names.indexName(h) }],
     [names.trashName(id, 9, h, other), { kind: 'trash', wid: id, seq: 9, hash: h, copy: other }],
   ]
   for (const [name, meaning] of table) {
@@ -69,6 +70,9 @@ test('a name that differs from a right one is no name of the format', () => {
     `sess/${id}.ends`,
     `gc/${id}.hb1`,
     'trash/',
+    `damaged/index/${h}`,
+    `damaged/${h}/index/${h}`,
+    `damaged/${h.slice(0, 16)}/other/x`,
     `trash/snap/${id}`,
     `trash/${id}/1-${h}-${other}`,
     `trash/${id}/0000000001-${h}`,

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 
-/** Longest object name in bytes; the longest that Holdfast makes has 147. */
+/** Longest object name in bytes; the longest that Holdfast makes has 172. */
 export const OBJECT_NAME_MAX = 200
 /** Bytes of `wid`, `sid`, `pid` and of the number of a copy in the trash. */
 export const ID_SIZE = 16
@@ -56,6 +56,8 @@ export const NAME_NUMBER_MAX = 0xffff_fffe
 /** Greatest sequence number: names have ten decimal digits. */
 export const SEQ_MAX = 9_999_999_999
 const SEQ_DIGITS = 10
+/** Of the hash of damaged bytes. */
+const VERSION_DIGITS = 16
 
 export const descriptionName = (number: number): string => `format/${decimal(number)}`
 export const keySlotName = (hash: Uint8Array | string): string => `keys/${hex(hash, HASH_SIZE)}`
@@ -73,8 +75,9 @@ export const logName = (wid: Uint8Array | string, seq: number, hash: Uint8Array 
 export const enrolmentName = (hash: Uint8Array | string): string => `enrol/${hex(hash, HASH_SIZE)}`
 /** Of the parity of an object. */
 export const parityName = (of: string): string => `parity/${of}`
-/** Where a repair puts what is damaged and needed by nobody. */
-export const damagedName = (of: string): string => `damaged/${of}`
+/** Where a repair puts what is damaged and needed by nobody, by the hash of the bytes that were there: it may be more than once. */
+export const damagedName = (of: string, bytesHash: Uint8Array): string =>
+  `damaged/${hex(bytesHash, HASH_SIZE).slice(0, VERSION_DIGITS)}/${of}`
 export const snapshotPrefix = (wid: Uint8Array | string): string => `snap/${hex(wid, ID_SIZE)}/`
 export const snapshotName = (wid: Uint8Array | string, seq: number, hash: Uint8Array | string): string =>
   `${snapshotPrefix(wid)}${sequence(seq)}-${hex(hash, HASH_SIZE)}`
@@ -114,7 +117,7 @@ const PATTERN = new RegExp(
     '|gc/(?<plan>[0-9a-f]{32})',
     '|log/(?<logWid>[0-9a-f]{32})/(?<logSeq>[0-9]{10})-(?<log>[0-9a-f]{64})',
     '|enrol/(?<enrolment>[0-9a-f]{64})',
-    '|damaged/(?<setAside>.+)',
+    '|damaged/[0-9a-f]{16}/(?<setAside>.+)',
     '|parity/(?<parity>(?:format|writers|skeys|data|meta|snap|log)/.+)',
     '|trash/(?<trashWid>[0-9a-f]{32})/(?<trashSeq>[0-9]{10})-(?<trash>[0-9a-f]{64})-(?<copy>[0-9a-f]{32})',
     ')$',

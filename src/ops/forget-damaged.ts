@@ -143,7 +143,7 @@ export async function forgetDamaged(
   const records: ListedRecord[] = []
   assert(snapshots.length <= LOG_PLACES_MAX, 'nobody names so many')
   const damaged = new Map(snapshots.map((each) => [each.id, each]))
-  await inTime(repo, snapshots, async (left) => {
+  await inTime(repo, opts.clock, snapshots, async (left) => {
     const copied: Copied[] = []
     for (const { id } of left) {
       const copy = await copyAsItIs(repo, damaged.get(id)!, random)

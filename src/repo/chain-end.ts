@@ -1,9 +1,11 @@
 // The end of a writer's own chain, onto which it signs the next object. A name that a store lists proves nothing: what is signed
 // onto one says for ever that this writer had made that object.
 import { toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Store } from '../store/store.ts'
+import { settle } from './settle.ts'
 
 export interface ChainObject {
   readonly objectName: string
@@ -20,11 +22,12 @@ export interface ChainObject {
  */
 export async function endOfChain<T extends ChainObject>(
   store: Store,
+  clock: Clock,
   listed: Iterable<T>,
   verify: (bytes: Uint8Array, listed: T) => void,
 ): Promise<T | 'gone' | undefined> {
   for (const each of listed) {
-    const bytes = await bytesOf(store, each.objectName)
+    const bytes = await bytesOf(store, clock, each.objectName)
     if (bytes === 'gone') return 'gone'
     if (bytes === 'damaged' || toHex(hash(bytes)) !== each.id) return each
     try {
@@ -37,13 +40,15 @@ export async function endOfChain<T extends ChainObject>(
   return undefined
 }
 
-async function bytesOf(store: Store, name: string): Promise<Uint8Array | 'gone' | 'damaged'> {
+async function bytesOf(store: Store, clock: Clock, name: string): Promise<Uint8Array | 'gone' | 'damaged'> {
   try {
     return await store.get(name)
   } catch (error) {
     if (!(error instanceof BackupError)) throw error
     if (IS_DAMAGE.has(error.code)) return 'damaged'
     if (error.code !== 'not-found') throw error
+    // One that was deleted may be in lists that lag.
+    await settle(store, clock)
     const { objects } = await store.list(name)
     if (!objects.some((object) => object.name === name)) return 'gone'
     throw new BackupError(

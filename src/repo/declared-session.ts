@@ -11,6 +11,7 @@ import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
 import type { ParityMaker } from './parity-maker.ts'
 import { putOwn } from './put-own.ts'
 import type { Repository } from './repository.ts'
+import { settle } from './settle.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 /** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
@@ -80,6 +81,8 @@ export class DeclaredSession {
     published.catch(() => {})
     parity.ofBytes(keysName, keys)
     parity.ofMissing(writerName(writer.wid))
+    // Whoever puts a plan that is not read after this finds the intent.
+    await settle(repo.store, clock)
     return new DeclaredSession(repo, opts, published)
   }
 

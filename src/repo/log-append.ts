@@ -14,6 +14,7 @@ import type { ListedRecord } from './log.ts'
 import { parityMakerOf } from './parity-maker.ts'
 import type { Repository } from './repository.ts'
 import { checkNotRevoked } from './revocations.ts'
+import { settle } from './settle.ts'
 import type { WriterIdentity } from './writer-identity.ts'
 
 export interface AppendOptions {
@@ -44,9 +45,11 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
   })
 
   async function append({ indexSealer: sealer }: Repository): Promise<ListedRecord> {
+    // What this machine has added just now shows, and what others had when it was decided to add this.
+    await settle(repo.store, clock)
     const listed = await listLog(repo)
     const mine = listed.filter((each) => each.wid === wid).toReversed()
-    const own = await endOfChain(repo.store, mine, (bytes, { objectName, seq }) => {
+    const own = await endOfChain(repo.store, clock, mine, (bytes, { objectName, seq }) => {
       const head = verifyLogRecord(bytes, objectName, { publicKey: writer.signer.publicKey, repoId: repo.id })
       if (head.seq !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
     })

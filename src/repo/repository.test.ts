@@ -14,6 +14,7 @@ import { writerIdentity } from './writer-identity.ts'
 function afterListing(store: Store, prefix: string, happens: () => Promise<void>): Store {
   return {
     location: store.location,
+    listLagMs: 0,
     put: (name, parts) => store.put(name, parts),
     get: (name, range) => store.get(name, range),
     stat: (name) => store.stat(name),
@@ -31,7 +32,10 @@ async function setUp() {
   const repository = await MemoryRepository.create()
   await repository.backup(new ScriptedSource({ file: Buffer.alloc(5000, 'x') }))
   const repo = await repository.open()
-  const { clock, random } = { clock: { now: () => 0, monotonic: () => 0 }, random: (n: number) => new Uint8Array(n) }
+  const { clock, random } = {
+    clock: { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
+    random: (n: number) => new Uint8Array(n),
+  }
   const { signer } = await writerIdentity(repo, { state: repository.state, clock, random, host: 'host' })
   const names = async (prefix: string) => {
     const found: string[] = []

@@ -1,6 +1,7 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { assert } from '../base/assert.ts'
 import { equalBytes, toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
 import type { Content, Entry } from '../format/entry-model.ts'
@@ -246,8 +247,8 @@ export class Repository {
    * The writer's newest snapshot, forgotten or not, onto which it signs the next (chain-end.ts). Throws `limit` when no number is
    * left for another one.
    */
-  headOf(wid: Uint8Array): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
-    return snapshotHead(this, wid)
+  headOf(wid: Uint8Array, clock: Clock): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
+    return snapshotHead(this, wid, clock)
   }
 
   snapshots(): Promise<SnapshotInfo[]> {

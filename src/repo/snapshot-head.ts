@@ -1,5 +1,6 @@
 // A writer's newest snapshot, forgotten or not.
 import { fromHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError } from '../base/errors.ts'
 import { parseObjectName, SEQ_MAX, snapshotPrefix, trashPrefix, writerName } from '../format/names.ts'
 import { verifySnapshot } from '../format/snapshot.ts'
@@ -12,9 +13,10 @@ import type { Repository } from './repository.ts'
 export async function snapshotHead(
   repo: Repository,
   wid: Uint8Array,
+  clock: Clock,
 ): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
   for (let attempt = 1; ; attempt++) {
-    const head = await lookForHead(repo, wid)
+    const head = await lookForHead(repo, wid, clock)
     if (head === undefined) return undefined
     if (head === 'gone') {
       // It is in the trash now, which has to be listed again.
@@ -32,7 +34,7 @@ export async function snapshotHead(
 
 const ATTEMPTS = 10
 
-async function lookForHead(repo: Repository, wid: Uint8Array): Promise<ChainObject | 'gone' | undefined> {
+async function lookForHead(repo: Repository, wid: Uint8Array, clock: Clock): Promise<ChainObject | 'gone' | undefined> {
   const chain: ChainObject[] = []
   for (const prefix of [snapshotPrefix(wid), trashPrefix(wid)]) {
     for await (const { name } of listAll(repo.store, prefix)) {
@@ -45,7 +47,7 @@ async function lookForHead(repo: Repository, wid: Uint8Array): Promise<ChainObje
   const publicKey = await repo.writers.publicKey(wid, 'snapshot', writerName(wid))
   // Of two with one number that in its place: the sort keeps their order.
   const newestFirst = chain.sort((a, b) => b.seq - a.seq)
-  return endOfChain(repo.store, newestFirst, (bytes, { objectName, seq }) => {
+  return endOfChain(repo.store, clock, newestFirst, (bytes, { objectName, seq }) => {
     const { seq: own } = verifySnapshot(bytes, objectName, { publicKey, repoId: repo.id })
     if (own !== seq) throw new BackupError('corrupt', 'its number is not that of its name', objectName)
   })

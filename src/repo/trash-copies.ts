@@ -1,6 +1,7 @@
 // Copies in the trash, as those who forget and bring back put them: under names that nobody uses again, and in time (docs/format.md,
 // 10, T1 and T2).
 import { fromHex, toHex } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import type { ChainPlace } from '../format/log-record.ts'
@@ -10,6 +11,7 @@ import type { ListedRecord } from './log.ts'
 import { putOwn } from './put-own.ts'
 import type { Repository } from './repository.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
+import { settle } from './settle.ts'
 import { someAtOnce } from './some-at-once.ts'
 import { UNNAMED_MS } from './trash-purge.ts'
 
@@ -43,6 +45,7 @@ export async function putCopy(
  */
 export async function inTime(
   { store }: Repository,
+  clock: Clock,
   snapshots: readonly ListedSnapshot[],
   step: (left: readonly ListedSnapshot[]) => Promise<
     | {
@@ -56,6 +59,8 @@ export async function inTime(
   for (let left = snapshots, attempt = 1; left.length > 0; attempt++) {
     const done = await step(left)
     if (done === undefined) return
+    // Whoever looks for what must stay sees the copies then, or the snapshots before they go.
+    await settle(store, clock)
     const said = await store.stat(done.record.objectName)
     const isInTime = await someAtOnce(done.copied, async (copied) => {
       const there = await store.stat(nameOfCopy(copied))

@@ -6,6 +6,7 @@ import type { AppendOptions } from './log-append.ts'
 import { checkMayLog } from './log.ts'
 import { deleteParityOf } from './parity-maker.ts'
 import type { Repository } from './repository.ts'
+import { settle } from './settle.ts'
 import { someAtOnce } from './some-at-once.ts'
 import { DAY_MS, readTrash } from './trash-list.ts'
 import type { SnapshotInTrash, Trash, TrashCopy, TrashedSnapshot } from './trash-list.ts'
@@ -44,6 +45,7 @@ export async function purgeTrash(
   if (count === 0) return { purged: [], kept: before.snapshots }
   const note = await appendRecord(repo, { kind: 'note', text: `purging ${count} snapshots from the trash` }, opts)
   const now = await repo.store.stat(note.objectName)
+  await settle(repo.store, opts.clock)
   // Looked at after the note: whatever was old by then and is not named now never will be, or by somebody who begins anew.
   const trash = await readTrash(repo)
   const due = now === null ? [] : dueOf(trash, now.receivedMs, { days, named })

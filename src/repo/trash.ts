@@ -16,6 +16,7 @@ import { getNamedByHash } from './named-object.ts'
 import { putOwn } from './put-own.ts'
 import type { Repository } from './repository.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
+import { settle } from './settle.ts'
 import { someAtOnce } from './some-at-once.ts'
 import { inTime, nameOfCopy, numberOf, placeOf, putCopy } from './trash-copies.ts'
 import type { Copied } from './trash-copies.ts'
@@ -54,7 +55,7 @@ export async function moveToTrash(
   const moved: ListedSnapshot[] = []
   const records: ListedRecord[] = []
   for (let at = 0; at < snapshots.length; at += LOG_PLACES_MAX) {
-    await inTime(repo, snapshots.slice(at, at + LOG_PLACES_MAX), async (left) => {
+    await inTime(repo, opts.clock, snapshots.slice(at, at + LOG_PLACES_MAX), async (left) => {
       const copied = (await someAtOnce(left, (each) => copyToTrash(repo, each, random))).filter(isDefined)
       if (copied.length === 0) return undefined
       const received = copied.map(({ snapshot }) => timespecFromMs(Math.floor(snapshot.receivedMs)))
@@ -103,8 +104,8 @@ export async function recallFromTrash(
   await checkPlacesAreFree(repo, snapshots)
   const records: ListedRecord[] = []
   for (let at = 0; at < snapshots.length; at += LOG_PLACES_MAX) {
-    await inTime(repo, snapshots.slice(at, at + LOG_PLACES_MAX), async (left) => {
-      const copied = await recallAll(repo, left, random)
+    await inTime(repo, opts.clock, snapshots.slice(at, at + LOG_PLACES_MAX), async (left) => {
+      const copied = await recallAll(repo, left, { random, clock: opts.clock })
       const places = { snapshots: left.map(placeOf), copies: copied.map(numberOf) }
       const action = { kind: 'recall' as const, ...places, ...(reason !== undefined && { reason }) }
       const record = await appendRecord(repo, action, opts)
@@ -119,56 +120,52 @@ export async function recallFromTrash(
  * Puts back what was brought back and is in the trash alone all the same: a delete of it was on its way from somebody who had
  * begun to forget it before that. Gives those snapshots. Throws as `recallFromTrash` does.
  */
-export async function putBackRecalled(repo: Repository, random: SecureRandom): Promise<readonly ListedSnapshot[]> {
+export async function putBackRecalled(repo: Repository, opts: CopyOptions): Promise<readonly ListedSnapshot[]> {
   const { recalled } = await readTrash(repo)
   if (recalled.length === 0) return []
   await checkPlacesAreFree(repo, recalled)
-  await recallAll(repo, recalled, random)
+  await recallAll(repo, recalled, opts)
   return recalled
 }
 
-/** Whoever lists the trash from now on keeps what they need. In the order of `snapshots`. */
+type CopyOptions = Pick<TrashOptions, 'random' | 'clock'>
+
+/**
+ * First another copy of each, under a name that nobody else deletes; then it is looked whether one of those that were there still
+ * is, and with it all that the snapshot needs; then the snapshot (T2). In the order of `snapshots`.
+ */
 async function recallAll(
   repo: Repository,
   snapshots: readonly ListedSnapshot[],
-  random: SecureRandom,
+  { random, clock }: CopyOptions,
 ): Promise<Copied[]> {
+  const { store } = repo
   const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
   const facts = new LogFacts(records)
   const grouped = groupCopies(await listTrash(repo), facts)
-  return someAtOnce(snapshots, async (snapshot) => {
+  const copied = await someAtOnce(snapshots, async (snapshot) => {
     const key = keyOfPlace(snapshot.wid, snapshot.seq, snapshot.id)
     const { named, others } = grouped.get(key) ?? { named: [], others: [] }
     // Where records name copies and none of these is left, another one may be there without what the snapshot needs.
-    return recallOne(repo.store, snapshot, facts.copiesOf(key).size > 0 ? named : others, random)
+    const before = facts.copiesOf(key).size > 0 ? named : others
+    const bytes = await anyOf(store, snapshot, before)
+    return { snapshot, before, copy: await putCopy(store, snapshot, bytes, random) }
+  })
+  // Whoever lists the trash from now on sees them, and keeps what the snapshots need.
+  await settle(store, clock)
+  return someAtOnce(copied, async ({ before, ...own }) => {
+    if (!(await isAnyThere(store, before))) {
+      await store.delete(nameOfCopy(own))
+      throw purged(own.snapshot)
+    }
+    await putFromCopy(store, own)
+    return own
   })
 }
 
-/**
- * First another copy, under a name that nobody else deletes; then it is looked whether one of those that were there still is,
- * and with it all that the snapshot needs; then the snapshot (T2).
- */
-async function recallOne(
-  store: Store,
-  snapshot: ListedSnapshot,
-  copies: readonly TrashCopy[],
-  random: SecureRandom,
-): Promise<Copied> {
-  const { wid, seq, id } = snapshot
-  const to = snapshotName(wid, seq, id)
-  const bytes = await anyOf(store, to, copies)
-  const copy = await putCopy(store, snapshot, bytes, random)
-  if (!(await isAnyThere(store, copies))) {
-    await store.delete(nameOfCopy({ snapshot, copy }))
-    throw purged(to)
-  }
-  await doing('bringing back a snapshot', to, () => putOwn(store, to, bytes))
-  return { snapshot, copy }
-}
-
 /** The bytes of the first copy that is sound. */
-async function anyOf(store: Store, to: string, copies: readonly TrashCopy[]): Promise<Uint8Array> {
-  let problem: unknown = purged(to)
+async function anyOf(store: Store, snapshot: ListedSnapshot, copies: readonly TrashCopy[]): Promise<Uint8Array> {
+  let problem: unknown = purged(snapshot)
   for (const { objectName } of copies) {
     try {
       return await doing('bringing back a snapshot', objectName, () => getNamedByHash(store, objectName))
@@ -186,19 +183,24 @@ async function isAnyThere(store: Store, copies: readonly TrashCopy[]): Promise<b
   return false
 }
 
-function purged(name: string): BackupError {
-  return new BackupError('not-found', 'it was purged from the trash', name, {
+function purged({ wid, seq, id }: ListedSnapshot): BackupError {
+  return new BackupError('not-found', 'it was purged from the trash', snapshotName(wid, seq, id), {
     hint: 'where `holdfast snapshots` lists it all the same it may lack content: run `holdfast check`, and `holdfast forget` it again if it is damaged',
   })
 }
 
 /** Somebody who was about to forget it may have taken it out of the history before our record was there to be seen. */
-async function putAgain(store: Store, copied: Copied): Promise<void> {
-  const { wid, seq, id } = copied.snapshot
+async function putAgain(store: Store, own: Copied): Promise<void> {
+  const { wid, seq, id } = own.snapshot
+  if ((await store.stat(snapshotName(wid, seq, id))) === null) await putFromCopy(store, own)
+}
+
+async function putFromCopy(store: Store, own: Copied): Promise<void> {
+  const { wid, seq, id } = own.snapshot
   const to = snapshotName(wid, seq, id)
-  if ((await store.stat(to)) !== null) return
-  const bytes = await getNamedByHash(store, nameOfCopy(copied))
-  await doing('bringing back a snapshot', to, () => putOwn(store, to, bytes))
+  await doing('bringing back a snapshot', to, async () =>
+    putOwn(store, to, await getNamedByHash(store, nameOfCopy(own))),
+  )
 }
 
 async function checkPlacesAreFree(repo: Repository, snapshots: readonly ListedSnapshot[]): Promise<void> {

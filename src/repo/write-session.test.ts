@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts'
 function withoutEnds(store: Store): Store {
   return {
     location: store.location,
+    listLagMs: 0,
     async put(name, parts) {
       if (name.endsWith('.end')) throw new BackupError('full', 'storing', name)
       return store.put(name, parts)

@@ -31,6 +31,7 @@ import type { ParityMaker } from './parity-maker.ts'
 import type { LoadedIndex, PackRecord } from './loaded-index.ts'
 import type { Repository } from './repository.ts'
 import { checkNotRevoked } from './revocations.ts'
+import { settle } from './settle.ts'
 import { storePack } from './store-pack.ts'
 import { readDirectories, readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
@@ -198,9 +199,9 @@ export class WriteSession {
    */
   async commit(body: SnapshotBody): Promise<CommittedSnapshot> {
     await this.finishIndex()
-    const { writer, secrets } = this.#opts
+    const { writer, secrets, clock } = this.#opts
     const committed = await writer.exclusively(async () => {
-      const head = await this.#repo.headOf(writer.wid)
+      const head = await this.#repo.headOf(writer.wid, clock)
       const seq = (head?.seq ?? 0) + 1
       const bytes = encodeSnapshot(
         { repoId: this.#repo.id, seq, previous: head?.hash ?? NO_SNAPSHOT, sid: secrets.sid },
@@ -211,6 +212,8 @@ export class WriteSession {
       const objectName = snapshotName(writer.wid, seq, id)
       this.#parity.ofBytes(objectName, bytes)
       await doing('storing the snapshot', objectName, () => this.#repo.store.put(objectName, [bytes]))
+      // Whoever has not found it then has fenced the session before it is looked for; and the next snapshot follows this one.
+      await settle(this.#repo.store, clock)
       return { id, objectName, wid: toHex(writer.wid), seq, size: bytes.byteLength }
     })
     this.storedBytes += committed.size

@@ -11,8 +11,8 @@ export interface Faults {
   readonly flipBit: number
   /** Probability that a get returns too few bytes (of a range: throws `corrupt`, as the interface asks). */
   readonly truncate: number
-  /** Lists may show a put or a delete only after up to so many further operations; 0: at once. */
-  readonly listLag: number
+  /** Lists may not show a put or a delete until so many virtual milliseconds later; 0: at once. */
+  readonly listLagMs: number
   /** Longest pause before and after each effect, in virtual milliseconds: operations overtake one another. */
   readonly delayMsMax: number
   /** A write that was not acknowledged at a crash may leave wrong bytes under its name (a store that is not atomic). */
@@ -27,7 +27,7 @@ export const NO_FAULTS: Faults = {
   failAfter: 0,
   flipBit: 0,
   truncate: 0,
-  listLag: 0,
+  listLagMs: 0,
   delayMsMax: 10,
   torn: false,
   lying: false,
@@ -41,7 +41,7 @@ export function swarmFaults(rng: Rng): Faults {
     failAfter: sometimes(0.1),
     flipBit: sometimes(0.05),
     truncate: sometimes(0.05),
-    listLag: Math.floor(sometimes(20)),
+    listLagMs: Math.floor(sometimes(10_000)),
     delayMsMax: 1 + sometimes(1000),
     torn: chance(rng, 0.25),
     lying: false,

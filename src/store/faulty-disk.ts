@@ -1,11 +1,14 @@
 // What the processes of a simulated world write to. It knows which writes a power cut may still undo (docs/format.md, 10:
 // those that show and were acknowledged to nobody), and shows stale lists when told to. A process talks to it through a
 // FaultyStore of its own.
+import type { Clock } from '../base/clock.ts'
 import type { Rng } from '../base/random.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { chance, type Faults, randomBelow } from './faults.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
 
+/** Probability that a list shows a change that the next one may not show again: they come from several machines. */
+const SHOWN_EARLY = 0.3
 /** Probability that an acknowledged write is gone after a power cut of a disk that lies. */
 const LIED = 0.3
 
@@ -30,27 +33,28 @@ export class FaultyDisk {
   readonly #rng: Rng
   /** Objects of which a put or a deletion is safe, because it was acknowledged to somebody; the last one counts. */
   readonly #acknowledged = new Map<string, UnsettledWrite['kind']>()
-  /** Changes that lists do not show until so many requests have come: null for an object that is not shown yet. */
+  /** Changes that a list may not show until then, by the clock that only grows: null for an object that is not shown yet. */
   readonly #stale = new Map<string, { readonly shown: ObjectInfo | null; readonly until: number }>()
-  #requests = 0
+  readonly #clock: Pick<Clock, 'monotonic'>
 
-  constructor(inner: Store, rng: Rng) {
+  constructor(inner: Store, rng: Rng, clock: Pick<Clock, 'monotonic'>) {
     this.inner = inner
     this.#rng = rng
+    this.#clock = clock
   }
 
-  async applyPut(write: UnsettledWrite, listLag: number): Promise<PutResult> {
+  async applyPut(write: UnsettledWrite, listLagMs: number): Promise<PutResult> {
     const result = await this.inner.put(write.name, write.parts)
     write.applied = result.created
-    if (result.created) this.#hide(write.name, null, listLag)
+    if (result.created) this.#hide(write.name, null, listLagMs)
     return result
   }
 
-  async applyDelete(write: UnsettledWrite, listLag: number): Promise<boolean> {
+  async applyDelete(write: UnsettledWrite, listLagMs: number): Promise<boolean> {
     const info = await this.inner.stat(write.name)
     if (info !== null) write.before = await this.inner.get(write.name)
     write.applied = await this.inner.delete(write.name)
-    if (info !== null) this.#hide(write.name, info, listLag)
+    if (info !== null) this.#hide(write.name, info, listLagMs)
     return write.applied
   }
 
@@ -62,7 +66,7 @@ export class FaultyDisk {
   /** As the store below lists it, but for changes that do not show yet. */
   async list(prefix: string, cursor: string | undefined): Promise<ListPage> {
     const page = await this.inner.list(prefix, cursor)
-    const now = this.#requests++
+    const now = this.#clock.monotonic()
     const onPage = (name: string) =>
       name.startsWith(prefix) &&
       (cursor === undefined || name > cursor) &&
@@ -70,6 +74,7 @@ export class FaultyDisk {
     const objects = new Map(page.objects.map((object) => [object.name, object]))
     for (const [name, { shown, until }] of this.#stale) {
       if (now >= until) this.#stale.delete(name)
+      else if (chance(this.#rng, SHOWN_EARLY)) continue
       else if (shown === null) objects.delete(name)
       else if (onPage(name) && !objects.has(name)) objects.set(name, shown)
     }
@@ -119,13 +124,9 @@ export class FaultyDisk {
     else if (write.before !== undefined) await this.inner.put(write.name, [write.before])
   }
 
-  #hide(name: string, shown: ObjectInfo | null, listLag: number): void {
-    if (listLag > 0) this.#stale.set(name, { shown, until: this.#requests + randomBelow(this.#rng, listLag + 1) })
-  }
-
-  /** Counts a request, by which list lag is measured. */
-  countRequest(): void {
-    this.#requests++
+  #hide(name: string, shown: ObjectInfo | null, listLagMs: number): void {
+    if (listLagMs === 0) return
+    this.#stale.set(name, { shown, until: this.#clock.monotonic() + this.#rng() * listLagMs })
   }
 }
 

@@ -58,6 +58,10 @@ export class FaultyStore implements Store {
     this.faults = opts.faults ?? NO_FAULTS
   }
 
+  get listLagMs(): number {
+    return this.faults.listLagMs
+  }
+
   get crashed(): boolean {
     return this.#crashed
   }
@@ -95,13 +99,13 @@ export class FaultyStore implements Store {
     // A write may come to an end after its process: what it wrote is on its way, whatever becomes of the process's memory.
     const own = parts.map((part) => part.slice())
     const write: UnsettledWrite = { kind: 'put', name, parts: own, applied: false, before: undefined }
-    return this.#operate(name, write, () => this.#disk.applyPut(write, this.faults.listLag))
+    return this.#operate(name, write, () => this.#disk.applyPut(write, this.faults.listLagMs))
   }
 
   async delete(name: string): Promise<boolean> {
     checkObjectName(name)
     const write: UnsettledWrite = { kind: 'delete', name, parts: [], applied: false, before: undefined }
-    return this.#operate(name, write, () => this.#disk.applyDelete(write, this.faults.listLag))
+    return this.#operate(name, write, () => this.#disk.applyDelete(write, this.faults.listLagMs))
   }
 
   async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
@@ -142,7 +146,6 @@ export class FaultyStore implements Store {
   /** One operation with its delays, its failures, and the death of the process in it. */
   async #operate<T>(name: string, write: UnsettledWrite | undefined, effect: () => Promise<T>): Promise<T> {
     this.#live()
-    this.#disk.countRequest()
     if (this.#operations++ >= this.#crashAtOperation) this.#crashed = true
     if (write !== undefined) {
       this.#open.push(write)

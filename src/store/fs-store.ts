@@ -52,6 +52,7 @@ export async function openFsStore(path: string, opts: FsStoreOptions): Promise<F
 
 export class FsStore implements Store {
   readonly location: string
+  readonly listLagMs = 0
   readonly #root: FsRoot
   readonly #folders: FsFolders
   readonly #lister: FsLister

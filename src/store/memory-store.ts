@@ -12,6 +12,7 @@ interface Kept {
 
 export class MemoryStore implements Store {
   readonly location: string
+  readonly listLagMs = 0
   readonly #clock: Clock
   readonly #objects = new Map<string, Kept>()
   #sorted: string[] | undefined

@@ -31,6 +31,10 @@ export class OverlayStore implements Store {
     this.#opts = opts
   }
 
+  get listLagMs(): number {
+    return this.#inner.listLagMs
+  }
+
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     checkPut(name, parts)
     const there = (await this.stat(name)) !== null

@@ -12,6 +12,10 @@ export class Passing implements Store {
     this.inner = inner
   }
 
+  get listLagMs(): number {
+    return this.inner.listLagMs
+  }
+
   put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     return this.inner.put(name, parts)
   }

@@ -72,7 +72,7 @@ function world(opts: Partial<RetryOptions>) {
   const pauses: number[] = []
   let now = 0
   const store = new RetryingStore(failingStore(counted, failing), {
-    clock: { now: () => now, monotonic: () => now },
+    clock: { now: () => now, monotonic: () => now, sleep: () => Promise.resolve() },
     sleep: async (ms) => {
       pauses.push(ms)
       now += ms
@@ -91,6 +91,7 @@ function failingStore(inner: Store, failing: Failing): Store {
   }
   return {
     location: inner.location,
+    listLagMs: 0,
     async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
       await fail()
       const result = await inner.put(name, parts)

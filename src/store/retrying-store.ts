@@ -41,6 +41,10 @@ export class RetryingStore implements Store {
     this.#opts = opts
   }
 
+  get listLagMs(): number {
+    return this.#inner.listLagMs
+  }
+
   /** As of the interface; an object that an earlier try of this very call made counts as created. */
   put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     return this.#retried('storing', name, async (retry) => {

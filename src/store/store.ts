@@ -45,6 +45,12 @@ export interface Store {
   readonly location: string
 
   /**
+   * After so many milliseconds at most every list shows what was put and what was deleted; 0 where the next one does. Whoever
+   * relies on being seen waits for so long (repo/settle.ts). `get` and `stat` never lag.
+   */
+  readonly listLagMs: number
+
+  /**
    * Stores an object whole: after a crash it is there with all its bytes or not at all, and once this resolves it
    * survives a power cut. Never overwrites: an existing object is left as it is and `created` is false.
    * The bytes are the concatenation of `parts`; they must not change until this resolves.
@@ -99,7 +105,7 @@ export interface Store {
 export const OBJECT_SIZE_MAX = 64 * 1024 * 1024
 /** Objects a page of `list` may hold. */
 export const LIST_PAGE_MAX = 1000
-/** Longest object name in bytes; the longest that Holdfast makes has 147. */
+/** Longest object name in bytes; the longest that Holdfast makes has 172. */
 export const NAME_LENGTH_MAX = 200
 
 /** All objects under a prefix, page by page. */

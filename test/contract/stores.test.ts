@@ -53,13 +53,13 @@ storeContract('ThrottledStore', async () => {
 
 storeContract('FaultyStore without faults', async () => {
   const time = new VirtualTime()
-  const disk = new FaultyDisk(new MemoryStore({ clock: time }), seededRng(1))
+  const disk = new FaultyDisk(new MemoryStore({ clock: time }), seededRng(1), time)
   return new FaultyStore(disk, { rng: seededRng(2), sleep: (ms) => time.sleep(ms) })
 })
 
 storeContract('RetryingStore around a FaultyStore that fails', async () => {
   const time = new VirtualTime()
-  const disk = new FaultyDisk(new MemoryStore({ clock: time }), seededRng(3))
+  const disk = new FaultyDisk(new MemoryStore({ clock: time }), seededRng(3), time)
   const faulty = new FaultyStore(disk, { rng: seededRng(4), sleep: (ms) => time.sleep(ms) })
   faulty.faults = { ...faulty.faults, failBefore: 0.1 }
   const isTransient = (cause: unknown) => cause instanceof Error && cause.message.startsWith('simulated failure')

@@ -234,7 +234,7 @@ function faulty(store: Store, seed: number): Store {
   const rng = seededRng(SEED * 1000 + seed)
   const how = rng() < 0.5 ? { failBefore: 1 } : { failAfter: 1 }
   const faults = { ...NO_FAULTS, delayMsMax: 0, ...how }
-  return new FaultyStore(new FaultyDisk(store, rng), { rng, sleep: async () => {}, faults })
+  return new FaultyStore(new FaultyDisk(store, rng, { monotonic: () => 0 }), { rng, sleep: async () => {}, faults })
 }
 
 /** For assert.rejects. */

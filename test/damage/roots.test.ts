@@ -117,7 +117,7 @@ test('making a repository that was cut off anywhere is begun again with the same
     const opts = { clock, random, credential, chunker: { min: 1024, average: 2048, max: 8192 } }
     const store = new MemoryStore()
     const time = new VirtualTime()
-    const dying = new FaultyStore(new FaultyDisk(store, seededRng(SEED + step)), {
+    const dying = new FaultyStore(new FaultyDisk(store, seededRng(SEED + step), time), {
       rng: seededRng(SEED + step),
       sleep: (ms) => time.sleep(ms),
     })

@@ -149,5 +149,5 @@ function secondTree(first: ScriptedFolder, noise: SecureRandom): ScriptedFolder 
 /** Each look at it is a second after the one before: times of snapshots and sessions differ and repeat. */
 function steppingClock(): Clock {
   let ms = 1_700_000_000_000
-  return { now: () => (ms += 1000), monotonic: () => ms }
+  return { now: () => (ms += 1000), monotonic: () => ms, sleep: () => Promise.resolve() }
 }

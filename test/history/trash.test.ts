@@ -158,7 +158,10 @@ test('the trash is purged by the clock of the store, from the last forgetting on
   await recallFromTrash(repo, (await readTrash(repo)).snapshots.slice(1), opts)
   await forget(scene, machine, [second!]) // its copy has been there for five days
   scene.now += 2.5 * DAY
-  const hurried = { ...opts, clock: { now: () => scene.now + 365 * DAY, monotonic: () => scene.now } }
+  const hurried = {
+    ...opts,
+    clock: { now: () => scene.now + 365 * DAY, monotonic: () => scene.now, sleep: () => Promise.resolve() },
+  }
   const { purged, kept } = await purgeTrash(repo, hurried)
   assert.deepEqual([purged.map(({ id }) => id), kept.map(({ id }) => id)], [[first], [second]])
   assert.deepEqual((await purgeTrash(repo, opts)).purged, [])
@@ -254,9 +257,9 @@ test('what was brought back and deleted by somebody who slept meanwhile is put b
   assert.deepEqual([recalled.map((each) => each.id), unexplained], [[id], []])
   assert.equal((await purgeTrash(repo, { ...opts, days: 0 })).purged.length, 0)
   assert.deepEqual(
-    (await putBackRecalled(await scene.open(), secureRandom)).map((each) => each.id),
+    (await putBackRecalled(await scene.open(), opts)).map((each) => each.id),
     [id],
   )
   assert.deepEqual((await idsOf(scene)).toSorted(), snapshots.map((each) => each.id).toSorted())
-  assert.deepEqual(await putBackRecalled(await scene.open(), secureRandom), [])
+  assert.deepEqual(await putBackRecalled(await scene.open(), opts), [])
 })

@@ -36,6 +36,7 @@ function makeSource(t: TestContext): string {
 function slowed(inner: Store, executor: () => Executor | undefined): Store {
   return {
     location: inner.location,
+    listLagMs: 0,
     get: (...args) => inner.get(...args),
     stat: (name) => inner.stat(name),
     list: (...args) => inner.list(...args),

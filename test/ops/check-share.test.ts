@@ -62,6 +62,7 @@ async function scene(clock = new VirtualTime()): Promise<Scene> {
 function watching(store: Store, before: (name: string, whole: boolean) => Promise<void>): Store {
   return {
     location: store.location,
+    listLagMs: 0,
     put: (name, parts) => store.put(name, parts),
     get: async (name, range) => {
       await before(name, range === undefined)

@@ -218,7 +218,11 @@ test('a plan waits for the backup that had begun, and another machine carries it
 
   const state = memoryState()
   const clock = { now: systemClock.now(), monotonic: 0 }
-  const other = { state, maxUnused: 0, clock: { now: () => clock.now, monotonic: () => clock.monotonic } }
+  const other = {
+    state,
+    maxUnused: 0,
+    clock: { now: () => clock.now, monotonic: () => clock.monotonic, sleep: () => Promise.resolve() },
+  }
   assert.equal((await scene.prune(other)).waiting.length, 1)
   clock.now += 23 * HOUR_MS
   assert.equal((await scene.prune(other)).waiting.length, 1)
@@ -234,7 +238,7 @@ test('a prune that stays carries out its plan once the backup has ended, and sho
   const scene = await PruningScene.create(t, ['a', 'b'], ['b'])
   await scene.forget([0])
   const clock = { now: systemClock.now(), monotonic: 0 }
-  const running = { now: () => clock.now, monotonic: () => clock.monotonic }
+  const running = { now: () => clock.now, monotonic: () => clock.monotonic, sleep: () => Promise.resolve() }
   const { session } = await beginSession(scene, running)
   let looks = 0
   const report = await scene.prune({

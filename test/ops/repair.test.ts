@@ -221,6 +221,7 @@ async function mirrorOf(s: Scene): Promise<Store> {
   for (const [name, bytes] of s.objects) await overlay.replace(name, [bytes])
   return {
     location: overlay.location,
+    listLagMs: 0,
     put: (name, parts) => overlay.put(name, parts),
     get: (name, range) => overlay.get(name, range),
     stat: (name) => overlay.stat(name),
@@ -246,6 +247,19 @@ test('the index is made again from the packs when all of it is lost or damaged',
   const repo = await s.scratch.open()
   const { indexIncomplete } = await checkRepository({ repo, depth: 'structure', rng: seededRng(1), threads: 0 })
   assert.equal(indexIncomplete, false)
+})
+
+test('what is set aside twice is kept twice', async (t) => {
+  const s = await scene(t)
+  const [first] = names(s, 'index')
+  for (const digit of [7, 8]) {
+    s.put(first!, s.objects.get(first!)!.slice().fill(digit, 100, 200))
+    assert.ok((await s.repair()).steps.some(({ kind }) => kind === 'set-aside'))
+  }
+  const kept = await (await s.scratch.store()).list('damaged/')
+  assert.equal(kept.objects.length, 2)
+  assert.ok(kept.objects.every(({ name }) => name.endsWith(first!)))
+  assert.deepEqual(await s.damages(), [])
 })
 
 test('what is beyond parity is told with the paths it costs, noted in the log, and stored again by the next backup', async (t) => {

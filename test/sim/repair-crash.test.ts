@@ -125,6 +125,7 @@ function dying(store: RepairableStore, step: number, after: boolean): Store {
   const live = <T>(effect: () => Promise<T>): Promise<T> => (dead ? Promise.reject(new CrashError()) : effect())
   return {
     location: store.location,
+    listLagMs: 0,
     put: (name, parts) => change(() => store.put(name, parts)),
     replace: (name, parts) => change(() => store.replace(name, parts)),
     delete: (name) => change(() => store.delete(name)),

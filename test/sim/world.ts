@@ -61,7 +61,7 @@ export class SimWorld {
     this.#faultsRng = seededRng(seed ^ 0x5eed5)
     this.secureRandom = seededSecureRandom(seed)
     this.objects = new MemoryStore({ location: `simulation ${seed}:`, clock: this.clock })
-    this.disk = new FaultyDisk(this.objects, this.#faultsRng)
+    this.disk = new FaultyDisk(this.objects, this.#faultsRng, this.clock)
   }
 
   readonly sleep = (ms: number): Promise<void> => this.clock.sleep(ms)

@@ -34,7 +34,7 @@ export const DAY = 24 * HOUR
 
 export class HistoryScene {
   now = Date.parse('2026-05-01T08:00:00Z')
-  readonly clock: Clock = { now: () => this.now, monotonic: () => this.now }
+  readonly clock: Clock = { now: () => this.now, monotonic: () => this.now, sleep: () => Promise.resolve() }
   readonly store = new MemoryStore({ location: 'memory:history', clock: this.clock })
   readonly credential = { kind: 'key-file' as const, secret: secureRandom(32) }
 
@@ -80,7 +80,7 @@ export class Machine {
   constructor(scene: HistoryScene, name: string) {
     this.#scene = scene
     this.name = name
-    this.#clock = { now: () => scene.now + this.clockError, monotonic: () => scene.now }
+    this.#clock = { now: () => scene.now + this.clockError, monotonic: () => scene.now, sleep: () => Promise.resolve() }
   }
 
   async backup(store?: Store): Promise<BackupResult['snapshot']> {

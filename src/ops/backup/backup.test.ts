@@ -29,7 +29,7 @@ test('a run that reads for hours and stores nothing shows that it lives', async 
   const files = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`${1000 + i}`, file(i)]))
   await repository.backup(new ScriptedSource(files))
   let now = 0
-  const clock = { now: () => systemClock.now(), monotonic: () => (now += 60_000) }
+  const clock = { now: () => systemClock.now(), monotonic: () => (now += 60_000), sleep: () => Promise.resolve() }
   await repository.backup(new ScriptedSource(files, { changes: { alwaysRead: true } }), { clock })
   const beats: string[] = []
   for await (const { name } of listAll(repository.store, PREFIXES.sessions)) {
@@ -41,7 +41,7 @@ test('a run that reads for hours and stores nothing shows that it lives', async 
 test('a run to which nothing comes from its source for hours shows that it lives', async () => {
   const repository = await MemoryRepository.create()
   let now = 0
-  const clock = { now: () => systemClock.now(), monotonic: () => now }
+  const clock = { now: () => systemClock.now(), monotonic: () => now, sleep: () => Promise.resolve() }
   let tick = (): void => assert.fail('a tick is asked for')
   let stopped = false
   const every = (_ms: number, step: () => void) => {

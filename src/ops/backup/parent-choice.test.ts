@@ -48,6 +48,7 @@ test('a store that does not answer is no reason to read everything again', async
   const { store } = repository
   const failing: Store = {
     location: store.location,
+    listLagMs: 0,
     put: (name, parts) => store.put(name, parts),
     get: async (name, range) => {
       if (name.startsWith('snap/')) throw Object.assign(new Error('EIO'), { code: 'EIO' })

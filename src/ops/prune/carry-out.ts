@@ -19,6 +19,7 @@ import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
 import { STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
+import { settle } from '../../repo/settle.ts'
 import { deleteParityOf } from '../../repo/parity-maker.ts'
 
 export interface Removal {
@@ -43,6 +44,9 @@ const DELETIONS_AT_ONCE = 8
 /** `plans` wait for nobody. Counts what is deleted in `removal`. */
 export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[], removal: Removal): Promise<void> {
   const { ctx, view, index } = parts
+  const { store } = ctx.repo
+  // Snapshots of those whose intents are gone, and who looked for them before, show.
+  await settle(store, ctx.clock)
   await rescueWhatIsNeeded(parts, plans)
   // What is there and does not open with the keys of this domain belongs to another one: a plan condemns no such pack.
   const condemned = new Set(plans.flatMap(({ packs }) => [...packs]).filter((name) => !view.unopened.has(name)))
@@ -50,6 +54,8 @@ export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[
   await index.replace(isGone)
   const before = { ...removal }
   await deletePacks(ctx, view, condemned, removal)
+  // Who does not find the plan any more does not find the packs either.
+  await settle(store, ctx.clock)
   // Somebody may have put a segment that names them since it was listed; who does that later finds that they are gone.
   await view.refresh(ctx.check)
   await index.replace(isGone)
@@ -87,6 +93,7 @@ async function rescueWhatIsNeeded(
     )
     if (needed.length === 0) return
     const { unreadable } = await copier.copy(needed, isLive)
+    await settle(ctx.repo.store, ctx.clock)
     const [first] = unreadable
     assert(attempt < RESCUES_MAX || first !== undefined, 'what was copied is not needed in the old pack any more')
     if (first === undefined || attempt < RESCUES_MAX) continue

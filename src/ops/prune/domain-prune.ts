@@ -29,6 +29,7 @@ import { SealingAnew } from './sealing-anew.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
+import { settle } from '../../repo/settle.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
 
 /** Time between two looks at those for whom a plan waits, for who stays. */
@@ -135,7 +136,10 @@ export class DomainPrune {
   }
 
   async #listRoots(): Promise<readonly Root[]> {
-    const roots = await this.#roots.list(this.#ctx.check)
+    const { repo, clock, check } = this.#ctx
+    const roots = await this.#roots.list(check)
+    // What the index said before a snapshot was there shows.
+    await settle(repo.store, clock)
     this.result.snapshots = roots.length
     this.result.inTrash = roots.filter(({ inTrash }) => inTrash).length
     await this.result.older?.countSnapshots(this.#ownOf(roots), this.#view)

@@ -8,6 +8,7 @@ import { indexName, packName } from '../../format/names.ts'
 import { GrowingSegment } from '../../repo/adopted-packs.ts'
 import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { unlessGone } from '../../repo/gone-object.ts'
+import { settle } from '../../repo/settle.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView, SegmentInfo } from './index-view.ts'
 import { digestOf } from './pack-table.ts'
@@ -47,6 +48,8 @@ export class IndexWriter {
     const old = new Set(small.length >= MERGE_FROM ? [...affected, ...small] : affected)
     if (old.size === 0) return 0
     const names = await this.#rewrite([...old], isGone)
+    // Whoever does not find the old ones any more finds the new ones.
+    await settle(this.#ctx.repo.store, this.#ctx.clock)
     for (const { name } of old) {
       // Sealing the same gives the same bytes, so what is new may be called as something old.
       if (names.has(name)) continue

@@ -13,6 +13,7 @@ import {
 import { readSessionKeys } from '../../format/session-keys.ts'
 import { unlessGone } from '../../repo/gone-object.ts'
 import { putOwn } from '../../repo/put-own.ts'
+import { settle } from '../../repo/settle.ts'
 import { listAll } from '../../store/store.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
@@ -43,6 +44,8 @@ export async function clearLeftovers(
   const { repo, check } = ctx
   const keys = keepKeys ? [] : await listKeys(ctx)
   const names = await listSessionNames(repo)
+  // What a session had put before its end shows.
+  await settle(repo.store, ctx.clock)
   await view.refresh(check)
   const snapshots = await roots.list(check)
   const withSnapshot = new Set(snapshots.map(({ sid }) => toHex(sid)))

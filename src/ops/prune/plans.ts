@@ -7,6 +7,7 @@ import { parseObjectName, planName, PREFIXES } from '../../format/names.ts'
 import { readPlans } from '../../repo/condemned-packs.ts'
 import type { ListedPlan } from '../../repo/condemned-packs.ts'
 import { putOwn } from '../../repo/put-own.ts'
+import { settle } from '../../repo/settle.ts'
 import type { PruneContext } from './context.ts'
 import type { PackInfo } from './pack-table.ts'
 
@@ -36,11 +37,13 @@ export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[], cop
  * The plans that count, each acknowledged to this process: what only shows may go away with the power, and then sessions would
  * begin that know nothing of it.
  */
-export async function plansToCarryOut({ repo }: PruneContext): Promise<ListedPlan[]> {
+export async function plansToCarryOut({ repo, clock }: PruneContext): Promise<ListedPlan[]> {
   const plans = await readPlans(repo)
   for (const { name, bytes } of plans) {
     await doing('keeping a deletion plan', name, () => putOwn(repo.store, name, bytes))
   }
+  // Whoever declares himself from now on reads them: who made them may have died before that.
+  if (plans.length > 0) await settle(repo.store, clock)
   return plans
 }
 

@@ -8,6 +8,7 @@
 //   wait      for the sessions that began before that could be seen
 //   carry out look again, save what is needed after all, delete index, packs, plan
 //   clear     what sessions have left
+import type { Clock } from '../../base/clock.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import { initHashing } from '../../crypto/hash.ts'
 import { returnLargeBuffers } from '../../posix/allocator.ts'
@@ -50,14 +51,18 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
     if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
     const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
     domains.push(pruning)
-    if (writer !== undefined) await putBack(domain, random, onEvent)
+    if (writer !== undefined) await putBack(domain, { random, clock }, onEvent)
     await pruning.run()
   }
   return reportOf(domains.map((each) => each.result))
 }
 
-async function putBack(repo: Repository, random: SecureRandom, onEvent: EventSink): Promise<void> {
-  for (const { objectName } of await putBackRecalled(repo, random)) {
+async function putBack(
+  repo: Repository,
+  opts: { readonly random: SecureRandom; readonly clock: Clock },
+  onEvent: EventSink,
+): Promise<void> {
+  for (const { objectName } of await putBackRecalled(repo, opts)) {
     onEvent({
       type: 'notice',
       message: `${objectName} was brought back and then deleted all the same; it is back again`,

@@ -2,7 +2,7 @@
 // of the rest what it costs. It deletes nothing that it does not understand. Run on an OverlayStore it is its own rehearsal.
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { seededRng } from '../../base/random.ts'
-import { initHashing } from '../../crypto/hash.ts'
+import { hash, initHashing } from '../../crypto/hash.ts'
 import { damagedName, parseObjectName, PREFIXES, snapshotName } from '../../format/names.ts'
 import { readSnapshotHead } from '../../format/snapshot.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
@@ -265,7 +265,7 @@ class Repair {
       if (code === 'not-found' || code === 'io' || code === 'refused' || code === 'limit') return false
       throw cause
     }
-    await store.put(damagedName(name), [bytes])
+    await store.put(damagedName(name, hash(bytes)), [bytes])
     await store.delete(name)
     this.#steps.push({ kind: 'set-aside', object: name })
     return false

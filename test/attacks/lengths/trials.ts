@@ -35,7 +35,7 @@ export interface KnownFile {
 export type Scene = 'busy' | 'alone' | 'split' | 'restore' | 'again'
 
 const CREDENTIAL = { kind: 'key-file' as const, secret: byteStream(1)(32) }
-const CLOCK: Clock = { now: () => 1_700_000_000_000, monotonic: () => 0 }
+const CLOCK: Clock = { now: () => 1_700_000_000_000, monotonic: () => 0, sleep: () => Promise.resolve() }
 /** Another file than the known one has between these shares of its size. */
 const OTHER_SIZE = { min: 0.8, max: 1.25 }
 

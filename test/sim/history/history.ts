@@ -23,6 +23,8 @@ import type { Role } from './steps.ts'
 /** What a process does otherwise than it should, as a store around its store: a history that does not notice proves little. */
 export interface Mistake {
   readonly wrap: (role: Role, store: Store) => Store
+  /** Lists lag in each history. */
+  readonly lag?: boolean
   /** Where somebody has to sleep for it to matter, which does not come up by itself in few histories. */
   readonly sleepAt?: { readonly role: Role; readonly step: string }
 }
@@ -55,6 +57,9 @@ const PACES: readonly Pace[] = [
   { pauseMs: 2 * DAY_MS, sleepMs: 4 * DAY_MS, silenceMs: DAY_MS },
 ]
 
+/** Longest times for which lists of a store lag, about as long as sessions are silent in some histories, and much shorter. */
+const LAGS_MS = [100, 2000, 30_000]
+
 /** Everything that happens comes from `seed`. Throws what the oracle finds. */
 export async function runHistory(seed: number, mistake?: Mistake): Promise<HistoryReport> {
   const world = await BackupWorld.create(seed)
@@ -71,6 +76,8 @@ export class History {
   /** Days that what is forgotten can be brought back. */
   readonly trashDays: number
   readonly pace: Pace
+  /** For so long lists may not show a change; the same for everybody, since it is the store's. */
+  readonly listLagMs: number
   readonly #mistake: Mistake | undefined
   readonly #step: string
   #isCalm = false
@@ -81,6 +88,8 @@ export class History {
     this.#mistake = mistake
     this.trashDays = pick(world.rng, [0, 0, 2])
     this.pace = pick(world.rng, PACES)
+    const lags = chance(world.rng, mistake?.lag === true ? 1 : 0.25)
+    this.listLagMs = lags ? Math.ceil(world.rng() * pick(world.rng, LAGS_MS)) : 0
     const steps = allSteps()
     this.#step = steps[world.seed % steps.length]!
     this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
@@ -158,17 +167,18 @@ export class History {
     }
   }
 
-  /** Lists show what is there: a store where they lag asks for pauses that are not made here. */
   someFaults(): Faults {
     const { rng } = this.world
-    return this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : { ...swarmFaults(rng), torn: false, listLag: 0 }
+    const { listLagMs } = this
+    const faults = this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : { ...swarmFaults(rng), torn: false }
+    return { ...faults, listLagMs }
   }
 
   /** The clock of a machine that somebody has set wrong. */
   someClock(): Clock {
     const { rng, clock } = this.world
     const wrongMs = chance(rng, 0.3) ? (rng() - 0.5) * 200 * DAY_MS : 0
-    return { now: () => clock.now() + wrongMs, monotonic: () => clock.monotonic() }
+    return { now: () => clock.now() + wrongMs, monotonic: () => clock.monotonic(), sleep: (ms) => clock.sleep(ms) }
   }
 
   count(role: Role, end: 'success' | 'failed' | 'crashed'): void {

@@ -30,9 +30,18 @@ class Blind extends Passing {
   }
 }
 
+/** Believes that lists show what is there. */
+class Restless extends Passing {
+  override get listLagMs(): number {
+    return 0
+  }
+}
+
 function by(role: Role, wrap: (store: Store) => Store, sleepAt?: Mistake['sleepAt']): Mistake {
   return { wrap: (who, store) => (who === role ? wrap(store) : store), ...(sleepAt && { sleepAt }) }
 }
+
+const restless = (role: Role): Mistake => ({ ...by(role, (store) => new Restless(store)), lag: true })
 
 export const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a backup that takes no notice of plans': by('backup', (store) => new Planless(store), {
@@ -45,5 +54,6 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     'prune',
     (store) => new Blind(store, ['snap/', 'trash/'], true),
   ),
+  'a backup that makes no pauses where lists lag': restless('backup'),
   'a prune that does not look into the trash': by('prune', (store) => new Blind(store, ['trash/'], false)),
 }
