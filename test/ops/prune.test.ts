@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
+import { heartbeatName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readLog } from '../../src/repo/log.ts'
@@ -239,7 +239,14 @@ test('a prune that stays carries out its plan once the backup has ended, and sho
   await scene.forget([0])
   const clock = { now: systemClock.now(), monotonic: 0 }
   const running = { now: () => clock.now, monotonic: () => clock.monotonic, sleep: () => Promise.resolve() }
-  const { session } = await beginSession(scene, running)
+  const { session, secrets } = await beginSession(scene, running)
+  // Somebody who may put into the store shows signs of life in its place, which are none.
+  const stranger = await scene.scratch.openWith(await scene.scratch.addRole('write'))
+  const { signer } = await writerIdentity(stranger, identity(memoryState()))
+  for (const number of [4_000_000_000, 4_000_000_001, 4_000_000_002, 4_000_000_003, 4_000_000_004]) {
+    const forged = encodeSessionMark({ sid: secrets.sid, number }, { suite: stranger.description.suite, signer })
+    await stranger.store.put(heartbeatName(secrets.sid, number), [forged])
+  }
   let looks = 0
   const report = await scene.prune({
     maxUnused: 0,

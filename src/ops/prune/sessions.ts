@@ -38,7 +38,7 @@ export interface SessionNames {
 const NOBODY = new Uint8Array(0)
 /** How often an intent is read until it is sound. */
 const ATTEMPTS = 3
-/** Newest heartbeats of a session of which one has to be its own. */
+/** Newest heartbeats of a session that are looked at one by one: some may be damaged, and others may have put theirs. */
 const BEATS_TRIED = 4
 
 export async function listSessionNames({ store }: Repository): Promise<Map<string, SessionNames>> {
@@ -131,10 +131,17 @@ export class SessionReader {
   }
 
   async #newestBeat(sid: string, beats: readonly number[], intent: Intent): Promise<number> {
-    for (const number of beats.toSorted((a, b) => b - a).slice(0, BEATS_TRIED)) {
-      if (await this.#isOwnMark(heartbeatName(sid, number), intent)) return number
+    const ascending = beats.toSorted((a, b) => a - b)
+    const isOwn = (number: number) => this.#isOwnMark(heartbeatName(sid, number), intent)
+    for (const number of ascending.slice(-BEATS_TRIED).toReversed()) if (await isOwn(number)) return number
+    // Others can put theirs behind those that it has put itself, not among them: each name is given once.
+    let [low, high] = [0, Math.max(0, ascending.length - BEATS_TRIED)]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (await isOwn(ascending[middle]!)) low = middle + 1
+      else high = middle
     }
-    return -1
+    return ascending[low - 1] ?? -1
   }
 
   /** Whether the session's own writer has signed it. */
