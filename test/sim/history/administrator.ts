@@ -90,7 +90,7 @@ export class Administrator {
   }
 
   async prune(repo: Repository, opts: Partial<PruneOptions> = {}): Promise<PruneReport> {
-    const { pace } = this.#history
+    const { pace, hasOlderKeys } = this.#history
     const { rng, clock, sleep } = this.#history.world
     const { writer: _, ...options } = await this.options(repo)
     return prune(repo, {
@@ -105,6 +105,7 @@ export class Administrator {
       maxRemoved: 1,
       maxUnused: pick(rng, [0, 0, 0, 0.05]),
       repackSmall: chance(rng, 0.5),
+      reencrypt: hasOlderKeys && chance(rng, 0.7),
       wait: chance(rng, 0.3),
       silenceMs: pace.silenceMs,
       clock,

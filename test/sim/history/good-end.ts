@@ -22,14 +22,15 @@ export async function comeToAGoodEnd(history: History): Promise<void> {
   await repairFromMirror(history)
   await world.finish(bringBackSome(history, last))
   await world.finish(forgetWhatCountsForNothing(history, last))
-  const { waiting } = await world.finish(pruneAll(last))
+  const { waiting } = await world.finish(pruneAll(history, last))
   assert(waiting.length === 0, 'a prune that waits for nobody is carried out')
   await restoreAll(history)
   if (chance(world.rng, 0.2)) {
     // What sessions left whom the first one declared dead.
-    await world.finish(pruneAll(last))
-    const again = await world.finish(pruneAll(last))
+    await world.finish(pruneAll(history, last))
+    const again = await world.finish(pruneAll(history, last))
     assert(again.packsDeleted === 0, 'the next prune finds nothing left to do')
+    assert((again.reencryption?.packsLeft ?? 0) === 0, 'nothing is left under older keys')
     await restoreAll(history)
   }
   await checkIsClean(history)
@@ -54,8 +55,8 @@ async function repairFromMirror({ world, mirror }: History): Promise<void> {
   await world.finish(repair(await world.openForReading(new Replacing(world.objects)), { mirror, ...someone }))
 }
 
-async function pruneAll(last: Administrator) {
-  return last.prune(await last.open(), { wait: true, silenceMs: 0, maxUnused: 0, repackSmall: false })
+async function pruneAll({ hasOlderKeys: reencrypt }: History, last: Administrator) {
+  return last.prune(await last.open(), { wait: true, silenceMs: 0, maxUnused: 0, repackSmall: false, reencrypt })
 }
 
 /** What was promised is in one of its places; some of what is in the trash is brought back. */

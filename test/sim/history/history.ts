@@ -78,6 +78,8 @@ export class History {
   readonly pace: Pace
   /** For so long lists may not show a change; the same for everybody, since it is the store's. */
   readonly listLagMs: number
+  /** In some histories new keys are made once something is stored, and prunes encrypt that anew. */
+  readonly hasOlderKeys: boolean
   readonly #mistake: Mistake | undefined
   readonly #step: string
   #isCalm = false
@@ -90,6 +92,7 @@ export class History {
     this.pace = pick(world.rng, PACES)
     const lags = chance(world.rng, mistake?.lag === true ? 1 : 0.25)
     this.listLagMs = lags ? Math.ceil(world.rng() * pick(world.rng, LAGS_MS)) : 0
+    this.hasOlderKeys = world.seed % 5 === 0
     const steps = allSteps()
     this.#step = steps[world.seed % steps.length]!
     this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
@@ -102,6 +105,7 @@ export class History {
     for (const name of chance(rng, 0.6) ? ['ant', 'bee'] : ['ant']) world.addClient(name, TINY_TREE)
     if (chance(rng, 0.5)) world.cloneTrees()
     for (const client of world.clients) if (chance(rng, 0.8)) await world.backupWell(client)
+    if (this.hasOlderKeys) await world.makeNewKeys()
     const admins = Array.from({ length: chance(rng, 0.5) ? 2 : 1 }, (_, i) => new Administrator(this, `admin ${i + 1}`))
     const machines = world.clients.map((client) => this.#machine(client))
     await world.finish(
