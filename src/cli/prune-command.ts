@@ -73,14 +73,15 @@ function showForecast({ out }: Context, { counts, reencryption, ...report }: Pru
     out.line(`would delete ${counted(counts.packsDead, 'pack')} that nobody needs: ${formatSize(counts.deadBytes)}`)
   if (counts.packsRepacked > 0) {
     out.line(
-      `would copy ${formatSize(counts.copiedBytes)} out of ${counted(counts.packsRepacked, 'pack')} and delete these: ${formatSize(counts.repackDeadBytes)}`,
+      `would copy ${formatSize(counts.copiedBytes)} out of ${counted(counts.packsRepacked, 'pack')} and delete these, which frees ${formatSize(counts.repackDeadBytes)}`,
     )
   }
   if (counts.unusedBytes > 0)
     out.line(`would leave ${formatSize(counts.unusedBytes)} that nobody needs in packs that are needed`)
   if (reencryption !== undefined) {
     const { packsDone, bytesDone } = reencryption
-    out.line(`would encrypt ${formatSize(bytesDone)} anew, out of ${counted(packsDone, 'pack')} under older keys`)
+    if (packsDone > 0)
+      out.line(`would encrypt ${formatSize(bytesDone)} anew, out of ${counted(packsDone, 'pack')} under older keys`)
     showLeft(out, reencryption, 'would stay')
   }
   if (going === 0 && counts.packsRepacked === 0) out.line('nothing to free')

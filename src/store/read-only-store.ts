@@ -2,9 +2,21 @@
 import { BackupError } from '../base/errors.ts'
 import { checkObjectName, checkPut } from './object-names.ts'
 import { Passing } from './passing-store.ts'
-import type { PutResult } from './store.ts'
+import type { PutResult, Store } from './store.ts'
 
 export class ReadOnlyStore extends Passing {
+  /** There where the other one can: what a change would cost depends on that. */
+  readonly replace?: (name: string) => Promise<void>
+
+  constructor(inner: Store) {
+    super(inner)
+    if (inner.replace === undefined) return
+    this.replace = async (name) => {
+      checkObjectName(name)
+      throw refusal('replacing', name)
+    }
+  }
+
   override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     checkPut(name, parts)
     throw refusal('storing', name)

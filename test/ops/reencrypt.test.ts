@@ -16,6 +16,7 @@ import { Repository } from '../../src/repo/repository.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { Passing } from '../../src/store/passing-store.ts'
+import { ReadOnlyStore } from '../../src/store/read-only-store.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { PutResult } from '../../src/store/store.ts'
 import { rotate } from '../support/key-changes.ts'
@@ -70,7 +71,8 @@ test('nothing that is needed stays under older keys, and snapshots are what they
 
 test('a dry run says what it costs, to the byte and the request', async (t) => {
   const { scene } = await rotatedScene(t)
-  const foreseen = await scene.prune({ reencrypt: true, dryRun: true })
+  const reading = await scene.scratch.open(new ReadOnlyStore(await scene.scratch.store()))
+  const foreseen = await scene.prune({ reencrypt: true, dryRun: true, repo: reading })
   const counting = new Counting(await scene.scratch.store())
   const done = await scene.prune({ reencrypt: true, repo: await scene.scratch.open(counting) })
   const cost = ({ newPacks, readBytes, writtenBytes, counts, reencryption }: PruneReport) => {
