@@ -6,7 +6,7 @@ import type { PutResult, Store } from './store.ts'
 
 export class ReadOnlyStore extends Passing {
   /** There where the other one can: what a change would cost depends on that. */
-  readonly replace?: (name: string) => Promise<void>
+  readonly replace?: (name: string) => Promise<boolean>
 
   constructor(inner: Store) {
     super(inner)

@@ -301,7 +301,7 @@ class NoPlans extends Passing {
     return super.put(name, parts)
   }
 
-  replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
     return this.inner.replace!(name, parts)
   }
 }
