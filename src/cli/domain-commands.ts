@@ -80,7 +80,7 @@ function tellRenewed({ reporter }: Context, { plan }: ChangedDomains, what: stri
   if (plan.passed.length > 0) {
     reporter.note(`${what}: ${passedText(plan.passed)}. Make them again with \`holdfast key add\`.`)
   }
-  reporter.note('Copies of key slots from before do not have the change either: export them again where you keep some.')
+  reporter.note('Copies of key slots from before do not have the change: export them again where you keep some.')
 }
 
 export function passedText(passed: readonly PassedSlot[]): string {

@@ -56,7 +56,7 @@ function showDestruction({ out, reporter }: Context, { domain, content, renewed,
   const { packs, bytes, segments, unclear } = content
   // Each lies in the trash several times, if it is there.
   const snapshots = new Set(content.snapshots.map(({ id }) => id)).size
-  out.line(`The domain ${escapeText(domain.name)} is destroyed, with everything in it:`)
+  out.line(`This is the domain ${escapeText(domain.name)}, with everything that goes with it:`)
   out.line(`  ${counted(snapshots, 'snapshot')}, ${counted(packs.length, 'pack')} (${formatSize(bytes)})`)
   out.line(`  its keys, in ${counted(renewed.length, 'key')} of the repository, which stay without it`)
   if (ended.length > 0) {

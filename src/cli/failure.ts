@@ -20,9 +20,12 @@ export interface Failure {
 /** Takes a caught value apart; never throws. */
 export function describeFailure(error: unknown): Failure {
   const chain = causes(error)
-  const links = chain.map(linkText).filter((message, at, all) => at === 0 || message !== all[at - 1])
+  const isOurs = isClassified(chain)
+  const links = chain
+    .map((link) => linkText(link, isOurs))
+    .filter((message, at, all) => at === 0 || message !== all[at - 1])
   const last = chain.at(-1)
-  if (!isClassified(chain) && isBug(last)) {
+  if (!isOurs && isBug(last)) {
     const stack = last instanceof Error ? last.stack : undefined
     return { code: 'bug', exitCode: EXIT.bug, links, hint: undefined, stack: stack ?? String(last) }
   }
@@ -53,10 +56,11 @@ function causes(error: unknown): unknown[] {
   return chain
 }
 
-function linkText(link: unknown): string {
+/** The kind of a failure of a library, such as `TypeError`, tells people nothing where one of ours says what is wrong. */
+function linkText(link: unknown, isOurs: boolean): string {
   if (!(link instanceof Error)) return String(link)
   if (link instanceof BackupError || errnoOf(link) !== undefined || isAbort(link)) return messageOf(link)
-  return link.message === '' ? link.name : `${link.name}: ${link.message}`
+  return link.message === '' ? link.name : isOurs ? link.message : `${link.name}: ${link.message}`
 }
 
 /**

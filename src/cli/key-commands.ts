@@ -83,7 +83,8 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   tell(context, `added key ${shortKey(name)}`, { action: 'added', id: keyId(name) })
   const who = `Whoever has ${credential === sheets?.credential ? sheets.what : whatOpens(credential, flags)}`
   const all = bundle.role === own.role && flags.domain === undefined
-  context.reporter.note(`${who} ${all ? 'can do what you can' : ROLE_TEXTS[bundle.role]}.`)
+  const within = flags.domain === undefined ? '' : `, in ${flags.domain.map(escapeText).join(' and ')} alone`
+  context.reporter.note(`${who} ${all ? 'can do what you can' : ROLE_TEXTS[bundle.role]}${within}.`)
 }
 
 /** What the new key opens: all that this one does unless the flags say less. */

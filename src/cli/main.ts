@@ -2,7 +2,7 @@
 import { ExitCode as StricliExit, run } from '@stricli/core'
 import { systemClock } from '../base/clock.ts'
 import { BackupError } from '../base/errors.ts'
-import { app } from './app.ts'
+import { app, commands } from './app.ts'
 import { guarded, reportFailure } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import type { Context } from './context.ts'
@@ -84,9 +84,12 @@ function contextFor(globals: GlobalOptions): CliContext {
   }
 }
 
+/** First words of commands of two. */
+const GROUPS = new Set(commands.flatMap(({ words: { name } }) => (name.includes(' ') ? [name.split(' ')[0]!] : [])))
+
 function commandWords(args: readonly string[]): string {
   return args
-    .slice(0, args[0] === 'key' ? 2 : 1)
+    .slice(0, GROUPS.has(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
     .join(' ')
 }

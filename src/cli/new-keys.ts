@@ -5,7 +5,7 @@ import type { Role } from '../format/bundle.ts'
 import type { Context } from './context.ts'
 import { writeKeyFile } from './creation.ts'
 import { recipientCredential, type RecipientFlags } from './identities.ts'
-import { askTwice, passphraseFromFile } from './secrets.ts'
+import { askTwice, NEW_PASSPHRASE, passphraseFromFile } from './secrets.ts'
 import type { SheetFlags } from './sheets/new-sheets.ts'
 
 export interface NewKeyFlags extends RecipientFlags, SheetFlags {
@@ -98,5 +98,5 @@ async function several(
 export async function newPassphrase(context: Context, location: string, file: string | undefined): Promise<string> {
   if (file !== undefined) return passphraseFromFile(file)
   const given = context.env['HOLDFAST_NEW_PASSWORD']
-  return given === undefined || given === '' ? askTwice(location) : given
+  return given === undefined || given === '' ? askTwice(location, NEW_PASSPHRASE) : given
 }

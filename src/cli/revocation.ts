@@ -94,7 +94,7 @@ function show({ out, reporter }: Context, { writer, plan, key, isDryRun }: Revok
   const called = `${writer.name === '' ? 'writer' : escapeText(writer.name)} ${writer.wid.slice(0, 8)}`
   out.line(`${isDryRun ? 'would revoke' : 'revoked'} ${called}, ${writer.role}`)
   out.line(
-    `  its snapshots from ${action.fromSeq} on do not count; ${counted(kept.length, 'snapshot')} before that stay`,
+    `  its snapshots from ${action.fromSeq} on do not count; ${counted(kept.length, 'snapshot')} before that ${kept.length === 1 ? 'stays' : 'stay'}`,
   )
   if (dropped.length > 0) out.line(`  ${counted(dropped.length, 'snapshot')} of those that are there count no more`)
   if (droppedRecords.length > 0) out.line(`  ${counted(droppedRecords.length, 'log record')} have no effect any more`)

@@ -1,7 +1,7 @@
 // Where the credential comes from, in this order: what the command line says, the environment, the configuration, the key
 // of this machine, an SSH key at its usual place, the person at the terminal. A passphrase never stands in the arguments, where every user of the machine can read it.
 import { displayText } from '../base/bytes.ts'
-import { BackupError, wrap } from '../base/errors.ts'
+import { BackupError, codeOf, wrap } from '../base/errors.ts'
 import type { Credential, SecretCredential } from '../credentials/credential.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
@@ -17,6 +17,12 @@ import { readSecretFile } from './secret-file.ts'
 
 const WAYS_TO_GIVE =
   'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file or --identity'
+/** How a passphrase is given where nobody can be asked. */
+const PASSPHRASE = { variable: 'HOLDFAST_PASSWORD', hint: WAYS_TO_GIVE }
+export const NEW_PASSPHRASE = {
+  variable: 'HOLDFAST_NEW_PASSWORD',
+  hint: 'set HOLDFAST_NEW_PASSWORD to the new passphrase, or use --new-password-file',
+}
 /** What a password manager may print. */
 const SECRET_SIZE_MAX = 64 * 1024
 /** How often a passphrase may be typed wrong, or twice differently, before the command gives up. */
@@ -41,12 +47,22 @@ export async function findCredential(context: Context, store: Store): Promise<Fo
   if (given !== undefined) return given
   // Somebody has said that the repository there is the right one: anybody could have made a slot for this key.
   const known = await isRootKnown(context, store.location)
-  const machine = known ? await machineKey(context, store.location) : undefined
+  const machine = await machineKey(context, store.location)
   if (machine === undefined) return ownOrAsked(context, store)
+  if (!known) return ownOrAsked(context, store).catch(waiting)
   const credential = await machineCredential(machine)
   const otherwise = (why?: string) => ownOrAsked(context, store, why)
   const refused = () => machineRefused(store, machine)
   return { credential, description: credential.description, otherwise, refused, writerSeed: machine.seed }
+}
+
+/** This machine has asked to be let in, and nobody has said yet that the repository there is the right one. */
+function waiting(cause: unknown): never {
+  if (codeOf(cause) !== 'usage') throw cause
+  throw new BackupError('usage', 'this machine is not let in yet, and no other credential is given', 'enroll request', {
+    cause,
+    hint: '`holdfast enroll request` goes on where it was left',
+  })
 }
 
 async function ownOrAsked(context: Context, store: Store, before?: string): Promise<FoundCredential> {
@@ -110,11 +126,15 @@ async function givenCredential(context: Context): Promise<FoundCredential | unde
 async function together(context: Context, location: string): Promise<FoundCredential> {
   const { severalUnlocker } = await import('../credentials/several.ts')
   const members: Credential[] = []
+  let count = 0
   for (const way of givenWays(context)) {
     const found = await credentialBy(context, way)
-    if (found !== undefined) members.push(found.credential)
+    if (found === undefined) continue
+    members.push(found.credential)
+    // Of several identities each may be for another part.
+    count += way.kind === 'identity' ? way.files.length : 1
   }
-  if (members.length < 2) members.push((await askOnce(location)).credential)
+  if (count < 2) members.push((await askOnce(location)).credential)
   const credential = severalUnlocker(members)
   return { credential, description: credential.description }
 }
@@ -149,16 +169,17 @@ interface Given {
   readonly source: string
 }
 
-/** Asks twice for a passphrase, whatever the environment holds. */
-export async function askTwice(purpose: string): Promise<string> {
-  return withTerminal(async (terminal) => {
+/** Asks twice for a passphrase, whatever the environment holds; `otherwise` is how else it can be given. */
+export async function askTwice(purpose: string, otherwise = PASSPHRASE): Promise<string> {
+  const ask = async (terminal: Terminal) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const first = nonEmpty(await terminal.askHidden(`New passphrase for ${purpose}: `), purpose)
       if ((await terminal.askHidden('The same again: ')) === first) return first
       terminal.tell('The two differ.')
     }
     throw new BackupError('usage', 'the two passphrases differ', purpose)
-  })
+  }
+  return withTerminal(ask, otherwise)
 }
 
 /** The passphrase of a file: everything but one line end at its end. */
@@ -216,12 +237,11 @@ async function passphraseFromCommand(command: string | readonly string[]): Promi
   return nonEmpty(withoutLineEnd(stdout), shown)
 }
 
-async function withTerminal<T>(ask: (terminal: Terminal) => Promise<T>): Promise<T> {
+async function withTerminal<T>(ask: (terminal: Terminal) => Promise<T>, otherwise = PASSPHRASE): Promise<T> {
   const terminal = openTerminal()
   if (terminal === null) {
-    throw new BackupError('usage', 'no passphrase is given and there is no terminal to ask on', 'HOLDFAST_PASSWORD', {
-      hint: WAYS_TO_GIVE,
-    })
+    const { variable, hint } = otherwise
+    throw new BackupError('usage', 'no passphrase is given and there is no terminal to ask on', variable, { hint })
   }
   try {
     return await ask(terminal)

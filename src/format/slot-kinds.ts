@@ -253,6 +253,18 @@ export function kindWords(kind: SlotKind): string {
   return KINDS[kind].what
 }
 
+/** `1 key file`, `2 age identities`. */
+export function countedKind(count: number, kind: SlotKind): string {
+  const words = kindWords(kind)
+  return `${count} ${count === 1 ? words : (PLURALS[kind] ?? `${words}s`)}`
+}
+
+const PLURALS: Readonly<Partial<Record<SlotKind, string>>> = {
+  age: 'age identities',
+  shares: 'sets of shares',
+  several: 'sets of several keys',
+}
+
 /** The context of `DK` for the secret of a slot of this kind. */
 export function slotSecretContext(kind: WrappingKind): string {
   return KINDS[kind].context

@@ -141,7 +141,8 @@ export function findSlotName(names: readonly string[], spec: string): string {
   const prefix = spec.startsWith(PREFIXES.keys) ? spec : PREFIXES.keys + spec
   const found = spec === '' ? [] : names.filter((name) => name.startsWith(prefix))
   if (found.length === 1) return found[0]!
-  if (found.length === 0) throw new BackupError('not-found', 'no such key slot', spec)
+  if (found.length === 0)
+    throw new BackupError('not-found', 'no such key', spec, { hint: '`holdfast key list` shows them' })
   throw new BackupError('usage', `${found.length} key slots begin like this`, spec, { hint: 'give more digits' })
 }
 

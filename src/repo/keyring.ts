@@ -23,7 +23,7 @@ import type { Bundle } from '../format/bundle.ts'
 import { encodeKeySlot, isSignedBy, openKeySlot, openSlotDetail, openSlotLabel } from '../format/key-slot.ts'
 import type { KeySlot } from '../format/key-slot.ts'
 import { keySlotName } from '../format/names.ts'
-import { kindWords } from '../format/slot-kinds.ts'
+import { countedKind, kindWords } from '../format/slot-kinds.ts'
 import type { SlotKind } from '../format/slot-kinds.ts'
 import type { Store } from '../store/store.ts'
 import { readSlot, readSlots, SLOTS_MAX } from './key-slots.ts'
@@ -335,7 +335,7 @@ const BRING_BACK =
 function slotCounts(kinds: readonly SlotKind[]): string {
   const counts = [...Map.groupBy(kinds, (kind) => kind)]
     .sort(([a], [b]) => (b === 'passphrase' ? 1 : 0) - (a === 'passphrase' ? 1 : 0))
-    .map(([kind, { length }]) => `${length} ${kindWords(kind)}${length === 1 ? '' : 's'}`)
+    .map(([kind, { length }]) => countedKind(length, kind))
   return [counts.slice(0, -1).join(', '), ...counts.slice(-1)].filter((part) => part !== '').join(' and ')
 }
 

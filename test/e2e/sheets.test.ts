@@ -123,6 +123,7 @@ test('keys that are needed together open together, and none of them alone', (t) 
   const add = (flags: string) => program.shell(`cd ${folder}; $HOLDFAST key add ${flags}`)
   const both = add('--all-of --new-key-file stick --label both')
   assert.match(both.stderr, /no terminal to ask on/, 'with one other key a passphrase is asked for')
+  assert.match(both.stderr, /hint: set HOLDFAST_NEW_PASSWORD to the new passphrase/)
   assert.ok(!readdirSync(folder).includes('stick'), 'nothing is left of it')
   const added = program.shell(
     `cd ${folder}; HOLDFAST_NEW_PASSWORD=anna $HOLDFAST key add --all-of --new-key-file stick --label both`,
@@ -259,4 +260,17 @@ test('words are asked for on a terminal, a slip is told at once, and what is mis
   begun.type(`${share(3).join('\n')}\n`)
   await begun.see(/ \* .*friends/)
   assert.equal(await begun.end(), 0)
+})
+
+test('two identities are two of the keys that are needed together, and no passphrase is asked for', (t) => {
+  if (!requireCommand(t, 'ssh-keygen')) return
+  const { program, folder } = scene(t)
+  const shell = (line: string) => program.shell(`cd ${folder}; ${line} < /dev/null`)
+  const made = shell(
+    `for key in ann ben; do ssh-keygen -q -t ed25519 -N '' -f $key; done; $HOLDFAST key add --all-of --ssh-key ann.pub --ssh-key ben.pub --label two`,
+  )
+  assert.equal(made.status, 0, made.stderr)
+  const listed = shell('unset HOLDFAST_PASSWORD; $HOLDFAST key list --json --together --identity ann --identity ben')
+  assert.equal(inUse(listed), 'two')
+  assert.notEqual(shell('unset HOLDFAST_PASSWORD; $HOLDFAST snapshots --together --identity ann').status, 0)
 })
