@@ -2,6 +2,7 @@
 // when it runs, so that a command that opens no repository starts at once.
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, text_en } from '@stricli/core'
 import type { Application, ApplicationText, RouteMap } from '@stricli/core'
+import { BackupError } from '../base/errors.ts'
 import { nearWords } from '../base/near-words.ts'
 import type { HoldfastCommand } from './command.ts'
 import { audit } from './commands/audit.ts'
@@ -275,7 +276,8 @@ export const app: Application<Context> = buildApplication<Context>(root, {
 function parsingMessage(error: Error): string {
   return formatMessageForArgumentScannerError(error as never, {
     ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, exception }) => {
-      const why = exception instanceof Error ? exception.message : String(exception)
+      const hint = exception instanceof BackupError && exception.hint !== undefined ? `; ${exception.hint}` : ''
+      const why = `${exception instanceof Error ? exception.message : String(exception)}${hint}`
       return `${/^[A-Z]/.test(name) ? name : `--${name}`}: ${why}`
     },
     UnsatisfiedPositionalError: ({ placeholder }) => `${placeholder} is missing`,

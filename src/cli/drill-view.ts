@@ -116,7 +116,8 @@ function show({ out }: Context, snapshot: string, result: DrillResult): void {
   out.line(
     `restored ${formatCount(files)} of ${counted(filesTotal, 'file')} of snapshot ${shortId(snapshot)} (${formatSize(bytes)}) and found them as they were backed up`,
   )
-  out.line(`${formatCount(compared)} of them compared with their source; the others have changed since, or are gone`)
+  const others = compared < files ? '; the others have changed since, or are gone' : ''
+  out.line(`${compared === files ? 'all' : formatCount(compared)} of them compared with their source${others}`)
   for (const path of different.slice(0, PATHS_SHOWN)) {
     out.line(`the source has other bytes, and its times say that it did not change: ${escapeName(path)}`)
   }

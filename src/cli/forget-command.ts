@@ -3,8 +3,11 @@ import { resolve } from 'node:path'
 import { BackupError, reasonsOf } from '../base/errors.ts'
 import { carryOut, checkLogIsRead, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
 import type { ForgetPlan, RetentionState } from '../ops/forget.ts'
+import { filterSnapshots } from '../ops/snapshot-filter.ts'
+import type { SnapshotFilter } from '../ops/snapshot-filter.ts'
 import type { Repository } from '../repo/repository.ts'
 import { isNotPermitted } from '../repo/roles.ts'
+import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
 import { DAY_MS, moveToTrash, purgeTrash, readTrash } from '../repo/trash.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
@@ -57,12 +60,19 @@ export async function runForget(context: Context, flags: ForgetFlags, specs: rea
     } else {
       const { host, tag: tags, source } = flags
       const path = source === undefined ? undefined : bytesOfText(resolve(nativeWorkingFolder(), source))
+      if (isFiltered(flags) && !state.snapshots.some(isOf({ host, tags, source: path }))) {
+        context.reporter.note('no snapshot has what --host, --tag and --source say')
+      }
       const plan = planForget(state, { policy, filter: { host, tags, source: path } }, context.clock.now())
       await forgetByPlan(context, repository, { plan, flags, days }, signing)
     }
     const [problem] = [...state.problems, ...state.unreadRecords]
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
   })
+}
+
+function isOf(filter: SnapshotFilter): (snapshot: SnapshotInfo) => boolean {
+  return ({ body }) => filterSnapshots([body], filter).length > 0
 }
 
 function isFiltered({ host, tag = [], source }: ForgetFlags): boolean {

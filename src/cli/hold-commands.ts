@@ -55,6 +55,12 @@ async function give(
 ): Promise<void> {
   await withMaintenance(context, async (repository, signing) => {
     const snapshots = await namedSnapshots(repository, specs)
+    if (order.hold === 'release') {
+      const { records } = await readRetention(repository)
+      if (snapshots.every((each) => (heldOf(records.held, each)?.orders ?? []).length === 0)) {
+        return context.reporter.note('nothing to release: `holdfast hold list` shows what is held')
+      }
+    }
     const action = {
       kind: 'hold' as const,
       snapshots: snapshots.map(placeOf),

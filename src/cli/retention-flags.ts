@@ -80,7 +80,9 @@ export function policyOfFlags(flags: RetentionFlags): RetentionPolicy | undefine
 /** Flags that give the policy, as somebody would type them. */
 export function policyFlags(policy: RetentionPolicy): string[] {
   const { last, calendar, within, tags, groupBy, trashDays } = policy
+  const hasRule = last !== undefined || calendar.length + within.length + tags.length > 0
   return [
+    ...(hasRule ? [] : ['--none']),
     ...(last === undefined ? [] : [`--keep-last ${last}`]),
     ...calendar.map(({ period, count, every: nth }) => `--keep-${period} ${count}${nth === 1 ? '' : `/${nth}`}`),
     ...within.map(({ period, span }) => `--keep-within${period === undefined ? '' : `-${period}`} ${spanFlag(span)}`),

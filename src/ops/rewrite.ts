@@ -146,6 +146,10 @@ async function rewriteOne(
     await session.finishParity() // what could not be made a repair makes
     await session.end()
     return { to: { wid: fromHex(wid)!, seq, hash: fromHex(id)! }, dropped: tree.dropped }
+  } catch (error) {
+    // What cannot be rewritten is not waited for by those who prune; where the store fails they find out by its silence.
+    if (codeOf(error) === 'usage') await session.end()
+    throw error
   } finally {
     session.stopParity()
     await session.meta.discard()

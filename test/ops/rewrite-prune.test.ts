@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { PREFIXES } from '../../src/format/names.ts'
+import { parseObjectName, PREFIXES } from '../../src/format/names.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { readRetention } from '../../src/ops/forget.ts'
 import { rewriteSnapshots, snapshotsWith } from '../../src/ops/rewrite.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { listAll } from '../../src/store/store.ts'
 import type { ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
 import { Passing } from '../../src/store/passing-store.ts'
 import { PruningScene } from '../support/pruning.ts'
@@ -85,4 +86,20 @@ test('in the place of a snapshot that was purged meanwhile nothing is put', asyn
     threads: 0,
   })
   assert.deepEqual(checked.damages, [])
+})
+
+test('a snapshot of which nothing would be left is refused, and no prune waits for what was begun', async (t) => {
+  const scene = await PruningScene.create(t, ['only'])
+  const repo = await scene.scratch.open()
+  await repo.loadIndex()
+  const state = await readRetention(repo)
+  const work = await snapshotsWith(repo, state.snapshots, [Buffer.from(scene.source)])
+  const [clock, random, host] = [systemClock, secureRandom, 'test']
+  const writer = await writerIdentity(repo, { state: memoryState(), clock, random, host })
+  const opts = { writer, clock, random, host, by: host, tool: host, state }
+  await assert.rejects(rewriteSnapshots(repo, work, opts), { code: 'usage', message: /nothing would be left/ })
+  const listed: string[] = []
+  for await (const { name } of listAll(await scene.scratch.store(), PREFIXES.sessions)) listed.push(name)
+  const ids = (kind: string) => listed.filter((name) => parseObjectName(name)?.kind === kind)
+  assert.equal(ids('session').length, ids('session-end').length, listed.join())
 })
