@@ -44,8 +44,19 @@ export async function runAudit(context: Context, flags: { readonly checkpoint?: 
   })
 }
 
-/** A file of that name, else the text itself; `-` is standard input. */
+/** Throws `usage` for what is no checkpoint: damage is what the store has. */
 function readCheckpoint(given: string): Checkpoint {
+  try {
+    return checkpointIn(given)
+  } catch (cause) {
+    if (!(cause instanceof BackupError) || cause.code !== 'corrupt') throw cause
+    const hint = cause.hint === undefined ? {} : { hint: cause.hint }
+    throw new BackupError('usage', 'the checkpoint that was given cannot be used', '--checkpoint', { cause, ...hint })
+  }
+}
+
+/** A file of that name, else the text itself; `-` is standard input. */
+function checkpointIn(given: string): Checkpoint {
   if (given === '-') return parseCheckpoint(readFileSync(0, 'utf8'), 'standard input')
   if (!existsSync(given)) {
     if (/[:\s]/.test(given)) return parseCheckpoint(given, 'the text given')
