@@ -79,7 +79,7 @@ test('a checkpoint that was copied wrongly, or is none, is refused as that', (t)
     text.replace(/( 2: .)(.)/, (_, before, letter) => before + (letter === '2' ? '3' : '2')),
   )
   const wrong = program.run('audit', '--checkpoint', paper)
-  assert.equal(wrong.status, 4)
+  assert.equal(wrong.status, 2)
   assert.match(wrong.stderr, /line 2 was not copied well/)
   assert.equal(program.run('audit', '--checkpoint', 'no-such-file').status, 6)
   assert.match(program.run('audit', '--checkpoint', 'some words').stderr, /there is no checkpoint in this text/)
