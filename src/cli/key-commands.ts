@@ -1,4 +1,5 @@
 // `holdfast key …`: what opens the repository.
+import { rmSync } from 'node:fs'
 import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { timespecFromMs } from '../base/time.ts'
@@ -69,13 +70,15 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   const bundle = bundleOf({ store, unlocked }, flags)
   const sheets = await newSheets(context, flags, place)
   const details = { ...slotDetails(context, description.suite), label, maker: own }
-  let credential: NewCredential
+  let credential: NewCredential | undefined
   let name: string
   try {
     credential = await newCredential(context, store.location, flags, sheets?.credential)
     name = await addSlot(store, bundle, credential, details)
   } catch (error) {
     sheets?.discard()
+    // Written by this run, or there would be no credential: it opens nothing, and would stand in the way of the next one.
+    if (credential !== undefined && flags.newKeyFile !== undefined) rmSync(flags.newKeyFile, { force: true })
     throw error
   }
   // Who opens it here by that key will know which repository it has to be.

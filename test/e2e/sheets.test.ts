@@ -274,3 +274,12 @@ test('two identities are two of the keys that are needed together, and no passph
   assert.equal(inUse(listed), 'two')
   assert.notEqual(shell('unset HOLDFAST_PASSWORD; $HOLDFAST snapshots --together --identity ann').status, 0)
 })
+
+test('a key file of which no key was made does not stay', (t) => {
+  const { program, folder } = scene(t)
+  const tried = program.shell(
+    `cd ${folder}; rm -r $HOLDFAST_REPO/tmp; touch $HOLDFAST_REPO/tmp; $HOLDFAST key add --new-key-file new.key`,
+  )
+  assert.notEqual(tried.status, 0)
+  assert.ok(!readdirSync(folder).includes('new.key'), tried.stderr)
+})
