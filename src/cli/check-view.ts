@@ -64,6 +64,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       const what = counted(counts.packsSuperseded, 'damaged pack')
       out.line(`${what} that nobody needs any more: what was in there is stored again`)
     }
+    if (counts.packsGone > 0) {
+      const what = counted(counts.packsGone, 'pack')
+      out.line(`${what} that the index names and nobody needs, not there any more: a prune takes them out of the index`)
+    }
     if (counts.snapshotsGivenUp > 0) {
       const what = counted(counts.snapshotsGivenUp, 'damaged snapshot')
       out.line(`${what} in the trash, forgotten because of the damage`)
@@ -99,6 +103,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs_passed_over: counts.packsPassedOver,
       packs_hashed_only: counts.packsHashedOnly,
       packs_superseded: counts.packsSuperseded,
+      packs_gone: counts.packsGone,
       snapshots_given_up: counts.snapshotsGivenUp,
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,

@@ -34,6 +34,7 @@ import { noCounts, wantedPacks } from './check/options.ts'
 import type { CheckOptions, CheckResult, AttestablePack, RevokedSnapshot } from './check/options.ts'
 import { checkPacks } from './check/pack-check.ts'
 import type { ListedPack, PackCheckContext } from './check/pack-check.ts'
+import { passOverGone, passOverSuperseded } from './check/unneeded.ts'
 import { TreeCheck } from './check/tree-check.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
@@ -102,6 +103,7 @@ class Check {
 
   async run(): Promise<CheckResult> {
     const stoppedBy = await unlessDamaged(this.#damage, () => this.#everything())
+    this.#damage.tell()
     return {
       counts: this.#counts,
       indexIncomplete: this.#indexes.some(({ index }) => index.isIncomplete),
@@ -145,7 +147,7 @@ class Check {
     if (wanted !== undefined) await this.#checkPacks(wanted)
     if (this.#opts.depth === 'all') await this.#checkParity()
     for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
-    this.#passOverSuperseded()
+    await this.#passOverUnneeded()
     this.#countUnindexed()
   }
 
@@ -361,11 +363,12 @@ class Check {
     }
   }
 
-  /** Of a damaged pack that is distrusted everything that is needed is elsewhere, where no snapshot needs it. */
-  #passOverSuperseded(): void {
-    for (const { index } of this.#indexes) {
-      for (const name of index.distrusted) if (this.#damage.dropUnneeded(name)) this.#counts.packsSuperseded++
-    }
+  async #passOverUnneeded(): Promise<void> {
+    const shared = { repo: this.#repo, indexes: this.#indexes, survey: this.#survey, counts: this.#counts }
+    const context = { ...shared, present: this.#snapshotNames }
+    passOverSuperseded(context)
+    // What revoked writers have, and what a backup that died has left, was not walked.
+    if (this.#revoked.length + this.#cutOff.length === 0) await passOverGone(context)
   }
 
   #object(name: string): void {

@@ -2,7 +2,7 @@
 import { BackupError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { parseObjectName } from '../../format/names.ts'
-import type { EventSink } from '../events.ts'
+import type { EventSink, ProblemEvent } from '../events.ts'
 
 export interface AffectedSnapshot {
   /** Id, hex. */
@@ -76,6 +76,7 @@ export class DamageLog {
   readonly #onEvent: EventSink
   readonly #room = { paths: PATHS_MAX }
   readonly #overflow = new DamageRecord('', 'corrupt', this.#room)
+  readonly #untold: { readonly object: string; readonly event: ProblemEvent }[] = []
   #objects = 0
 
   constructor(onEvent: EventSink) {
@@ -99,7 +100,8 @@ export class DamageLog {
     return true
   }
 
-  add(object: string, code: ErrorCode, message: string): DamageRecord {
+  /** With `later` it is told at the end, if it is damage then. */
+  add(object: string, code: ErrorCode, message: string, { later = false } = {}): DamageRecord {
     let record = this.#records.get(object)
     if (record === undefined) {
       this.#objects++
@@ -109,9 +111,16 @@ export class DamageLog {
     record.findings++
     if (record.messages.length < MESSAGES_MAX && !record.messages.includes(message)) {
       record.messages.push(message)
-      this.#onEvent({ type: 'error', code, message: `${object}: ${message}` })
+      const event = { type: 'error' as const, code, message: `${object}: ${message}` }
+      if (later) this.#untold.push({ object, event })
+      else this.#onEvent(event)
     }
     return record
+  }
+
+  /** Tells of what was kept for later and is damage. */
+  tell(): void {
+    for (const { object, event } of this.#untold.splice(0)) if (this.has(object)) this.#onEvent(event)
   }
 
   /** Files an error under the object it names last: that is where the bytes are wrong. */

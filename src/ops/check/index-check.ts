@@ -131,7 +131,7 @@ class IndexCheck {
       const size = listed.get(name)
       if (size === undefined) {
         const message = `the index names ${pack.blocks.length} blocks in it, and it is not there`
-        broken.packs.set(name, survey.damage.add(name, 'not-found', message))
+        broken.packs.set(name, survey.damage.add(name, 'not-found', message, { later: true }))
       } else {
         const message = `it has ${size} bytes where the index says ${pack.size}`
         broken.packs.set(name, survey.damage.add(name, 'corrupt', message))

@@ -50,6 +50,8 @@ export interface CheckCounts {
   packsHashedOnly: number
   /** Damaged packs that backups do not rely on any more, and that no snapshot needs: no damage. */
   packsSuperseded: number
+  /** Packs that the index names, that are gone, and that neither a snapshot nor the trash needs: no damage. */
+  packsGone: number
   /** Damaged snapshots in the trash that were forgotten because of that: no damage. */
   snapshotsGivenUp: number
   /** Blobs verified, and the bytes of their plaintext. */
@@ -110,6 +112,7 @@ export function noCounts(): CheckCounts {
     packsPassedOver: 0,
     packsHashedOnly: 0,
     packsSuperseded: 0,
+    packsGone: 0,
     snapshotsGivenUp: 0,
     blobs: 0,
     bytes: 0,
