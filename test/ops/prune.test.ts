@@ -120,6 +120,18 @@ test('small packs are merged once', async (t) => {
   await assertSound(scene, ...Array.from({ length: 11 }, (_, i) => i + 1))
 })
 
+test('parts of the index that were merged before the power went are merged into the same part again, which stays', async (t) => {
+  const scene = await PruningScene.create(t, ...Array.from({ length: 16 }, (_, i) => [`f${i}`]))
+  const parts = (await scene.names('index/')).map((name) => join(scene.scratch.location, name))
+  const bytes = parts.map((path) => readFileSync(path))
+  await scene.prune()
+  const merged = await scene.names('index/')
+  assert.equal(merged.length, 1)
+  for (const [i, path] of parts.entries()) writeFileSync(path, bytes[i]!)
+  await scene.prune()
+  assert.deepEqual(await scene.names('index/'), merged)
+})
+
 test('more than the limit is deleted only when somebody says so', async (t) => {
   const scene = await PruningScene.create(t, ['a', 'b', 'c', 'd'], ['d'])
   await scene.forget([0])
