@@ -1,7 +1,7 @@
 // Opening a repository with a credential, and changing which credentials open it. Every change puts the new slot, sees
 // that it opens, and only then deletes the old one: power may fail at any point without locking anybody out.
 import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { BackupError, codeOf, doing, wrap } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
 import type { Timespec } from '../base/time.ts'
@@ -39,6 +39,8 @@ export interface LockedRepository {
    * over: everybody can make a slot for a public key.
    */
   readonly root?: Uint8Array
+  /** Root public keys that its descriptions claim. */
+  readonly roots?: readonly Uint8Array[]
 }
 
 export interface Unlocked {
@@ -55,17 +57,14 @@ export interface Unlocked {
  * there are no slots.
  */
 export async function openWithCredential(
-  { store, repoIds, root }: LockedRepository,
+  { store, repoIds, root, roots = [] }: LockedRepository,
   credential: Credential,
 ): Promise<Unlocked> {
   const found = await doing('reading the key slots', store.location, () => readSlots(store))
   const problems = [...found.problems]
   const keys = new SlotKeys(credential)
-  // A hostile slot can be as dear as the bounds allow; the owner's own comes before it.
-  const candidates = found.slots
-    .filter(({ slot }) => mayOpen(credential, slot.method))
-    .sort((a, b) => tryCost(a.slot.method) - tryCost(b.slot.method))
-  const tried = candidates.slice(0, SLOTS_MAX)
+  const candidates = found.slots.filter(({ slot }) => mayOpen(credential, slot.method))
+  const tried = inTurns(candidates, root === undefined ? roots : [root]).slice(0, SLOTS_MAX)
   let foreign: BackupError | undefined
   for (const { name, slot } of tried) {
     try {
@@ -90,6 +89,19 @@ export async function openWithCredential(
     })
   }
   throw cannotOpen(store, credential, found, tried.length, problems)
+}
+
+/**
+ * By turns one that each root key has signed and one that nobody has, the cheapest first: a hostile slot can be as dear as the
+ * bounds allow, and whoever puts many that are cheap, and cannot sign them, must not keep the owner's own from being tried.
+ */
+function inTurns(slots: readonly StoredSlot[], roots: readonly Uint8Array[]): StoredSlot[] {
+  const byCost = slots.toSorted((a, b) => tryCost(a.slot.method) - tryCost(b.slot.method))
+  const signers = [...new Map(roots.map((root) => [toHex(root), root])).values()]
+  const groups = Map.groupBy(byCost, ({ slot }) => signers.findIndex((root) => isSignedBy(slot, root)))
+  const turns = [...groups].toSorted(([a], [b]) => Number(a < 0) - Number(b < 0) || a - b).map(([, group]) => group)
+  const longest = Math.max(0, ...turns.map(({ length }) => length))
+  return Array.from({ length: longest }, (_, i) => turns.flatMap((group) => group[i] ?? [])).flat()
 }
 
 export interface NewSlot {

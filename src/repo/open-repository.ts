@@ -39,7 +39,8 @@ export async function unlockRepository(
   const repoIds = found.map(({ description }) => description.repoId)
   let unlocked: Unlocked
   try {
-    unlocked = await openWithCredential({ store, repoIds, ...(root && { root }) }, credential)
+    const roots = found.map(({ description }) => description.rootPublic)
+    unlocked = await openWithCredential({ store, repoIds, roots, ...(root && { root }) }, credential)
   } catch (error) {
     checkReadable(found[0]) // in a newer repository the slots may be of a kind that does not open here
     throw error
