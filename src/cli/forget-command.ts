@@ -145,7 +145,7 @@ async function forgetByPlan(
     const opts = { ...(await signing()), ...reasonOf(flags), allowUnusual }
     forgotten = (await carryOut(repository, plan, opts)).snapshots
   }
-  const purged = await purgeDue(context, repository, days, signing)
+  const purged = await purgeDue(context, repository, { days, allowUnread: flags.allowUnusual === true }, signing)
   const untilMs = context.clock.now() + days * DAY_MS
   showOutcome(context, { forgotten: forgotten.length, kept: kept + going.length - forgotten.length, purged, untilMs })
 }
@@ -154,13 +154,13 @@ async function forgetByPlan(
 export async function purgeDue(
   context: Context,
   repository: Repository,
-  days: number,
+  { days, allowUnread }: { readonly days: number; readonly allowUnread: boolean },
   signing: Signing,
 ): Promise<number> {
   const { snapshots } = await readTrash(repository)
   const nowMs = context.clock.now()
   if (!snapshots.some(({ forgottenMs }) => nowMs - forgottenMs > days * DAY_MS)) return 0
-  const { purged } = await purgeTrash(repository, { ...(await signing()), days })
+  const { purged } = await purgeTrash(repository, { ...(await signing()), days, allowUnread })
   return purged.length
 }
 

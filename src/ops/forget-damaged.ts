@@ -180,7 +180,7 @@ async function copyAsItIs(
 ): Promise<Copied | undefined> {
   const { objectName, bytes } = snapshot
   const copied = { snapshot, copy: await putCopy(store, snapshot, bytes, random) }
-  // Who repairs it leaves it alone once the copy is there (docs/format.md, 10, R4), and may have been at it before that.
+  // Somebody may have made it good since it was looked at.
   const isThere = (await store.stat(objectName)) !== null
   if (isThere && equalBytes(await store.get(objectName), bytes)) return copied
   await store.delete(nameOfCopy(copied))

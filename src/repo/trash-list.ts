@@ -1,5 +1,6 @@
 // What lies in the trash: copies of snapshots, each under a name that is never used again, and what the records of the log say
 // of them (docs/format.md, 9.5). A copy that no record names may have come too late to keep what the snapshot needs.
+import type { BackupError } from '../base/errors.ts'
 import { PREFIXES, parseObjectName, snapshotName } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import { keyOfPlace, LogFacts } from './log-facts.ts'
@@ -39,6 +40,8 @@ export interface Trash {
   readonly leftOver: readonly SnapshotInTrash[]
   /** Neither part of the history nor forgotten by anybody who may: somebody has tampered with the store. */
   readonly unexplained: readonly SnapshotInTrash[]
+  /** Why records could not be read: what they say of the trash is not known. */
+  readonly unread: readonly BackupError[]
 }
 
 /** Names, sizes and times of all copies in the trash, also of what was brought back since, in order of name. */
@@ -61,11 +64,13 @@ export async function readTrash(repo: Repository): Promise<Trash> {
     recalled: [],
     leftOver: [],
     unexplained: [],
+    unread: [],
   }
   if (copies.length === 0) return trash
   // In this order: what is brought back meanwhile is seen among the snapshots, what is forgotten has its record by then.
   const present = new Set((await repo.catalog.list()).map(({ objectName }) => objectName))
-  const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
+  const { records, problems } = await readLog(repo, { roles: EXPLAINING_ROLES })
+  trash.unread.push(...problems)
   const facts = new LogFacts(records)
   for (const [key, each] of groupCopies(copies, facts)) {
     if (present.has(snapshotName(each.wid, each.seq, each.id))) continue

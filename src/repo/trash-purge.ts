@@ -1,5 +1,5 @@
 // Deletes from the trash what has been there for long enough (docs/format.md, 9.5 and T4).
-import { doing } from '../base/errors.ts'
+import { BackupError, doing } from '../base/errors.ts'
 import { snapshotName } from '../format/names.ts'
 import { appendRecord } from './log-append.ts'
 import type { AppendOptions } from './log-append.ts'
@@ -24,6 +24,8 @@ export interface PurgeOptions extends AppendOptions {
   readonly days?: number
   /** These alone, whenever they were forgotten: hashes, hex. */
   readonly named?: ReadonlySet<string>
+  /** Goes on where records cannot be read, which may say that something was brought back. */
+  readonly allowUnread?: boolean
 }
 
 export interface Purge {
@@ -33,21 +35,24 @@ export interface Purge {
 
 /**
  * Deletes from the trash what was forgotten more than `days` ago by the clock of the store, which nobody's wrong clock moves:
- * the note in the log that says so is what tells its time. What is named goes at once. What no record explains stays.
+ * the note in the log that says so is what tells its time. What is named goes at once. What no record explains stays. Throws `refused` where a record
+ * cannot be read and something is due that is not named.
  */
 export async function purgeTrash(
   repo: Repository,
-  { days = TRASH_DAYS, named, ...opts }: PurgeOptions,
+  { days = TRASH_DAYS, named, allowUnread = named !== undefined, ...opts }: PurgeOptions,
 ): Promise<Purge> {
   await checkMayLog(repo, opts.writer, 'forget')
   const before = await readTrash(repo)
   const count = dueOf(before, opts.clock.now(), { days, named }).length
   if (count === 0) return { purged: [], kept: before.snapshots }
+  if (!allowUnread) checkIsRead(before)
   const note = await appendRecord(repo, { kind: 'note', text: `purging ${count} snapshots from the trash` }, opts)
   const now = await repo.store.stat(note.objectName)
   await settle(repo.store, opts.clock)
   // Looked at after the note: whatever was old by then and is not named now never will be, or by somebody who begins anew.
   const trash = await readTrash(repo)
+  if (!allowUnread) checkIsRead(trash)
   const due = now === null ? [] : dueOf(trash, now.receivedMs, { days, named })
   await someAtOnce(due, async ({ snapshot, copies }) => {
     for (const { objectName } of copies) {
@@ -62,6 +67,14 @@ export async function purgeTrash(
     gone.has(objectName) ? 'purged' : 'kept',
   )
   return { purged, kept }
+}
+
+function checkIsRead({ unread: [problem] }: Trash): void {
+  if (problem === undefined) return
+  throw new BackupError('refused', 'a record of the log cannot be read, so nothing is purged', problem.subject, {
+    cause: problem,
+    hint: 'it may say that something was brought back: run `holdfast repair`, or name what is to be purged',
+  })
 }
 
 interface Due {

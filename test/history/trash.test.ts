@@ -243,6 +243,24 @@ test('who forgets a snapshot that was forgotten and purged meanwhile leaves no c
   assert.deepEqual((await repo.store.list('trash/')).objects, [])
 })
 
+test('nothing is purged while a record cannot be read: it may say that something was brought back', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  const [repo, opts] = await opened(scene, machine)
+  await forget(scene, machine, [snapshots[1]!.id])
+  const trashed = (await readTrash(repo)).snapshots
+  const [record] = await recallFromTrash(repo, trashed, opts)
+  await scene.store.delete(snapshots[1]!.objectName)
+  scene.now += DAY
+  const bytes = await scene.store.get(record!.objectName)
+  scene.store.damage(record!.objectName, bytes.with(90, bytes[90]! ^ 1))
+  await assert.rejects(purgeTrash(repo, { ...opts, days: 0 }), { code: 'refused', subject: record!.objectName })
+  assert.equal((await scene.names('trash/')).length, 2)
+  scene.store.damage(record!.objectName, bytes)
+  assert.deepEqual((await purgeTrash(repo, { ...opts, days: 0 })).purged, [])
+  assert.equal((await putBackRecalled(repo, opts)).length, 1)
+})
+
 test('what was brought back and deleted by somebody who slept meanwhile is put back', async () => {
   const scene = await HistoryScene.create()
   const { machine, snapshots } = await threeOf(scene)

@@ -7,6 +7,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { PREFIXES } from '../../src/format/names.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
+import { readTrash, recallFromTrash } from '../../src/repo/trash.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { PruningScene } from '../support/pruning.ts'
 
 async function repaired(scene: PruningScene): Promise<string[]> {
@@ -37,6 +39,19 @@ test('a forgotten snapshot is healed in the trash, and is not back', async (t) =
   damage(scene, trashed!)
   assert.deepEqual(await repaired(scene), [`healed ${trashed}`])
   assert.equal((await scene.names(PREFIXES.snapshots)).length, 1)
+})
+
+test('a snapshot that was brought back is healed, though copies of it are in the trash', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  await scene.forget([0], { purge: false })
+  const repo = await scene.scratch.open()
+  const identity = { clock: systemClock, random: secureRandom }
+  const writer = await writerIdentity(repo, { ...identity, state: scene.state, host: 'test' })
+  await recallFromTrash(repo, (await readTrash(repo)).snapshots, { ...identity, writer, by: 'test' })
+  const [first] = await scene.names(PREFIXES.snapshots)
+  damage(scene, first!)
+  assert.deepEqual(await repaired(scene), [`healed ${first}`])
+  assert.equal((await scene.scratch.readAll()).length, 2)
 })
 
 test('nothing of what was purged and pruned comes back, and no parity of it stays', async (t) => {

@@ -2,7 +2,7 @@
 // damaged. Needs no key. What is not there is another matter: whether it should be only somebody with a key can tell.
 import { fromHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, reasonsOf } from '../../base/errors.ts'
-import { hashInName, parseObjectName, PREFIXES, sessionEndName, trashCopiesPrefix } from '../../format/names.ts'
+import { hashInName, parseObjectName, PREFIXES, sessionEndName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import type { ParityShares } from '../../format/repo-description.ts'
 import type { Suite } from '../../crypto/seal.ts'
@@ -100,7 +100,7 @@ export class ObjectHealing {
         reasons.set(name, [reasonsOf(cause), 'its session may be under way'])
         return undefined
       }
-      if (!(await this.#replace(name, parsed, healed.bytes))) return undefined
+      if (!(await this.#replace(name, healed.bytes))) return undefined
       steps.push({ kind: 'healed', object: name, from: healed.from })
       return healed.bytes
     }
@@ -127,22 +127,15 @@ export class ObjectHealing {
     return parsed.kind !== 'session' || (await this.#ctx.store.stat(sessionEndName(parsed.sid))) !== null
   }
 
-  /** False when somebody has taken the object away meanwhile, or forgets the snapshot at this moment. */
-  async #replace(name: string, parsed: ObjectName, bytes: Uint8Array): Promise<boolean> {
+  /** False when somebody has taken the object away meanwhile. */
+  async #replace(name: string, bytes: Uint8Array): Promise<boolean> {
     const { store } = this.#ctx
     if (store.replace === undefined) {
       throw new BackupError('unsupported', 'this store cannot replace what is damaged', name, {
         hint: 'copy the repository to a folder and repair it there',
       })
     }
-    if (parsed.kind !== 'snapshot') return store.replace(name, [bytes])
-    // Both names together would bring it back from the trash (docs/format.md, 10).
-    const copies = trashCopiesPrefix(parsed.wid, parsed.seq, parsed.hash)
-    if ((await store.list(copies)).objects.length > 0) return false
-    if (!(await store.replace(name, [bytes]))) return false
-    if ((await store.list(copies)).objects.length === 0) return true
-    await store.delete(name)
-    return false
+    return store.replace(name, [bytes])
   }
 }
 

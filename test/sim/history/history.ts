@@ -225,7 +225,7 @@ export class History {
     for (let left = 1 + randomBelow(rng, 3); left > 0; left--) {
       await sleep(rng() * 2 * this.pace.pauseMs)
       const names: string[] = []
-      for (const prefix of ['data/', 'meta/', 'index/', 'skeys/']) {
+      for (const prefix of ['data/', 'meta/', 'index/', 'skeys/', 'snap/', 'trash/', 'log/']) {
         for await (const { name } of listAll(objects, prefix)) names.push(name)
       }
       if (names.length === 0) continue
