@@ -144,6 +144,29 @@ test('a pack that the index has lost is not given up for what somebody else has 
   await assertNothingIsLost(scene, pruneTwice(scene))
 })
 
+test('a pack that the index has lost does not go for what somebody else says is in it', async () => {
+  const scene = await sceneWith('write')
+  const { made, hostile } = scene
+  const packs = await packsOf(await made.open())
+  for (const { name } of (await made.store.list('index/')).objects) await made.store.delete(name)
+  for (const { pack, sessions } of packs) {
+    const [first, ...others] = pack.blocks
+    if (pack.kind !== 'data') await hostile.index(undefined, [pack], [], sessions)
+    else
+      await hostile.index(
+        undefined,
+        [{ ...pack, blocks: [{ ...first!, locs: made.random(24) }, ...others] }],
+        [],
+        sessions,
+      )
+  }
+  hostile.block('data', Buffer.alloc(KNOWN.length, 'junk'), hostile.ref('data', KNOWN))
+  const own = hostile.blob('data', OWN)
+  await commit(hostile, [file('own', OWN.length, own)])
+  await pruneTwice(scene).catch(() => {})
+  for (const { name } of packs) assert.notEqual(await made.store.stat(name), null)
+})
+
 test('what somebody puts under the locators of folders keeps nobody from pruning', async () => {
   const scene = await sceneWith('write')
   const { made, hostile } = scene

@@ -19,6 +19,7 @@ import { shapeFor } from '../../src/parity/shape.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { storeOf } from '../damage/small-repository.ts'
 import { backUp } from '../support/scratch-backup.ts'
 import { ScratchRepository } from '../support/scratch-repository.ts'
 import type { SnapshotContent } from '../support/scratch-repository.ts'
@@ -176,6 +177,22 @@ test('parity that is whole and of other bytes is made again', async (t) => {
     [one, other].map((name) => `parity-made ${parityName(name)}`).toSorted(),
   )
   assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('a damaged intent is made good only once its session has ended: it might undo a fence', async (t) => {
+  const s = await scene(t)
+  const [intent] = names(s, 'session') as [string]
+  const end = `${intent}.end`
+  const mirror = await storeOf(s.objects)
+  const now = () => new Uint8Array(readFileSync(s.pathOf(intent)))
+  s.put(intent, s.objects.get(intent)!.slice().fill(0, 30, 40))
+  rmSync(s.pathOf(end))
+  const { reasons } = await s.repair({ mirror })
+  assert.match(reasons.get(intent)!.join(), /its session may be under way/)
+  assert.notDeepEqual(now(), new Uint8Array(s.objects.get(intent)!))
+  s.put(end, s.objects.get(end)!)
+  await s.repair({ mirror })
+  assert.deepEqual(now(), new Uint8Array(s.objects.get(intent)!))
 })
 
 test('a pack heals also when its parity is damaged in part', async (t) => {

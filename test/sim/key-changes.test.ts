@@ -3,15 +3,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Credential } from '../../src/credentials/credential.ts'
+import { toHex } from '../../src/base/bytes.ts'
+import type { AnnouncedKeys } from '../../src/format/announced-keys.ts'
 import { PREFIXES } from '../../src/format/names.ts'
+import { recipientOf } from '../../src/format/session-keys.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
+import type { Rotation } from '../../src/repo/rotate-keys.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { letIn } from '../attacks/insiders.ts'
 import type { Insider } from '../attacks/insiders.ts'
 import { readEverything } from '../damage/observation.ts'
 import { SmallRepository, storeOf } from '../damage/small-repository.ts'
-import { addDomainTo, rotate } from '../support/key-changes.ts'
+import { addDomainTo, rotate, unlocked } from '../support/key-changes.ts'
 import { CutStore, isCut } from './cut-store.ts'
 import { Accompanied } from './passing-store.ts'
 
@@ -95,10 +99,14 @@ test('new keys are made by two administrators at once: none of what is stored me
     const store = await storeOf(before)
     const state = made.copyOfState()
     requests = 0
+    const announced: Rotation[] = []
     const accompanied = new Accompanied(store, async () => {
       if (requests++ !== at) return
       await rotate({ ...admin, store }).then(
-        () => ends.add('second'),
+        (second) => {
+          ends.add('second')
+          announced.push(second)
+        },
         (error: { code?: string; message: string }) => assert.equal(error.code, 'refused', error.message),
       )
       await made.backup({ between: Buffer.alloc(700, 'b') }, store, state)
@@ -107,7 +115,14 @@ test('new keys are made by two administrators at once: none of what is stored me
     isOver = requests <= at
     // Whoever notices in the midst that keys were changed begins again, or says so.
     if ('code' in first) assert.equal(first.code, 'refused', first.message)
-    else ends.add('first')
+    else {
+      ends.add('first')
+      announced.push(first as Rotation)
+    }
+    // Machines without these keys tell by the description which packs can be opened.
+    const [{ dataPublic, older }] = (await unlocked(store, made.credential)).description.announced as [AnnouncedKeys]
+    const known = [recipientOf(dataPublic), ...older.map(({ data }) => data)].map(toHex)
+    for (const { domains } of announced) assert.ok(known.includes(toHex(recipientOf(domains[0]!.dataPublic))), `${at}`)
     await made.backup({ late: Buffer.alloc(800, 'l') }, store, state)
     const snapshots = isOver ? 2 : 3
     for (const credential of [made.credential, other.credential, reader.credential])
