@@ -26,6 +26,9 @@ export async function runPrune(context: Context, flags: PruneFlags): Promise<Exi
     context.reporter.finish()
     if (report.dryRun) showForecast(context, report)
     else showOutcome(context, report)
+    const { packs = 0, packsDone = 0 } = report.reencryption ?? {}
+    if (flags.maxRepack !== undefined && packs > 0 && packsDone === 0)
+      context.out.line('no pack under older keys fits into --max-repack; a pack is copied whole or not at all')
     showRecord(context, report)
     return report.packsUnreadable.length > 0 ? EXIT.damage : EXIT.ok
   }

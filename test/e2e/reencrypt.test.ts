@@ -53,6 +53,9 @@ test('after new keys a former reader reads old content until it is encrypted ane
     by(['prune', '--reencrypt', '--dry-run']),
     /^would encrypt 2\.\d+ MiB anew, out of \d+ packs under older keys$/m,
   )
+  const little = by(['prune', '--reencrypt', '--dry-run', '--max-repack', '10'])
+  assert.match(little, /would stay under older keys$/m)
+  assert.match(little, /^no pack under older keys fits into --max-repack/m)
   const part = recordOf(by(['prune', '--reencrypt', '--max-repack', '1200K', '--json']))
   assert.ok(part.reencryption.packs_left > 0 && part.reencryption.bytes_done > 0)
   const rest = recordOf(by(['prune', '--reencrypt', '--json']))
