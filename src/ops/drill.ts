@@ -89,12 +89,19 @@ export async function drill(opts: DrillOptions): Promise<DrillResult> {
         if (verdict === 'equal') result.compared++
         else if (verdict === 'different') different.push(file.path)
       }
+    } catch (error) {
+      throw codeOf(error) === 'interrupted' ? stopped(opts) : error
     } finally {
       await rm(target, { recursive: true, force: true })
     }
     progress(opts, result.files, chosen.length, result.bytes)
   }
   return { filesTotal: total, ...result, different, troubles }
+}
+
+/** What a restore says when it is stopped is of no use here: what it has written is removed. */
+function stopped({ scratch }: DrillOptions): BackupError {
+  return new BackupError('interrupted', 'the drill was stopped and proves nothing', scratch, { hint: 'run it again' })
 }
 
 async function choose({ repo, root, sample, rng }: DrillOptions) {

@@ -123,6 +123,6 @@ test('a drill that is stopped leaves nothing behind', async (t) => {
   const s = await scene(t)
   const stop = new AbortController()
   stop.abort()
-  await assert.rejects(s.drill({ signal: stop.signal }), { code: 'interrupted' })
+  await assert.rejects(s.drill({ signal: stop.signal }), { code: 'interrupted', message: /the drill was stopped/ })
   assert.deepEqual(readdirSync(s.scratch), [])
 })
