@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from '../base/bytes.ts'
-import { BackupError, errnoOf } from '../base/errors.ts'
+import { BackupError, codeOf, errnoOf } from '../base/errors.ts'
 import type { Rng } from '../base/random.ts'
 import { sameTime } from '../base/time.ts'
 import type { Timespec } from '../base/time.ts'
