@@ -15,7 +15,10 @@ export interface Faults {
   readonly listLagMs: number
   /** Longest pause before and after each effect, in virtual milliseconds: operations overtake one another. */
   readonly delayMsMax: number
-  /** A write that was not acknowledged at a crash may leave wrong bytes under its name (a store that is not atomic). */
+  /**
+   * A write that was not acknowledged at a crash may leave wrong bytes under its name, and one whose answer is an error a part of
+   * the object (a store that is not atomic).
+   */
   readonly torn: boolean
   /** A crash may take acknowledged writes too (a disk that lies). No order of writes helps: only detection can. */
   readonly lying: boolean

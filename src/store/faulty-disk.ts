@@ -30,6 +30,8 @@ export type Power = 'stays' | 'fails'
 export class FaultyDisk {
   /** The store below: what is really there, without faults. */
   readonly inner: Store
+  /** What should be there, by the names of objects of which a part was stored. */
+  readonly torn = new Map<string, Uint8Array>()
   readonly #rng: Rng
   /** Objects of which a put or a deletion is safe, because it was acknowledged to somebody; the last one counts. */
   readonly #acknowledged = new Map<string, UnsettledWrite['kind']>()
@@ -43,8 +45,12 @@ export class FaultyDisk {
     this.#clock = clock
   }
 
-  async applyPut(write: UnsettledWrite, listLagMs: number): Promise<PutResult> {
-    const result = await this.inner.put(write.name, write.parts)
+  /** `cut`: what is stored is a part of it. */
+  async applyPut(write: UnsettledWrite, listLagMs: number, cut = false): Promise<PutResult> {
+    const whole = concatBytes(write.parts)
+    const stored = cut ? [whole.slice(0, randomBelow(this.#rng, whole.byteLength))] : write.parts
+    const result = await this.inner.put(write.name, stored)
+    if (cut && result.created) this.torn.set(write.name, whole)
     write.applied = result.created
     if (result.created) this.#hide(write.name, null, listLagMs)
     return result
@@ -115,7 +121,10 @@ export class FaultyDisk {
       return
     }
     await this.inner.delete(write.name)
-    if (outcome === 2) await this.inner.put(write.name, [tear(this.#rng, concatBytes(write.parts))])
+    if (outcome !== 2) return
+    const whole = concatBytes(write.parts)
+    await this.inner.put(write.name, [tear(this.#rng, whole)])
+    this.torn.set(write.name, whole)
   }
 
   async #settleDelete(write: UnsettledWrite): Promise<void> {

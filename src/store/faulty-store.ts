@@ -99,7 +99,12 @@ export class FaultyStore implements Store {
     // A write may come to an end after its process: what it wrote is on its way, whatever becomes of the process's memory.
     const own = parts.map((part) => part.slice())
     const write: UnsettledWrite = { kind: 'put', name, parts: own, applied: false, before: undefined }
-    return this.#operate(name, write, () => this.#disk.applyPut(write, this.faults.listLagMs))
+    return this.#operate(name, write, async () => {
+      const cut = this.faults.torn && chance(this.#rng, this.faults.failAfter)
+      const result = await this.#disk.applyPut(write, this.faults.listLagMs, cut)
+      if (cut && result.created) throw this.#failure(NO_ANSWER, name)
+      return result
+    })
   }
 
   async delete(name: string): Promise<boolean> {

@@ -51,11 +51,18 @@ test('a put whose answer was lost finds its own object, and only its own', async
   failing.after = ['unreachable']
   assert.deepEqual(await store.put('data/ab/01', [Buffer.from('ab'), Buffer.from('c')]), { created: true })
   await inner.put('keys/01', [Buffer.from('somebody else')])
-  for (const bytes of ['mine', 'somebody els', 'somebody else!', 'somebody elsf', '']) {
+  for (const bytes of ['mine', 'somebody els', 'somebody elsf', 'somebody elsf!', '']) {
     failing.before = ['io']
     assert.deepEqual(await store.put('keys/01', [Buffer.from(bytes)]), { created: false })
   }
   assert.deepEqual(await store.put('keys/01', [Buffer.from('somebody else')]), { created: false }, 'no try was lost')
+})
+
+test('a put of which an earlier try has left a part is not told as done', async () => {
+  const { store, failing, inner } = world({})
+  await inner.put('data/ab/01', [Buffer.from('ab')])
+  failing.before = ['io']
+  await assert.rejects(store.put('data/ab/01', [Buffer.from('abc')]), { code: 'corrupt', subject: 'data/ab/01' })
 })
 
 interface Failing {

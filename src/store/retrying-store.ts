@@ -2,7 +2,7 @@
 // a put then meets its own object, and says so by comparing.
 import type { Clock } from '../base/clock.ts'
 import { BackupError, codeOf } from '../base/errors.ts'
-import { asBuffer } from '../base/bytes.ts'
+import { asBuffer, concatBytes } from '../base/bytes.ts'
 import type { Rng } from '../base/random.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from './store.ts'
 
@@ -45,12 +45,22 @@ export class RetryingStore implements Store {
     return this.#inner.listLagMs
   }
 
-  /** As of the interface; an object that an earlier try of this very call made counts as created. */
+  /**
+   * As of the interface; an object that an earlier try of this very call made counts as created. Throws `corrupt` where one has
+   * left a part of it.
+   */
   put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
     return this.#retried('storing', name, async (retry) => {
       const result = await this.#inner.put(name, parts)
       if (result.created || !retry) return result
-      return { created: await this.#holds(name, parts) }
+      const there = asBuffer(await this.#inner.get(name))
+      const whole = asBuffer(concatBytes(parts))
+      if (there.byteLength < whole.byteLength && whole.subarray(0, there.byteLength).equals(there)) {
+        throw new BackupError('corrupt', 'a try that failed has left a part of this object', name, {
+          hint: 'the store shows objects that are not whole; remove this one, or run `holdfast repair`',
+        })
+      }
+      return { created: there.equals(whole) }
     })
   }
 
@@ -91,16 +101,6 @@ export class RetryingStore implements Store {
         await sleep(delayMs)
       }
     }
-  }
-
-  async #holds(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
-    const bytes = asBuffer(await this.#inner.get(name))
-    let at = 0
-    for (const part of parts) {
-      if (!bytes.subarray(at, at + part.byteLength).equals(part)) return false
-      at += part.byteLength
-    }
-    return at === bytes.byteLength
   }
 }
 

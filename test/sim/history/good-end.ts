@@ -49,6 +49,7 @@ class Replacing extends Passing {
 
 /** What is rotten is made good, if somebody needs it. */
 async function repairFromMirror({ world, mirror }: History): Promise<void> {
+  for (const [name, whole] of world.disk.torn) await mirror.put(name, [whole])
   if ((await mirror.list('')).objects.length === 0) return
   const { clock, secureRandom: random } = world
   const someone = { state: simState(), clock, random, host: 'repairer', tool: 'simulator', by: 'repairer' }

@@ -80,6 +80,8 @@ export class History {
   readonly listLagMs: number
   /** In some histories new keys are made once something is stored, and prunes encrypt that anew. */
   readonly hasOlderKeys: boolean
+  /** A put that fails or is cut off may leave a part of an object. */
+  readonly #tears: boolean
   readonly #mistake: Mistake | undefined
   readonly #step: string
   #isCalm = false
@@ -93,6 +95,7 @@ export class History {
     const lags = chance(world.rng, mistake?.lag === true ? 1 : 0.25)
     this.listLagMs = lags ? Math.ceil(world.rng() * pick(world.rng, LAGS_MS)) : 0
     this.hasOlderKeys = world.seed % 5 === 0
+    this.#tears = chance(world.rng, 0.3)
     const steps = allSteps()
     this.#step = steps[world.seed % steps.length]!
     this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
@@ -174,8 +177,8 @@ export class History {
   someFaults(): Faults {
     const { rng } = this.world
     const { listLagMs } = this
-    const faults = this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : { ...swarmFaults(rng), torn: false }
-    return { ...faults, listLagMs }
+    const faults = this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : swarmFaults(rng)
+    return { ...faults, listLagMs, torn: this.#tears }
   }
 
   /** The clock of a machine that somebody has set wrong. */
