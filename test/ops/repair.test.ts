@@ -396,5 +396,5 @@ test('a store that cannot be written to is left as it is', async (t) => {
   chmodSync(s.pathOf(name), 0o600)
   truncateSync(s.pathOf(name), 50)
   const { ReadOnlyStore } = await import('../../src/store/read-only-store.ts')
-  await assert.rejects(s.repair({}, new ReadOnlyStore(await s.scratch.store())), { code: 'unsupported' })
+  await assert.rejects(s.repair({}, new ReadOnlyStore(await s.scratch.store())), { code: 'refused' })
 })
