@@ -1,4 +1,4 @@
-// The real program encrypts anew what a former member could read, is killed in the middle of it, and goes on.
+// The real program encrypts anew what a former member could read, in parts, as somebody does who has no time for all of it.
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
