@@ -122,8 +122,9 @@ function showOutcome({ out }: Context, report: PruneReport): void {
   for (const plan of report.waiting) showWaiting(out.line.bind(out), plan)
 }
 
-function showWaiting(line: (text: string) => void, { packs, waitingFor }: WaitingPlan): void {
-  line(`${counted(packs, 'pack')} will go when these backups have ended; the next prune sees to that:`)
+function showWaiting(line: (text: string) => void, { packs, keys, waitingFor }: WaitingPlan): void {
+  const what = packs > 0 ? counted(packs, 'pack') : `keys of ${counted(keys, 'session')}`
+  line(`${what} will go when these backups have ended; the next prune sees to that:`)
   for (const { sid, host, silentMs } of waitingFor) {
     const silent = silentMs > 0 ? `, silent for ${formatDuration(silentMs)}` : ''
     line(`  ${sid.slice(0, SHORT_ID)} on ${escapeText(host)}${silent}`)
@@ -162,9 +163,10 @@ function showRecord({ out }: Context, report: PruneReport): void {
     keys_cleared: report.keysCleared,
     missing: counts.missing,
     ...(report.reencryption !== undefined && { reencryption: recordOf(report.reencryption) }),
-    waiting: report.waiting.map(({ pid, packs, waitingFor }) => ({
+    waiting: report.waiting.map(({ pid, packs, keys, waitingFor }) => ({
       plan: pid,
       packs,
+      keys,
       sessions: waitingFor.map(({ sid, host, startedMs, silentMs }) => ({
         session: sid,
         host,

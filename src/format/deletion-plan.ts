@@ -1,8 +1,8 @@
-// docs/format.md, 9: packs that a pruner means to delete.
+// docs/format.md, 9: packs and keys of sessions that a pruner means to delete.
 //
 //   header (8) | wid (16) | seal(K_idx, 9, wid, CBOR body) | signature (64)
-//   body: {0: pid, 1: [H of data packs], 2: created, 3: [H of meta packs], 4: [H of data packs copied into]},
-//   hashes ascending, 4 left out when empty
+//   body: {0: pid, 1: [H of data packs], 2: created, 3: [H of meta packs], 4: [H of data packs copied into], 5: [sid]},
+//   hashes and sids ascending, 4 and 5 left out when empty
 import { assert } from '../base/assert.ts'
 import { compareBytes } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
@@ -22,12 +22,16 @@ export interface DeletionPlan {
   readonly metaPacks: readonly Uint8Array[]
   /** Of data packs into which its maker has copied what was needed of these. */
   readonly copies?: readonly Uint8Array[]
+  /** Sessions whose key objects go, 16 bytes each. */
+  readonly sessions?: readonly Uint8Array[]
   readonly created: Timespec
   readonly unknown?: readonly RawField[]
 }
 
 /** Packs of either kind in one plan, 34 MB; a larger prune takes several plans. */
 export const PLAN_PACKS_MAX = 500_000
+/** Sessions in one plan, 1.1 MB; the keys of more take several plans. */
+export const PLAN_SESSIONS_MAX = 65_536
 
 /** The bytes of `gc/<pid>`; `sealer` is of `K_idx`. The hashes are put in order. */
 export function encodeDeletionPlan(plan: DeletionPlan, keys: SignedPartWriter): Uint8Array {
@@ -38,6 +42,7 @@ export function encodeDeletionPlan(plan: DeletionPlan, keys: SignedPartWriter): 
   w.key(2).timespec(plan.created)
   writeHashes(w.key(3), plan.metaPacks)
   if (plan.copies !== undefined && plan.copies.length > 0) writeHashes(w.key(4), plan.copies)
+  if (plan.sessions !== undefined && plan.sessions.length > 0) writeSessions(w.key(5), plan.sessions)
   return sealSignedPart(OBJECT_TYPES.deletionPlan, w.rawFields(plan.unknown).closeMap().finish(), keys)
 }
 
@@ -52,6 +57,7 @@ export function decodeDeletionPlan(bytes: Uint8Array, subject: string, keys: Sig
     else if (key === 2) plan.created = r.timespec()
     else if (key === 3) plan.metaPacks = readHashes(r)
     else if (key === 4) plan.copies = readHashes(r, readFilledList)
+    else if (key === 5) plan.sessions = readSessions(r)
     else return false
     return true
   })
@@ -62,6 +68,7 @@ export function decodeDeletionPlan(bytes: Uint8Array, subject: string, keys: Sig
     metaPacks: need(r, plan.metaPacks, 'list of meta packs'),
     created: need(r, plan.created, 'time of creation'),
     ...(plan.copies !== undefined && { copies: plan.copies }),
+    ...(plan.sessions !== undefined && { sessions: plan.sessions }),
     ...withUnknown(unknown),
   }
 }
@@ -71,6 +78,19 @@ function writeHashes(w: CborWriter, hashes: readonly Uint8Array[]): void {
   const sorted = hashes.toSorted(compareBytes)
   assert(ascend(sorted) && sorted.every((one) => one.length === HASH_SIZE), 'the packs of a plan differ')
   writeList(w, sorted, (one) => w.bytes(one))
+}
+
+function writeSessions(w: CborWriter, sessions: readonly Uint8Array[]): void {
+  assert(sessions.length <= PLAN_SESSIONS_MAX, `a plan has at most ${PLAN_SESSIONS_MAX} sessions`)
+  const sorted = sessions.toSorted(compareBytes)
+  assert(ascend(sorted) && sorted.every((one) => one.length === ID_SIZE), 'the sessions of a plan differ')
+  writeList(w, sorted, (one) => w.bytes(one))
+}
+
+function readSessions(r: CborReader): Uint8Array[] {
+  const sessions = readFilledList(r, PLAN_SESSIONS_MAX, () => r.fixed(ID_SIZE))
+  if (!ascend(sessions)) throw r.corrupt('has sessions out of order')
+  return sessions
 }
 
 function readHashes(r: CborReader, read: typeof readList = readList): Uint8Array[] {

@@ -136,6 +136,19 @@ test('a deletion plan is read back in order, and damage to it is noticed', () =>
   assert.throws(() => encodeDeletionPlan(twice, { sealer: fixedSealer(), signer: fixedSigner() }), AssertionFailed)
 })
 
+test('the sessions of a plan are read back in order, and are refused out of order', () => {
+  const [a, b] = [1, 2].map((n) => new Uint8Array(16).fill(n)) as [Uint8Array, Uint8Array]
+  const plan = { pid: new Uint8Array(16).fill(7), dataPacks: [], metaPacks: [], created: fixedTime }
+  const writer = { sealer: fixedSealer(), signer: fixedSigner() }
+  const reader = { sealer: fixedSealer(), publicKey: fixedSigner().publicKey }
+  const read = decodeDeletionPlan(encodeDeletionPlan({ ...plan, sessions: [b, a] }, writer), 'gc/x', reader)
+  assert.deepEqual(read, { ...plan, sessions: [a, b] })
+  const w = new CborWriter().openMap().key(0).bytes(plan.pid).key(1).array(0).key(2).timespec(fixedTime)
+  w.key(3).array(0).key(5).array(2).bytes(b).bytes(a).closeMap()
+  const bytes = sealSignedPart(OBJECT_TYPES.deletionPlan, w.finish(), writer)
+  assert.throws(() => decodeDeletionPlan(bytes, 'gc/x', reader), corruptAbout('out of order'))
+})
+
 test('a plan whose packs are out of order is refused', () => {
   const w = new CborWriter().openMap().key(0).bytes(new Uint8Array(16))
   w.key(1).array(2).bytes(new Uint8Array(32).fill(2)).bytes(new Uint8Array(32).fill(1))

@@ -1,4 +1,4 @@
-// Packs that nobody can open, because the keys of a session that sealed them are gone or damaged: what they hold is lost
+// Packs that nobody can open, because the keys of a session that sealed them are gone, damaged or about to go: what they hold is lost
 // and may not be relied upon (docs/format.md, 10, rule W8). The signature of the key object tells that it is whole, so this
 // needs no private key, and a tenth of a millisecond for each session; opening the secrets would take five times as long.
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
@@ -9,6 +9,7 @@ import type { PackKind } from '../format/names.ts'
 import { decodeSessionKeys, hasSessionSecret, isForOneRecipient, readSessionKeys } from '../format/session-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { DomainKeys } from './domain-keys.ts'
+import type { Condemned } from './condemned.ts'
 import { checkMember } from './membership.ts'
 import type { PackRecord } from './loaded-index.ts'
 import type { WriterDirectory } from './writer-directory.ts'
@@ -30,6 +31,8 @@ export class ClosedPacks {
   /** What is open to nobody but holders of the newest keys, likewise. */
   readonly #newest = new Map<string, readonly PackKind[]>()
   readonly #writers = new Map<string, string>()
+  /** Sessions whose keys are about to be deleted. */
+  condemned: Pick<Condemned, 'hasSession'> | undefined
 
   constructor(source: KeyObjectSource) {
     this.#source = source
@@ -45,9 +48,18 @@ export class ClosedPacks {
       const opens = await Promise.all(some.map((sid) => this.#look(sid)))
       for (const [i, sid] of some.entries()) this.#opens.set(sid, opens[i]!)
     }
-    return new Set(
-      packs.filter(({ kind, sessions }) => sessions.some((sid) => !this.#opens.get(toHex(sid))!.includes(kind))),
-    )
+    const isClosed = ({ kind, sessions }: T) => sessions.some((sid) => !this.#opens.get(toHex(sid))!.includes(kind))
+    return new Set(packs.filter((pack) => isClosed(pack) || this.losesKeys(pack)))
+  }
+
+  /** Whether a plan condemns the keys of a session that sealed it. */
+  losesKeys({ sessions }: Pick<PackRecord, 'sessions'>): boolean {
+    return sessions.some((sid) => this.condemned?.hasSession(toHex(sid)) === true)
+  }
+
+  /** Forgets what was found of sessions whose key objects are not there any more. */
+  retain(sids: ReadonlySet<string>): void {
+    for (const sid of this.#opens.keys()) if (!sids.has(sid)) this.#opens.delete(sid)
   }
 
   /** Whether somebody who has older keys of the domain alone may open what a session that was looked at has sealed. */

@@ -6,6 +6,7 @@ import { listAll } from '../store/store.ts'
 import type { ClosedPacks } from './closed-packs.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { PackRecord } from './loaded-index.ts'
+import type { PackSet } from './pack-names.ts'
 import { blobsOf } from './local-index.ts'
 import type { ListedSegment } from './local-index.ts'
 import { foreignOf } from './membership.ts'
@@ -21,8 +22,8 @@ const INDEX_READS = 4
 const INDEX_ATTEMPTS = 4
 
 export interface IndexReading {
-  /** Names of packs that are left out. */
-  readonly condemned: ReadonlySet<string>
+  /** Packs that are left out. */
+  readonly condemned: PackSet
   /** Names of packs from which only that is taken which no other has. */
   readonly last?: ReadonlySet<string>
   /** Decides which packs are taken from which segments; all of them unless given. */
@@ -57,7 +58,10 @@ export async function readIndexToWrite(
   usable: UsablePacks | undefined,
   distrust: Iterable<string> = [],
 ): Promise<LoadedIndex> {
-  const condemned = (await repo.condemnedPacks()).union(new Set(distrust))
+  const condemned = await repo.condemned()
+  closedPacks.condemned = condemned
+  const more = new Set(distrust)
+  const excluded: PackSet = { has: (name) => more.has(name) || condemned.has(name) }
   // Only now: what a plan took away is gone by the time that the plan is, and then this list does not show it.
   const listing = listPacks(repo.store)
   listing.catch(() => {})
@@ -65,7 +69,7 @@ export async function readIndexToWrite(
   const closed: PackRecord[] = []
   const passedOver = new Set<string>()
   for (;;) {
-    const index = await readIndex(repo, { condemned, usable })
+    const index = await readIndex(repo, { condemned: excluded, usable })
     const { packs } = index
     const gone = await missingPacks(repo.store, packs, await listing)
     const unopened = [...(await closedPacks.among(packs))].filter((pack) => !gone.includes(pack))
@@ -73,16 +77,17 @@ export async function readIndexToWrite(
     const others = usable?.ofOthers(packs, closedPacks) ?? []
     for (const { objectName } of others) passedOver.add(objectName)
     if (gone.length + unopened.length + distrusted.length + others.length === 0) {
-      for (const name of [...index.distrusted, ...index.passedOver]) condemned.add(name)
+      for (const name of [...index.distrusted, ...index.passedOver]) more.add(name)
       for (const name of passedOver) index.passedOver.add(name)
-      index.excluded = condemned
+      index.excluded = excluded
       index.missing = inOrder(missing)
       index.closed = inOrder(closed)
       return index
     }
     missing.push(...gone)
-    closed.push(...unopened)
-    for (const { objectName } of [...gone, ...unopened, ...distrusted, ...others]) condemned.add(objectName)
+    // Keys that are about to go are no damage.
+    closed.push(...unopened.filter((pack) => !closedPacks.losesKeys(pack)))
+    for (const { objectName } of [...gone, ...unopened, ...distrusted, ...others]) more.add(objectName)
   }
 }
 

@@ -14,6 +14,7 @@ import { STANDING } from './index-coverage.ts'
 import type { FiledIndex } from './local-index.ts'
 import { recordOf } from './pack-record.ts'
 import type { IndexablePack, PackRecord } from './pack-record.ts'
+import type { PackSet } from './pack-names.ts'
 
 export type { IndexablePack, PackRecord } from './pack-record.ts'
 
@@ -55,7 +56,7 @@ export class LoadedIndex {
   /** Names of packs that are not to be relied on because of whose they are (usable-packs.ts). */
   readonly passedOver = new Set<string>()
   /** Names of packs that a writing session must not rely on: condemned, missing, closed ones or those passed over. */
-  excluded: ReadonlySet<string> = new Set()
+  excluded: PackSet = new Set<string>()
   /** Names of packs in which a backup has found something else than the index says: other copies are taken first. */
   readonly distrusted = new Set<string>()
   /** Numbers of the packs from which a blob is taken that another pack has too. */

@@ -1,6 +1,6 @@
 // Compares packs that the index names with what the store has. A pack that is gone, or shorter or longer than the index
 // says, holds nothing that may be relied upon (docs/format.md, 10, rule W8).
-import { PREFIXES } from '../format/names.ts'
+import { parseObjectName, PREFIXES } from '../format/names.ts'
 import { listAll } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import type { PackRecord } from './loaded-index.ts'
@@ -17,6 +17,16 @@ export async function listPacks(store: Store): Promise<Map<string, number>> {
     for await (const { name, size } of listAll(store, prefix)) sizes.set(name, size)
   }
   return sizes
+}
+
+/** Ids of the sessions whose key objects are there, hex. */
+export async function listKeyedSessions(store: Store): Promise<Set<string>> {
+  const sids = new Set<string>()
+  for await (const { name } of listAll(store, PREFIXES.sessionKeys)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind === 'session-keys') sids.add(parsed.sid)
+  }
+  return sids
 }
 
 /**

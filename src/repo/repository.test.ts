@@ -18,6 +18,7 @@ function afterListing(store: Store, prefix: string, happens: () => Promise<void>
     put: (name, parts) => store.put(name, parts),
     get: (name, range) => store.get(name, range),
     stat: (name) => store.stat(name),
+    keep: (name) => store.keep(name),
     delete: (name) => store.delete(name),
     close: () => store.close(),
     async list(listed, cursor): Promise<ListPage> {
@@ -84,11 +85,11 @@ test('a plan that was carried out after it was listed condemns nothing any more'
     { sealer: repo.indexSealer, signer },
   )
   await repository.store.put(planName(pid), [plan])
-  assert.equal((await repo.condemnedPacks()).size, 1)
+  assert.equal((await repo.condemned()).size, 1)
   const store = afterListing(repository.store, PREFIXES.plans, async () => {
     await repository.store.delete(planName(pid))
   })
-  assert.equal((await (await repository.open(store)).condemnedPacks()).size, 0)
+  assert.equal((await (await repository.open(store)).condemned()).size, 0)
 })
 
 test('a snapshot that was forgotten after it was listed is not among the snapshots', async () => {
@@ -107,7 +108,7 @@ test('objects of unknown names are left alone', async () => {
   }
   const reader = await repository.open()
   await reader.loadIndex()
-  assert.equal((await reader.condemnedPacks()).size, 0)
+  assert.equal((await reader.condemned()).size, 0)
   assert.equal((await reader.snapshots()).length, 1)
   await repository.backup(new ScriptedSource({ file: Buffer.alloc(5000, 'y') }))
 })
@@ -120,5 +121,5 @@ test('a plan under the name of another one is damage', async () => {
   )
   const name = planName(new Uint8Array(16).fill(6))
   await repository.store.put(name, [plan])
-  await assert.rejects(repo.condemnedPacks(), { code: 'corrupt', subject: name })
+  await assert.rejects(repo.condemned(), { code: 'corrupt', subject: name })
 })

@@ -23,7 +23,9 @@ import type { BlobType } from './blob-keys.ts'
 import { BlockReader } from './block-reader.ts'
 import type { BlockSealers, Search } from './block-reader.ts'
 import { ClosedPacks } from './closed-packs.ts'
-import { condemnedPacks } from './condemned-packs.ts'
+import { condemnedIn } from './condemned.ts'
+import type { Condemned } from './condemned.ts'
+import type { PackSet } from './pack-names.ts'
 import { DomainKeys } from './domain-keys.ts'
 import { readIndex, readIndexToWrite } from './index-reading.ts'
 import type { LoadedIndex, BlobLocation, BlockPlace, PackRecord } from './loaded-index.ts'
@@ -231,16 +233,16 @@ export class Repository {
   }
 
   /** Every index segment (index-reading.ts). */
-  readIndex(condemned: ReadonlySet<string>, last: ReadonlySet<string> = NONE): Promise<LoadedIndex> {
+  readIndex(condemned: PackSet, last: ReadonlySet<string> = NONE): Promise<LoadedIndex> {
     return readIndex(this, { condemned, last })
   }
 
   /**
-   * Names of the packs that some deletion plan condemns. A plan that goes away meanwhile has been carried out: an index
-   * that is listed afterwards does not name its packs.
+   * What deletion plans condemn. A plan that goes away meanwhile has been carried out: a list that is made afterwards does not
+   * have its packs.
    */
-  condemnedPacks(): Promise<Set<string>> {
-    return condemnedPacks(this)
+  condemned(): Promise<Condemned> {
+    return condemnedIn(this)
   }
 
   /**

@@ -16,6 +16,7 @@ function withoutEnds(store: Store): Store {
     },
     get: (name, range) => store.get(name, range),
     stat: (name) => store.stat(name),
+    keep: (name) => store.keep(name),
     list: (prefix, cursor) => store.list(prefix, cursor),
     delete: (name) => store.delete(name),
     close: () => store.close(),

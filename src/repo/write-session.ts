@@ -17,7 +17,7 @@ import { countBlobs } from '../format/block-table.ts'
 import { indexName, parseObjectName, sessionName, snapshotName } from '../format/names.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
-import { segmentsOf } from './adopted-packs.ts'
+import { keptPacks, segmentsOf } from './adopted-packs.ts'
 import { ClosedPacks } from './closed-packs.ts'
 import { DeclaredSession } from './declared-session.ts'
 import type { SessionSecrets } from './declared-session.ts'
@@ -33,7 +33,7 @@ import type { Repository } from './repository.ts'
 import { checkNotRevoked } from './revocations.ts'
 import { settle } from './settle.ts'
 import { storePack } from './store-pack.ts'
-import { readDirectories, readUnindexed } from './unindexed-packs.ts'
+import { readDirectories } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 import { UsablePacks } from './usable-packs.ts'
 import type { PackTrust } from './pack-trust.ts'
@@ -155,30 +155,32 @@ export class WriteSession {
   }
 
   /**
-   * Indexes again the packs that no segment names, for when the index has lost some; gives their number. Each is read
-   * whole, compared with its name and put again as it is, so that it is acknowledged to this session. `check` is called
+   * Indexes again the packs that no segment names, for when the index has lost some; gives their number. `check` is called
    * before each and may throw.
    */
   async adoptUnindexed(check: () => void): Promise<number> {
-    const { store, indexSealer } = this.#repo
+    const { closedPacks, usable } = this.#found
     const adopted: UnindexedPack[] = []
-    const unnamed = [...(await listPacks(store))].filter(
-      ([name]) => !this.index.hasPack(name) && !this.index.excluded.has(name),
-    )
-    // Packs of other domains are not read whole: the ends of them tell already that they are not of this one.
-    for await (const { objectName: name } of readDirectories(store, indexSealer, unnamed)) {
-      check()
-      await this.beat()
-      const { closedPacks, usable } = this.#found
-      const found = await readUnindexed(store, indexSealer, name)
-      if (found === undefined || (await closedPacks.among([found.pack])).size > 0) continue
-      if (!usable.takesUnindexed(found.pack, closedPacks)) continue
-      await doing('keeping a pack', name, () => store.put(name, [found.bytes]))
-      this.index.addPack(found.pack, found.pack.sessions)
-      adopted.push(found.pack)
+    for await (const pack of keptPacks(this.#repo, this.#unnamed(check))) {
+      if ((await closedPacks.among([pack])).size > 0 || !usable.takesUnindexed(pack, closedPacks)) continue
+      this.index.addPack(pack, pack.sessions)
+      adopted.push(pack)
     }
     for (const segment of segmentsOf(adopted)) this.#putSegment(segment)
     return adopted.length
+  }
+
+  /** Packs of other domains are not among them: the ends of packs tell whose they are. */
+  async *#unnamed(check: () => void): AsyncGenerator<string> {
+    const { store, indexSealer } = this.#repo
+    const unnamed = [...(await listPacks(store))].filter(
+      ([name]) => !this.index.hasPack(name) && !this.index.excluded.has(name),
+    )
+    for await (const { objectName } of readDirectories(store, indexSealer, unnamed)) {
+      check()
+      await this.beat()
+      yield objectName
+    }
   }
 
   /** To be called often, whether anything is stored or not: shows that the run goes on. */

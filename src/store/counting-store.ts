@@ -58,6 +58,12 @@ export class CountingStore extends Passing {
     return this.#counted(this.inner.delete(name))
   }
 
+  /** Counts as a put. */
+  override keep(name: string): Promise<boolean> {
+    this.counts.puts++
+    return this.#counted(this.inner.keep(name))
+  }
+
   async #counted<T>(request: Promise<T>): Promise<T> {
     try {
       return await request

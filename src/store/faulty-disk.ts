@@ -88,7 +88,7 @@ export class FaultyDisk {
   }
 
   /** The write is safe from power cuts, whoever else made it; also one that found nothing left to do. */
-  acknowledge(write: UnsettledWrite): void {
+  acknowledge(write: Pick<UnsettledWrite, 'kind' | 'name'>): void {
     this.#acknowledged.set(write.name, write.kind)
   }
 

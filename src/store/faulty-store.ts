@@ -144,6 +144,15 @@ export class FaultyStore implements Store {
     })
   }
 
+  async keep(name: string): Promise<boolean> {
+    checkObjectName(name)
+    return this.#operate(name, undefined, async () => {
+      if ((await this.#disk.inner.stat(name)) === null) return false
+      this.#disk.acknowledge({ kind: 'put', name })
+      return true
+    })
+  }
+
   async close(): Promise<void> {
     this.#live()
   }

@@ -140,6 +140,17 @@ export class FsStore implements Store {
     return page
   }
 
+  async keep(name: string): Promise<boolean> {
+    checkObjectName(name)
+    this.#isWriter = true
+    return this.#doing('keeping', name, async () => {
+      if ((await this.stat(name)) === null) return false
+      // Its bytes were safe before it had its name; the name may be from a process that died before this.
+      await this.#folders.sync(folderOf(name))
+      return true
+    })
+  }
+
   async delete(name: string): Promise<boolean> {
     checkObjectName(name)
     return this.#doing('deleting', name, async () => {

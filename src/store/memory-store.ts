@@ -65,6 +65,11 @@ export class MemoryStore implements Store {
     return { objects, cursor: undefined }
   }
 
+  async keep(name: string): Promise<boolean> {
+    checkObjectName(name)
+    return this.#objects.has(name)
+  }
+
   async delete(name: string): Promise<boolean> {
     checkObjectName(name)
     this.#sorted = undefined

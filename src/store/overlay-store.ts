@@ -84,6 +84,10 @@ export class OverlayStore implements Store {
     return { objects: some, cursor: some.at(-1)!.name }
   }
 
+  async keep(name: string): Promise<boolean> {
+    return (await this.stat(name)) !== null
+  }
+
   async delete(name: string): Promise<boolean> {
     const there = (await this.stat(name)) !== null
     this.#bytes -= this.#put.get(name)?.bytes.length ?? 0

@@ -36,6 +36,10 @@ export class Passing implements Store {
     return this.inner.delete(name)
   }
 
+  keep(name: string): Promise<boolean> {
+    return this.inner.keep(name)
+  }
+
   close(): Promise<void> {
     return this.inner.close()
   }

@@ -26,6 +26,11 @@ export class ReadOnlyStore extends Passing {
     checkObjectName(name)
     throw refusal('deleting', name)
   }
+
+  override async keep(name: string): Promise<boolean> {
+    checkObjectName(name)
+    throw refusal('keeping', name)
+  }
 }
 
 function refusal(what: string, name: string): BackupError {

@@ -7,7 +7,7 @@ export interface Operation {
   /** Which client; several may share one log. */
   readonly actor: string
   /** `mark` is a note of the caller, see OperationLog.mark. */
-  readonly kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'mark'
+  readonly kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep' | 'mark'
   /** Object name; prefix of a list; text of a mark. */
   readonly name: string
   /** Number of the event in the log: an operation that ended before another began has the smaller number there. */
@@ -15,7 +15,7 @@ export interface Operation {
   /** Undefined while it runs; for ever when the process died in it. */
   ended: number | undefined
   outcome: 'running' | 'ok' | 'failed'
-  /** put: an object was made. stat: it is there. delete: it was there. get: always. */
+  /** put: an object was made. stat, keep: it is there. delete: it was there. get: always. */
   found: boolean
   /** put, get: bytes. */
   bytes: number
@@ -109,6 +109,11 @@ export class RecordingStore extends Passing {
   override delete(name: string): Promise<boolean> {
     const operation = this.#begin('delete', name)
     return this.#recorded(operation, this.inner.delete(name), (was) => (operation.found = was))
+  }
+
+  override keep(name: string): Promise<boolean> {
+    const operation = this.#begin('keep', name)
+    return this.#recorded(operation, this.inner.keep(name), (isThere) => (operation.found = isThere))
   }
 
   #begin(kind: Operation['kind'], name: string, cursor?: string): Operation {

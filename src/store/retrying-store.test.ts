@@ -108,6 +108,7 @@ function failingStore(inner: Store, failing: Failing): Store {
     },
     get: (name, range) => fail().then(() => inner.get(name, range)),
     stat: (name) => fail().then(() => inner.stat(name)),
+    keep: (name) => fail().then(() => inner.keep(name)),
     list: (prefix, cursor) => fail().then(() => inner.list(prefix, cursor)),
     delete: (name) => fail().then(() => inner.delete(name)),
     close: () => inner.close(),

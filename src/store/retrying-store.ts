@@ -76,6 +76,10 @@ export class RetryingStore implements Store {
     return this.#retried('listing', prefix, () => this.#inner.list(prefix, cursor))
   }
 
+  keep(name: string): Promise<boolean> {
+    return this.#retried('keeping', name, () => this.#inner.keep(name))
+  }
+
   /** As of the interface; false also when an earlier try of this call removed the object and its answer was lost. */
   delete(name: string): Promise<boolean> {
     return this.#retried('deleting', name, () => this.#inner.delete(name))

@@ -85,6 +85,12 @@ export interface Store {
   delete(name: string): Promise<boolean>
 
   /**
+   * Acknowledges an object that shows: when this gives true it survives a power cut, as one that the caller has put. False
+   * when it is not there. Never makes one, which `put` would do, had somebody deleted it meanwhile.
+   */
+  keep(name: string): Promise<boolean>
+
+  /**
    * The same as `delete`, and overwrites the bytes where they lie: they are gone as far as what is below the store writes in place. Absent
    * where a store cannot. A crash in between may leave them, under no name of an object.
    */

@@ -259,7 +259,7 @@ test('a plan of who maintained and is revoked condemns nothing', async () => {
   const dataPacks = packs.map(({ objectName }) => fromHex(objectName.slice(-64))!).sort(compareBytes)
   const plan = { pid: made.random(16), dataPacks, metaPacks: [], created: { sec: 1, nsec: 0 } }
   await made.store.put(planName(plan.pid), [encodeDeletionPlan(plan, { sealer: repo.indexSealer, signer })])
-  assert.equal((await (await made.open()).condemnedPacks()).size, packs.length)
+  assert.equal((await (await made.open()).condemned()).size, packs.length)
   await revoke(made, bundle.writer!.wid)
-  assert.equal((await (await made.open()).condemnedPacks()).size, 0)
+  assert.equal((await (await made.open()).condemned()).size, 0)
 })

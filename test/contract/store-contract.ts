@@ -333,6 +333,17 @@ function writingContract(make: Make): void {
     assert.deepEqual(await store.get(PACK), pattern(20))
   })
 
+  writing('an object that is there can be kept, and one that is not is not made by that', async (store) => {
+    await store.put(PACK, [pattern(10)])
+    assert.equal(await store.keep(PACK), true)
+    assert.deepEqual(await store.get(PACK), pattern(10))
+    await store.delete(PACK)
+    assert.equal(await store.keep(PACK), false)
+    assert.equal(await store.keep('data/ab'), false)
+    assert.equal(await store.keep('snap/aa/bb'), false)
+    assert.deepEqual(await names(store, ''), [])
+  })
+
   writing('the largest object is taken, one byte more is not', async (store) => {
     const mebibyte = pattern(1024 * 1024)
     const parts = Array.from({ length: OBJECT_SIZE_MAX / mebibyte.length }, () => mebibyte)

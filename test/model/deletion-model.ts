@@ -1,12 +1,21 @@
 // The protocol of deletion with its processes, each as it should be or with mistakes.
 import { each } from './bits.ts'
 import type { Setting } from './deletion-state.ts'
-import { DeletionState, KEPT, NEEDS, OLD } from './deletion-state.ts'
+import {
+  DeletionState,
+  KEPT,
+  keysOfWriter,
+  NEEDS,
+  OLD,
+  OLD_KEYS,
+  packOfWriter,
+  snapshotOfWriter,
+} from './deletion-state.ts'
 import type { Model, Take } from './explore.ts'
 import type { Mistake, Mistakes } from './mistakes.ts'
-import { prunerSteps, TAKE_PLANS } from './pruner.ts'
+import { prunerSteps, PUT_COPIES, TAKE_PLANS } from './pruner.ts'
 import { repairerSteps } from './repairer.ts'
-import { hasSucceeded, writerSteps } from './writer.ts'
+import { hasSucceeded, WRITER, writerSteps } from './writer.ts'
 
 export function deletionModel(setting: Setting, ...mistakes: readonly Mistake[]): Model<DeletionState> {
   const made: Mistakes = new Set(mistakes)
@@ -14,6 +23,18 @@ export function deletionModel(setting: Setting, ...mistakes: readonly Mistake[])
     initial: () => {
       const state = new DeletionState(setting)
       if (setting.leftPlan !== undefined) for (const pruner of state.pruners) pruner.at = TAKE_PLANS
+      if (setting.inHand !== undefined) {
+        state.pruners.at(-1)!.at = PUT_COPIES
+        state.made[1 + setting.pruners] = setting.inHand
+        state.madeKeys[setting.pruners - 1] = OLD_KEYS
+      }
+      if (setting.before === true) {
+        state.writers[0]!.at = WRITER.ended
+        state.made[0] = setting.writers[0]!
+        state.packs = state.index = setting.packs | packOfWriter(0)
+        state.snapshots |= snapshotOfWriter(0)
+        state.keys |= keysOfWriter(0)
+      }
       return state
     },
     steps: (state, take) => {

@@ -50,6 +50,10 @@ export interface Setting {
   readonly late?: boolean
   /** A plan that somebody left behind, who died: what it condemns. The pruners are about to carry it out. */
   readonly leftPlan?: number
+  /** Chunks that the last pruner has read, to copy them, out of a pack of an old session that is gone since. */
+  readonly inHand?: number
+  /** The first writer has succeeded before, and who has read something goes on with another prune. */
+  readonly before?: boolean
   /** Packs in a plan at most; any number if absent. */
   readonly doomedMax?: number
 }

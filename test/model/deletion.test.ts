@@ -39,6 +39,24 @@ const SETTINGS = {
     copying: true,
   },
   'key objects that are deleted too': { writers: [SECOND, SECOND], pruners: 1, ...EMPTY, keys: true },
+  'a writer, a pruner that deletes keys and one that copies what they open': {
+    writers: [1],
+    pruners: 2,
+    ...EMPTY,
+    copying: true,
+    keys: true,
+    inHand: 1,
+    doomedMax: 1,
+  },
+  'a pruner that deletes keys and one that copies what they open and prunes again': {
+    writers: [1],
+    pruners: 2,
+    ...EMPTY,
+    copying: true,
+    keys: true,
+    inHand: 1,
+    before: true,
+  },
   'a writer, a pruner and somebody who repairs the index': {
     writers: [SECOND],
     pruners: 1,
@@ -94,6 +112,16 @@ const LARGE_SETTINGS = {
     lag: true,
   },
   'two writers and a pruner on a store whose lists lag': { writers: [BOTH, SECOND], pruners: 1, ...USED, lag: true },
+  'a writer, two pruners that copy and delete keys, and a snapshot that stays': {
+    writers: [1],
+    pruners: 2,
+    packs: B,
+    snapshots: KEPT,
+    forgotten: 0,
+    copying: true,
+    keys: true,
+    doomedMax: 1,
+  },
 } satisfies Record<string, Setting>
 
 for (const [who, setting] of Object.entries(LARGE ? { ...SETTINGS, ...LARGE_SETTINGS } : SETTINGS)) proves(who, setting)
@@ -128,6 +156,9 @@ const MISTAKES: readonly (readonly [Where, ...Mistake[]])[] = [
   ['two pruners that copy', 'packs looked for before other plans'],
   ['two pruners that copy', 'the index at its word in pruning'],
   ['key objects that are deleted too', 'no second look at keys'],
+  ['a writer, a pruner that deletes keys and one that copies what they open', 'no plan for keys'],
+  ['a writer, a pruner that deletes keys and one that copies what they open', 'the plan before the keys'],
+  ['a pruner that deletes keys and one that copies what they open and prunes again', 'relies on what loses its keys'],
   ['a writer and a pruner', 'the plan before the packs'],
   ['a writer and two who carry out the plan of a dead pruner', 'keeps what is needed'],
   ['a store whose lists lag', 'no wait after the intent'],

@@ -14,6 +14,7 @@ const STEPS = [
   'look 3',
   'look 4',
   'choose',
+  'read blocks',
   'put copies',
   'index copies',
   'put plan',
@@ -27,6 +28,7 @@ const STEPS = [
   'look again 3',
   'look again 4',
   'decide',
+  'read rescued',
   'rescue',
   'index rescued',
   'delete index',
@@ -38,8 +40,9 @@ const STEPS = [
 ] as const
 type Step = (typeof STEPS)[number]
 
-/** Where who goes on with the plans of others begins. */
+/** Where who goes on with the plans of others begins, and who has read what he wants to copy. */
 export const TAKE_PLANS = STEPS.indexOf('take plans')
+export const PUT_COPIES = STEPS.indexOf('put copies')
 
 type Look = 'snapshots' | 'plans' | 'index' | 'packs'
 
@@ -81,9 +84,15 @@ class PrunerTurn {
       return skipped ? this.#do('does not look again', () => {}) : this.#look(look)
     }
     if (step === 'choose') return this.#choose()
-    if (step === 'put copies') return this.#putCopies()
+    if (step === 'read blocks' || step === 'read rescued') return this.#readBlocks()
+    if (step === 'put copies' || step === 'rescue') {
+      return this.#do('puts a pack of copies', (next) => next.change('packs', next.packs | packOfPruner(this.#j)))
+    }
     if (step === 'index copies') {
-      return this.#do('puts an index of its copies', (next) => next.change('index', next.index | packOfPruner(this.#j)))
+      // What it had in hand was of an earlier run.
+      const then = state.setting.before === true && own.doomed === 0 ? 'look 1' : 'put plan'
+      const what = 'puts an index of its copies'
+      return this.#go(then, what, (next) => next.change('index', next.index | packOfPruner(this.#j)))
     }
     if (step === 'put plan') return this.#putPlan()
     if (step.startsWith('settle ')) {
@@ -99,7 +108,6 @@ class PrunerTurn {
     if (step === 'wait') return this.#wait()
     if (step === 'take plans') return this.#takePlans()
     if (step === 'decide') return this.#decide()
-    if (step === 'rescue') return this.#putCopies()
     if (step === 'index rescued') {
       return this.#go('look again 1', 'puts an index of its copies and looks again', (next) =>
         next.change('index', next.index | packOfPruner(this.#j)),
@@ -145,7 +153,8 @@ class PrunerTurn {
   #copies(doomed: number, doomedKeys: number): number {
     const { indexed, present, others, otherKeys } = this.#own
     const there = this.#mistakes.has('the index at its word in pruning') ? indexed : indexed & present
-    return this.#state.openable(there & ~others & ~doomed, this.#state.keys & ~otherKeys & ~doomedKeys)
+    const going = this.#mistakes.has('relies on what loses its keys') ? 0 : otherKeys | doomedKeys
+    return this.#state.openable(there & ~others & ~doomed, this.#state.keys & ~going)
   }
 
   /** Any packs, so long as each chunk that is needed is still in another or is copied. */
@@ -157,7 +166,8 @@ class PrunerTurn {
     const coverable = own.live & state.chunksIn(this.#copies(0, 0))
     for (const doomed of subsets(own.present & ~own.others)) {
       if (countBits(doomed) > doomedMax) continue
-      const unused = state.keys & ~state.keysFor(own.present & ~doomed)
+      // Keys go when nothing is left that they open: what is condemned may have to be copied.
+      const unused = state.keys & ~state.keysFor(own.present)
       for (const doomedKeys of keys === true ? subsets(unused) : [0]) {
         if (doomed === 0 && doomedKeys === 0) {
           this.#go('take plans', 'has nothing to delete', () => {})
@@ -166,14 +176,18 @@ class PrunerTurn {
         const uncovered = coverable & ~state.chunksIn(this.#copies(doomed, doomedKeys))
         const noPlan = this.#mistakes.has('no plan for what no index names') && (doomed & own.indexed) === 0
         if (uncovered === 0) {
-          this.#go(noPlan ? 'delete index' : first, 'chooses what to delete', (_next, pruner) => {
+          this.#go(
+            noPlan || (doomed === 0 && this.#mistakes.has('no plan for keys')) ? 'delete index' : first,
+            'chooses what to delete',
+            (_next, pruner) => {
+              pruner.doomed = doomed
+              pruner.doomedKeys = doomedKeys
+            },
+          )
+        } else if (copying === true && state.made[2 + this.#j] === 0) {
+          this.#go('read blocks', 'chooses what to copy and delete', (next, pruner) => {
             pruner.doomed = doomed
             pruner.doomedKeys = doomedKeys
-          })
-        } else if (copying === true) {
-          this.#go('put copies', 'chooses what to copy and delete', (next, pruner) => {
-            pruner.doomed = doomed
-            pruner.doomedKeys = doomedKeys & ~state.keysFor(doomed)
             next.made[2 + this.#j] = uncovered
           })
         }
@@ -182,7 +196,7 @@ class PrunerTurn {
   }
 
   /** Whole blocks from packs that are there; who does not find one any more gives up. */
-  #putCopies(): void {
+  #readBlocks(): void {
     const state = this.#state
     let left = state.made[2 + this.#j]!
     let keys = 0
@@ -192,10 +206,9 @@ class PrunerTurn {
       keys |= state.keysFor(pack)
     }
     if (left !== 0) return this.#go('over', 'does not find what it wanted to copy', () => {})
-    this.#do('puts a pack of copies', (next) => {
-      next.change('packs', next.packs | packOfPruner(this.#j))
-      next.madeKeys[this.#j] = keys
-    })
+    const { keys: going } = state.condemnedBut(0)
+    if ((keys & going) !== 0) return this.#go('over', 'does not copy what loses its keys', () => {})
+    this.#do('reads what it copies', (next) => (next.madeKeys[this.#j] = keys))
   }
 
   #putPlan(): void {
@@ -203,7 +216,7 @@ class PrunerTurn {
     const change = (next: DeletionState, pruner: Pruner) => {
       next.change('plans', next.plans | (1 << this.#j))
       next.planned[this.#j] = doomed
-      next.plannedKeys[this.#j] = doomedKeys
+      next.plannedKeys[this.#j] = this.#mistakes.has('no plan for keys') ? 0 : doomedKeys
       pruner.carried = 1 << this.#j
     }
     if (this.#mistakes.has('the sessions before the plan')) return this.#go('wait', 'puts its plan', change)
@@ -211,7 +224,7 @@ class PrunerTurn {
   }
 
   /**
-   * Any of the plans that are there, whosever; of key objects only its own. Where lists lag, a plan that this one sees others
+   * Any of the plans that are there, whosever. Where lists lag, a plan that this one sees others
    * may not see yet.
    */
   #takePlans(): void {
@@ -225,8 +238,9 @@ class PrunerTurn {
         if (carried === 0) continue
         this.#go(then, 'takes plans to carry out', (_next, pruner) => {
           pruner.carried = carried
-          pruner.doomed = state.condemnedBut(0, carried).packs
-          if ((carried & (1 << this.#j)) === 0) pruner.doomedKeys = 0
+          const condemned = state.condemnedBut(0, carried)
+          pruner.doomed = condemned.packs
+          if (!this.#mistakes.has('no plan for keys')) pruner.doomedKeys = condemned.keys
         })
       }
     }
@@ -293,13 +307,12 @@ class PrunerTurn {
     return this.#mistakes.has('no wait after deletions') ? 'delete plans' : 'settle deletions'
   }
 
-  /** Those of others stay while they condemn key objects that are there. */
+  /** A plan stays while keys are there that it condemns. */
   #deletePlans(): void {
     const state = this.#state
     let left = 0
-    for (const k of state.pruners.keys()) {
-      if (k !== this.#j && (state.plannedKeys[k]! & state.keys) !== 0) left |= 1 << k
-    }
+    for (const k of state.pruners.keys()) if ((state.plannedKeys[k]! & state.keys) !== 0) left |= 1 << k
+    if (this.#mistakes.has('the plan before the keys')) left = 0
     const gone = this.#own.carried & ~left
     const then: Step = this.#mistakes.has('the plan before the packs') ? 'delete index' : 'over'
     this.#go(then, 'deletes the plans', (next) => next.change('plans', next.plans & ~gone))

@@ -1,7 +1,8 @@
 // A backup, step by step (W1 to W9 of docs/format.md, section 10), and what it might do wrong. It works once: whoever was
 // fenced begins anew as another writer.
+import { each } from './bits.ts'
 import type { DeletionState, Reader, Setting } from './deletion-state.ts'
-import { C, keysOfWriter, packOfWriter, sessionOfWriter, snapshotOfWriter } from './deletion-state.ts'
+import { keysOfWriter, packOfWriter, sessionOfWriter, snapshotOfWriter } from './deletion-state.ts'
 import type { Take } from './explore.ts'
 import type { Mistakes } from './mistakes.ts'
 
@@ -164,13 +165,18 @@ function decide(
   const keys = state.keys & ~writer.condemnedKeys
   const usable = state.openable(writer.indexed & there, keys)
   const missing = state.setting.writers[i]! & ~state.chunksIn(usable)
-  if (mistakes.has('adopts packs by their names') && (there & C & ~writer.indexed) !== 0 && missing === 2) {
-    take(who, 'puts a pack again that no index names', (next) => {
-      next.change('packs', next.packs | C)
-      next.change('index', next.index | C)
-      move(next, WRITER.putSnapshot)
+  const unnamed = state.openable(there & ~writer.indexed, keys)
+  for (const pack of each(unnamed)) {
+    const left = missing & ~state.contentOf(pack)
+    if (left === missing) continue
+    const again = mistakes.has('adopts packs by their names')
+    take(who, again ? 'puts a pack again that no index names' : 'names a pack again that it has found', (next) => {
+      if (again) next.change('packs', next.packs | pack)
+      next.change('index', next.index | pack)
+      next.keys |= keysOfWriter(i)
+      next.made[i] = left
+      move(next, left === 0 ? WRITER.putSnapshot : WRITER.putPack)
     })
-    return
   }
   take(who, 'puts its keys and knows what is missing', (next) => {
     next.keys |= keysOfWriter(i)

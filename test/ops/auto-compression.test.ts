@@ -39,6 +39,7 @@ function slowed(inner: Store, executor: () => Executor | undefined): Store {
     listLagMs: 0,
     get: (...args) => inner.get(...args),
     stat: (name) => inner.stat(name),
+    keep: (name) => inner.keep(name),
     list: (...args) => inner.list(...args),
     delete: (name) => inner.delete(name),
     close: () => inner.close(),

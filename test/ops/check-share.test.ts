@@ -69,6 +69,7 @@ function watching(store: Store, before: (name: string, whole: boolean) => Promis
       return store.get(name, range)
     },
     stat: (name) => store.stat(name),
+    keep: (name) => store.keep(name),
     list: (prefix, cursor) => store.list(prefix, cursor),
     delete: (name) => store.delete(name),
     close: () => store.close(),

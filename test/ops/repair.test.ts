@@ -242,6 +242,7 @@ async function mirrorOf(s: Scene): Promise<Store> {
     put: (name, parts) => overlay.put(name, parts),
     get: (name, range) => overlay.get(name, range),
     stat: (name) => overlay.stat(name),
+    keep: (name) => overlay.keep(name),
     list: (prefix, cursor) => overlay.list(prefix, cursor),
     delete: (name) => overlay.delete(name),
     close: () => overlay.close(),

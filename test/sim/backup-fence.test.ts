@@ -190,7 +190,7 @@ async function verifyWithoutCondemned(world: BackupWorld): Promise<void> {
     await world.objects.delete(objectName)
   }
   const reader = await world.openForReading()
-  reader.useIndex(await reader.readIndex(await reader.condemnedPacks()))
+  reader.useIndex(await reader.readIndex(await reader.condemned()))
   await world.verifyWith(reader)
 }
 

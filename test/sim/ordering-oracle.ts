@@ -132,13 +132,18 @@ function checkKeysAreStored(session: Session, pack: Operation): void {
   }
 }
 
-/** W4: every pack that an index segment names is acknowledged; without the names, at least one new one must be. */
+/**
+ * W4: every pack that an index segment names is acknowledged: put, or kept as it was; without the names, at least one new one
+ * must be.
+ */
 function checkPacksAreStored(session: Session, index: Operation, opts: OracleOptions): void {
   const stored = acknowledged(session, index, isPack)
   const named = opts.packsOf?.(index.name)
   if (named !== undefined) {
-    const own = session.operations.filter((operation) => isPut(operation, PACK)).map((operation) => operation.name)
-    const missing = named.find((name) => own.includes(name) && !stored.some((pack) => pack.name === name))
+    const kept = session.operations.filter(
+      (each) => each.kind === 'keep' && endedWell(each) && each.found && each.ended! < index.began,
+    )
+    const missing = named.find((name) => ![...stored, ...kept].some((pack) => pack.name === name))
     if (missing !== undefined) throw new OrderViolation('W4', `names ${missing}, which is not acknowledged`, index)
   } else if (stored.length === 0) {
     throw new OrderViolation('W4', 'no pack is acknowledged that it could name', index)

@@ -1,8 +1,16 @@
-// The rules on order for pruning (docs/format.md, section 10, M1 to M7), of what each prune in a simulated world did and saw.
+// The rules on order for pruning (docs/format.md, section 10, M1 to M9), of what each prune in a simulated world did and saw.
 import { toHex } from '../../src/base/bytes.ts'
 import { readSnapshotHead } from '../../src/format/snapshot.ts'
-import { readPlans } from '../../src/repo/condemned-packs.ts'
-import { packName, parseObjectName, PREFIXES, sessionEndName, sessionName } from '../../src/format/names.ts'
+import { readPlans } from '../../src/repo/condemned.ts'
+import type { ListedPlan } from '../../src/repo/condemned.ts'
+import {
+  packName,
+  parseObjectName,
+  PREFIXES,
+  sessionEndName,
+  sessionKeysName,
+  sessionName,
+} from '../../src/format/names.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
@@ -44,8 +52,9 @@ export interface PruneEvidence {
 }
 
 interface Contents {
-  /** Names of packs, by name of the plan or the segment. */
-  readonly plans: ReadonlyMap<string, ReadonlySet<string>>
+  /** By name. */
+  readonly plans: ReadonlyMap<string, Pick<ListedPlan, 'packs' | 'sessions'>>
+  /** Names of packs, by name of the segment. */
   readonly segments: ReadonlyMap<string, readonly string[]>
   /** Names of snapshots by session, hex. */
   readonly snapshots: ReadonlyMap<string, readonly string[]>
@@ -61,7 +70,7 @@ export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Pro
       if (kind === 'pack') checkPackDeletion(own, operation, contents)
       else if (kind === 'plan') checkPlanDeletion(own, operation, contents)
       else if (kind === 'index') checkSegmentDeletion(own, operation, contents)
-      else if (kind === 'session-keys') checkKeysDeletion(own, operation)
+      else if (kind === 'session-keys') checkKeysDeletion(own, operation, contents)
       else if (kind === 'session') checkIntentDeletion(own, operation)
     }
     for (const put of own.filter(({ kind, name }) => kind === 'put' && name.startsWith(PREFIXES.index))) {
@@ -71,7 +80,7 @@ export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Pro
 }
 
 function checkPackDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
-  const plans = [...contents.plans].flatMap(([name, packs]) => (packs.has(removal.name) ? [name] : []))
+  const plans = [...contents.plans].flatMap(([name, { packs }]) => (packs.has(removal.name) ? [name] : []))
   const carried = plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))
   if (!carried)
     throw new OrderViolation('M2', 'no plan was put, waited for, and what is needed looked at again', removal)
@@ -113,11 +122,15 @@ function overSince(own: readonly Operation[], sid: string, since: number, { snap
   return Math.min(Infinity, ...seen.map(({ began, ended }) => (ended! > since ? ended! : began)))
 }
 
-/** M3: the log, trash, snapshots, trash again, the log again, then plans, then the index. */
+/** M3: the log, trash, snapshots, trash again, the log again, then plans, then the index, then the packs. */
 function wasLookedAtAgain(own: readonly Operation[], after: number, before: number): boolean {
+  const { log, trash, snapshots, plans, index, meta } = PREFIXES
+  return wereListed(own, [log, trash, snapshots, trash, log, plans, index, meta], after, before)
+}
+
+function wereListed(own: readonly Operation[], folders: readonly string[], after: number, before: number): boolean {
   let at = after
-  const { log, trash, snapshots, plans, index } = PREFIXES
-  for (const folder of [log, trash, snapshots, trash, log, plans, index]) {
+  for (const folder of folders) {
     const list = wholeLists({ operations: own }, folder).find(({ began }) => began > at)
     if (list === undefined || list.ended > before) return false
     at = list.ended
@@ -125,11 +138,12 @@ function wasLookedAtAgain(own: readonly Operation[], after: number, before: numb
   return true
 }
 
-/** M5: a plan goes when all of its packs are gone. */
+/** M5: a plan goes when all of its packs and keys are gone. */
 function checkPlanDeletion(own: readonly Operation[], removal: Operation, { plans }: Contents): void {
-  for (const pack of plans.get(removal.name) ?? []) {
-    if (!isAcknowledged(own, 'delete', pack, removal.began)) {
-      throw new OrderViolation('M5', `${pack} was not deleted before`, removal)
+  const { packs, sessions } = plans.get(removal.name) ?? { packs: [], sessions: [] }
+  for (const name of [...packs, ...[...sessions].map((sid) => sessionKeysName(sid))]) {
+    if (!isAcknowledged(own, 'delete', name, removal.began)) {
+      throw new OrderViolation('M5', `${name} was not deleted before`, removal)
     }
   }
 }
@@ -150,7 +164,7 @@ function checkSegmentDeletion(own: readonly Operation[], removal: Operation, { s
   for (const pack of segments.get(removal.name) ?? []) {
     if (named.has(pack)) continue
     // Condemned packs are left out before they are deleted: a process may die in between.
-    const condemning = [...plans].flatMap(([plan, packs]) => (packs.has(pack) ? [plan] : []))
+    const condemning = [...plans].flatMap(([plan, { packs }]) => (packs.has(pack) ? [plan] : []))
     if (condemning.some((plan) => isAcknowledged(own, 'put', plan, removal.began))) continue
     throw new OrderViolation('M4', `${pack} is named by no segment that was put and read back`, removal)
   }
@@ -166,14 +180,12 @@ function checkSegmentPut(own: readonly Operation[], segment: Operation, { segmen
   }
 }
 
-/** M7: keys, sessions, index, packs, snapshots were listed in this order before. */
-function checkKeysDeletion(own: readonly Operation[], removal: Operation): void {
-  let before = removal.began
-  for (const folder of [PREFIXES.snapshots, PREFIXES.meta, PREFIXES.index, PREFIXES.sessions, PREFIXES.sessionKeys]) {
-    const list = wholeLists({ operations: own }, folder).findLast(({ ended }) => ended < before)
-    if (list === undefined) throw new OrderViolation('M7', `${folder} was not listed in its turn`, removal)
-    before = list.began
-  }
+/** M9: a plan names them, which was put and waited for; then it was looked which packs and snapshots are there. */
+function checkKeysDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
+  const sid = removal.name.slice(PREFIXES.sessionKeys.length)
+  const plans = [...contents.plans].flatMap(([name, { sessions }]) => (sessions.has(sid) ? [name] : []))
+  if (plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))) return
+  throw new OrderViolation('M9', 'no plan was put, waited for, and what is there looked at again', removal)
 }
 
 /** M7: the end of a session is acknowledged before its intent goes, unless the session is fenced. */
@@ -194,7 +206,7 @@ function isRead({ kind, name, outcome }: Operation, wanted: string): boolean {
 }
 
 async function contentsOf(kept: Repository): Promise<Contents> {
-  const plans = new Map((await readPlans(kept)).map(({ name, packs }) => [name, packs]))
+  const plans = new Map((await readPlans(kept)).map((plan) => [plan.name, plan]))
   const segments = new Map<string, readonly string[]>()
   const snapshots = new Map<string, string[]>()
   let cursor: string | undefined

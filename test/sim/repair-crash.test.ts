@@ -131,6 +131,7 @@ function dying(store: RepairableStore, step: number, after: boolean): Store {
     delete: (name) => change(() => store.delete(name)),
     get: (name, range) => live(() => store.get(name, range)),
     stat: (name) => live(() => store.stat(name)),
+    keep: (name) => live(() => store.keep(name)),
     list: (prefix, cursor) => live(() => store.list(prefix, cursor)),
     close: () => store.close(),
   }

@@ -55,6 +55,7 @@ test('a store that does not answer is no reason to read everything again', async
       return store.get(name, range)
     },
     stat: (name) => store.stat(name),
+    keep: (name) => store.keep(name),
     list: (prefix, cursor) => store.list(prefix, cursor),
     delete: (name) => store.delete(name),
     close: () => store.close(),

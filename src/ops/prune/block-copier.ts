@@ -2,6 +2,7 @@
 // pack is read whole and compared with its name first, so that damage is never given a new name.
 import { BackupError, doing } from '../../base/errors.ts'
 import type { PackKind } from '../../format/names.ts'
+import { keptPacks } from '../../repo/adopted-packs.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack, PackableBlock } from '../../repo/pack-assembler.ts'
 import { fullPackSize } from '../../repo/pack-layout.ts'
@@ -104,22 +105,23 @@ export class BlockCopier {
     return { copied, unreadable, newPacks: this.#made.slice(made) }
   }
 
-  /**
-   * Names packs again that the index has lost. Each is read whole, compared with its name and put again as it is: that it shows
-   * does not mean that it survives a power cut. Gives their number.
-   */
+  /** Names packs again that the index has lost, and that are what it was thought that they are. Gives their number. */
   async adopt(packs: readonly PackInfo[]): Promise<number> {
-    const { store } = this.#ctx.repo
     const adopted: UnindexedPack[] = []
-    for await (const { info, read } of this.#readAhead(packs)) {
-      this.#ctx.check()
-      if (read === undefined || !this.#isAsIndexed(info, read.pack)) continue
-      await doing('keeping a pack', info.name, () => store.put(info.name, [read.bytes]))
-      adopted.push(read.pack)
+    for await (const pack of keptPacks(this.#ctx.repo, this.#namesOf(packs))) {
+      this.readBytes += pack.size
+      if (this.#isAsIndexed(this.#view.packs.find(pack.objectName)!, pack)) adopted.push(pack)
     }
     await this.#index.name(adopted)
     for (const pack of adopted) this.#view.note(pack)
     return adopted.length
+  }
+
+  async *#namesOf(packs: readonly PackInfo[]): AsyncGenerator<string> {
+    for (const { name } of packs) {
+      this.#ctx.check()
+      yield name
+    }
   }
 
   #isStopped(): boolean {

@@ -4,12 +4,17 @@
 // A pack that was condemned is never relied on again, not even by the one who finds that it is needed: what is needed is copied.
 // So whoever deletes a condemned pack, however late and whatever he knew when he decided it, takes nothing from anybody; and a
 // plan goes only when all of its packs are gone. That is why any number of pruners may carry out the same plan.
+//
+// The keys of a session are condemned when nothing is left that it has sealed. If something shows nevertheless, put by somebody
+// who slept, they stay as long as that is there, and so does the plan: then nobody begins to rely on it.
 import { assert } from '../../base/assert.ts'
 import { fromHex } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
-import { readPlans } from '../../repo/condemned-packs.ts'
-import type { ListedPlan } from '../../repo/condemned-packs.ts'
+import { sessionKeysName } from '../../format/names.ts'
+import { Condemned, readPlans } from '../../repo/condemned.ts'
+import type { ListedPlan } from '../../repo/condemned.ts'
 import { appendRecord } from '../../repo/log-append.ts'
+import type { PackSet } from '../../repo/pack-names.ts'
 import { RunningSteps } from '../running-steps.ts'
 import type { BlockCopier } from './block-copier.ts'
 import { isOurs, usesOf } from './choose.ts'
@@ -17,14 +22,18 @@ import type { Copies, Relief } from './copies.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
+import { deleteSessionKeys, isKeyThere } from './leftovers.ts'
 import { STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
 import { settle } from '../../repo/settle.ts'
+import { listSessionNames } from './sessions.ts'
 import { deleteParityOf } from '../../repo/parity-maker.ts'
 
 export interface Removal {
   packs: number
   bytes: number
+  /** Key objects of sessions. */
+  keys: number
 }
 
 export interface CarryOutParts {
@@ -33,8 +42,15 @@ export interface CarryOutParts {
   readonly index: IndexWriter
   readonly copier: BlockCopier
   readonly copies: Copies
-  /** Lists the snapshots: what it gives marks what they need, once the index is up to date. */
-  readonly lookAgain: () => Promise<() => Promise<void>>
+  /** Lists the snapshots. */
+  readonly lookAgain: () => Promise<SecondLook>
+}
+
+export interface SecondLook {
+  /** Marks what the snapshots need, once the index is up to date; false when some of it is lost. */
+  readonly mark: () => Promise<boolean>
+  /** Sessions of the snapshots, hex. */
+  readonly sessions: ReadonlySet<string>
 }
 
 /** How often what is needed is copied out before it is given up: each time another pruner has to be in the way. */
@@ -42,57 +58,87 @@ const RESCUES_MAX = 5
 const DELETIONS_AT_ONCE = 8
 
 /** `plans` wait for nobody. Counts what is deleted in `removal`. */
-export async function carryOut(parts: CarryOutParts, plans: readonly ListedPlan[], removal: Removal): Promise<void> {
+export async function carryOut(parts: CarryOutParts, ready: readonly ListedPlan[], removal: Removal): Promise<void> {
   const { ctx, view, index } = parts
   const { store } = ctx.repo
   // Snapshots of those whose intents are gone, and who looked for them before, show.
   await settle(store, ctx.clock)
-  await rescueWhatIsNeeded(parts, plans)
+  const look = await rescueWhatIsNeeded(parts, ready)
+  const plans = ready.filter(({ packs }) => !look.stuck.some(({ name }) => packs.has(name)))
+  for (const plan of ready)
+    if (!plans.includes(plan)) keep(ctx, plan, look.stuck.find(({ name }) => plan.packs.has(name))!.name)
   // What is there and does not open with the keys of this domain belongs to another one: a plan condemns no such pack.
-  const condemned = new Set(plans.flatMap(({ packs }) => [...packs]).filter((name) => !view.unopened.has(name)))
-  const isGone = (name: string) => condemned.has(name)
+  const isGone = (name: string) => !view.unopened.has(name) && plans.some(({ packs }) => packs.has(name))
   await index.replace(isGone)
   const before = { ...removal }
-  await deletePacks(ctx, view, condemned, removal)
+  await deletePacks(ctx, view, plans, removal)
   // Who does not find the plan any more does not find the packs either.
   await settle(store, ctx.clock)
   // Somebody may have put a segment that names them since it was listed; who does that later finds that they are gone.
   await view.refresh(ctx.check)
   await index.replace(isGone)
+  const keysLeft = await deleteKeys(ctx, view, { plans, look, removal })
   for (const plan of plans) {
-    const left = [...plan.packs].filter((name) => view.unopened.has(name))
-    if (left.length > 0) {
+    const left = firstOf(plan.packs, (name) => view.unopened.has(name))
+    if (left !== undefined) {
       ctx.onEvent({
         type: 'warning',
         code: 'corrupt',
-        message: `${plan.name} is kept: it names ${left[0]}, which no key of this domain opens, and which was not deleted`,
+        message: `${plan.name} is kept: it names ${left}, which no key of this domain opens, and which was not deleted`,
       })
       continue
     }
-    await note(ctx, view, plan, removal.bytes - before.bytes)
+    const key = firstOf(plan.sessions, (sid) => keysLeft.has(sid))
+    if (key !== undefined) {
+      keep(ctx, plan, sessionKeysName(key))
+      continue
+    }
+    if (plan.packs.size > 0) await note(ctx, plan, removal.bytes - before.bytes)
     await doing('deleting a plan that was carried out', plan.name, () => ctx.repo.store.delete(plan.name))
   }
 }
 
-/** Afterwards every blob that is needed has a copy in a pack that no plan condemns, and that the index names. */
+function keep({ onEvent }: PruneContext, plan: ListedPlan, what: string): void {
+  onEvent({
+    type: 'notice',
+    message: `${plan.name} is kept: snapshots still need ${what}, and nothing new relies on it`,
+  })
+}
+
+interface LookedAgain {
+  /** Packs that are needed, and whose blocks were sealed under keys that go: they cannot be copied, so they stay. */
+  readonly stuck: readonly PackInfo[]
+  readonly sessions: ReadonlySet<string>
+  readonly isWhole: boolean
+}
+
+/**
+ * Afterwards every blob that is needed has a copy in a pack that is deleted by none of these plans, and that the index names,
+ * if it is not in a pack that is stuck.
+ */
 async function rescueWhatIsNeeded(
   { ctx, view, copier, copies, lookAgain }: CarryOutParts,
   plans: readonly ListedPlan[],
-): Promise<void> {
+): Promise<LookedAgain> {
   for (let attempt = 1; ; attempt++) {
     // Snapshots, then plans, then the index: what a snapshot needs is named by the index before the snapshot is there.
-    const mark = await lookAgain()
+    const { mark, sessions } = await lookAgain()
     const all = await readPlans(ctx.repo)
     await view.refresh(ctx.check)
     applyPlans(view, copies, plans, all)
-    await mark()
+    const isWhole = await mark()
     applyPlans(view, copies, plans, all)
     const isLive = copies.isLive.bind(copies)
     const needed = [...view.present()].filter(
       (pack) => isOurs(pack.standing) && usesOf(view.packs, pack, isLive).live > 0,
     )
-    if (needed.length === 0) return
-    const { unreadable } = await copier.copy(needed, isLive)
+    const going = new Condemned(all)
+    const stuck = needed.filter((pack) => pack.sessions.some((sid) => going.hasSession(sid)))
+    if (needed.length === stuck.length) return { stuck, sessions, isWhole }
+    const { unreadable } = await copier.copy(
+      needed.filter((pack) => !stuck.includes(pack)),
+      isLive,
+    )
     await settle(ctx.repo.store, ctx.clock)
     const [first] = unreadable
     assert(attempt < RESCUES_MAX || first !== undefined, 'what was copied is not needed in the old pack any more')
@@ -103,36 +149,50 @@ async function rescueWhatIsNeeded(
   }
 }
 
+type Condemning = Relief & Partial<Pick<ListedPlan, 'sessions'>>
+
 /** Notes which packs go by the plans that are carried out, and which by those of others. */
-export function applyPlans(view: IndexView, copies: Copies, ours: readonly Relief[], all: readonly Relief[]): void {
+export function applyPlans(
+  view: IndexView,
+  copies: Copies,
+  ours: readonly Condemning[],
+  all: readonly Condemning[],
+): void {
   copies.noteReliefs([...ours, ...all])
-  const mine = new Set(ours.flatMap(({ packs }) => [...packs]))
-  const others = new Set(all.flatMap(({ packs }) => [...packs]))
-  for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, mine, others)
+  const isIn = (plans: readonly Condemning[]): PackSet => ({
+    has: (name) => plans.some(({ packs }) => packs.has(name)),
+  })
+  const going = all.flatMap(({ sessions }) => (sessions === undefined ? [] : [...sessions]))
+  const condemning = { mine: isIn(ours), others: isIn(all), sessions: new Set(going) }
+  for (const pack of view.packs.packs) pack.standing = condemnedStanding(pack, condemning)
   copies.prefer(() => false)
 }
 
 function condemnedStanding(
-  { name, standing }: PackInfo,
-  mine: ReadonlySet<string>,
-  others: ReadonlySet<string>,
+  { name, standing, sessions }: PackInfo,
+  going: { readonly mine: PackSet; readonly others: PackSet; readonly sessions: ReadonlySet<string> },
 ): PackInfo['standing'] {
-  if (standing >= STANDING.closed || (!mine.has(name) && !others.has(name))) return standing
+  if (standing >= STANDING.closed) return standing
   const isDistrusted = standing >= STANDING.distrusted
-  if (mine.has(name)) return isDistrusted ? STANDING.distrustedCondemned : STANDING.condemned
-  return isDistrusted ? STANDING.distrustedCondemnedByOthers : STANDING.condemnedByOthers
+  if (going.mine.has(name)) return isDistrusted ? STANDING.distrustedCondemned : STANDING.condemned
+  if (going.others.has(name)) return isDistrusted ? STANDING.distrustedCondemnedByOthers : STANDING.condemnedByOthers
+  return standing < STANDING.keysCondemned && sessions.some((sid) => going.sessions.has(sid))
+    ? STANDING.keysCondemned
+    : standing
 }
 
 async function deletePacks(
   { repo, check, onEvent }: PruneContext,
   view: IndexView,
-  names: ReadonlySet<string>,
+  plans: readonly ListedPlan[],
   removal: Removal,
 ): Promise<void> {
   const running = new RunningSteps(DELETIONS_AT_ONCE)
+  const filesTotal = plans.reduce((sum, { packs }) => sum + packs.size, 0)
   let done = 0
-  for (const name of names) {
+  for (const name of namesIn(plans)) {
     check()
+    if (view.unopened.has(name)) continue
     await running.start(async () => {
       const wasThere = await doing('deleting a pack', name, () => repo.store.delete(name))
       await deleteParityOf(repo, name)
@@ -145,7 +205,7 @@ async function deletePacks(
         type: 'progress',
         phase: 'deleting packs',
         filesDone: done,
-        filesTotal: names.size,
+        filesTotal,
         bytesDone: 0,
         unit: 'packs',
       })
@@ -154,16 +214,49 @@ async function deletePacks(
   await running.idle()
 }
 
-async function note(ctx: PruneContext, view: IndexView, plan: ListedPlan, bytes: number): Promise<void> {
+function* namesIn(plans: readonly ListedPlan[]): Generator<string> {
+  for (const { packs } of plans) yield* packs
+}
+
+/** Gives those of the condemned sessions whose keys stay, because something is there that they open. */
+async function deleteKeys(
+  ctx: PruneContext,
+  view: IndexView,
+  {
+    plans,
+    look,
+    removal,
+  }: { readonly plans: readonly ListedPlan[]; readonly look: LookedAgain; readonly removal: Removal },
+): Promise<ReadonlySet<string>> {
+  const sids = new Set(plans.flatMap(({ sessions }) => [...sessions]))
+  const left = new Set<string>()
+  if (sids.size === 0) return left
+  const used = new Set([...view.present()].flatMap(({ sessions }) => sessions))
+  const names = await listSessionNames(ctx.repo)
+  for (const sid of sids) {
+    ctx.check()
+    // What is lost may come back, and is worth nothing without its keys.
+    if (!look.isWhole || used.has(sid) || look.sessions.has(sid)) left.add(sid)
+    else if (await deleteSessionKeys(ctx, sid, names.get(sid))) removal.keys++
+    else if (await isKeyThere(ctx, sid)) left.add(sid)
+  }
+  return left
+}
+
+function firstOf<T>(items: Iterable<T>, is: (item: T) => boolean): T | undefined {
+  for (const item of items) if (is(item)) return item
+  return undefined
+}
+
+async function note(ctx: PruneContext, plan: ListedPlan, bytes: number): Promise<void> {
   const { repo, writer, clock, by } = ctx
-  const kinds = [...plan.packs].map((name) => view.packs.find(name)?.kind ?? name.slice(0, 4))
   await appendRecord(
     repo,
     {
       kind: 'prune',
       pid: fromHex(plan.pid)!,
-      dataPacks: kinds.filter((kind) => kind === 'data').length,
-      metaPacks: kinds.filter((kind) => kind === 'meta').length,
+      dataPacks: plan.packs.countOf('data'),
+      metaPacks: plan.packs.countOf('meta'),
       bytes,
     },
     { writer, clock, by },

@@ -64,8 +64,8 @@ export function choose(view: PackView, { limits, full, isUntouchable, ...opts }:
     const use = usesOf(view.packs, pack, opts.isLive)
     if (isUntouchable(pack)) kept.push(use)
     else if (use.live === 0) dead.push(use)
-    // What cannot be read cannot be copied.
-    else if (pack.standing >= STANDING.closed) kept.push(use)
+    // What cannot be read cannot be copied, and nobody would rely on the copy without keys.
+    else if (pack.standing >= STANDING.closed || pack.standing === STANDING.keysCondemned) kept.push(use)
     else if (use.dead > 0 || opts.isToBeSealedAnew?.(pack) === true) partly.push(use)
     else whole.push(use)
   }

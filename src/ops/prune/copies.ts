@@ -8,6 +8,7 @@ import { keyedHash } from '../../crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { decodeBlockBriefly } from '../../repo/block-codec.ts'
+import type { PackSet } from '../../repo/pack-names.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
 import type { UnindexedPack } from '../../repo/unindexed-packs.ts'
 import type { PruneContext } from './context.ts'
@@ -35,7 +36,7 @@ export interface CopiesOptions {
 
 /** What a plan says of copies. */
 export interface Relief {
-  readonly packs: ReadonlySet<string>
+  readonly packs: PackSet
   readonly copies?: readonly string[]
 }
 
@@ -44,7 +45,7 @@ export class Copies {
   /** Blocks that this prune has copied, and what they are copied to. */
   readonly #copied = new Map<number, number>()
   /** By name, packs into which the maker of a plan has copied what was needed of those that the plan condemns. */
-  #reliefs = new Map<string, ReadonlySet<string>[]>()
+  #reliefs = new Map<string, PackSet[]>()
   readonly #opts: CopiesOptions
 
   constructor(packs: () => PackTable, opts: CopiesOptions = {}) {

@@ -1,5 +1,6 @@
 // One prune of one domain, step by step (prune.ts).
 import { assert } from '../../base/assert.ts'
+import { toHex } from '../../base/bytes.ts'
 import { fullPackSize } from '../../repo/pack-layout.ts'
 import type { WriterIdentity } from '../../repo/writer-identity.ts'
 import { BlockCopier } from './block-copier.ts'
@@ -21,14 +22,14 @@ import { MAX_UNUSED } from './options.ts'
 import type { PruneOptions } from './options.ts'
 import { digestOf, STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
-import { plansToCarryOut, putPlan } from './plans.ts'
+import { plansToCarryOut, putKeysPlan, putPlan } from './plans.ts'
 import { DomainResult } from './report.ts'
 import { Roots } from './roots.ts'
 import type { Root } from './roots.ts'
 import { SealingAnew } from './sealing-anew.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
-import { readPlans } from '../../repo/condemned-packs.ts'
+import { Condemned, readPlans } from '../../repo/condemned.ts'
 import { settle } from '../../repo/settle.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
 
@@ -106,7 +107,9 @@ export class DomainPrune {
     })
     this.result.older?.finish(this.#view, this.#isLive())
     this.result.sessionsCleared = cleared.sessions
-    this.result.keysCleared = cleared.keys
+    if (cleared.unneeded.length === 0) return
+    await putKeysPlan(this.#ctx, cleared.unneeded)
+    await this.#carryOutPlans()
   }
 
   #foresee(choice: Choice): void {
@@ -253,7 +256,7 @@ export class DomainPrune {
   async #plan(leaving: readonly PackInfo[], copies: readonly string[]): Promise<void> {
     const view = this.#view
     const plans = await readPlans(this.#ctx.repo)
-    const condemned = new Set(plans.flatMap(({ packs }) => [...packs]))
+    const condemned = new Condemned(plans)
     // What was copied is needed in its new pack from now on.
     applyPlans(view, this.#copies, [{ packs: new Set(leaving.map(({ name }) => name)) }], plans)
     const doomed = leaving.filter(
@@ -299,6 +302,7 @@ export class DomainPrune {
   async #carryOutPlans(): Promise<void> {
     const { wait = false, sleep, silenceMs = SILENCE_MS } = this.#opts
     const watch = new SessionWatch(this.#ctx, this.#roots, silenceMs)
+    const { fenced } = this.result
     for (;;) {
       this.#ctx.check()
       const plans = await plansToCarryOut(this.#ctx)
@@ -308,7 +312,11 @@ export class DomainPrune {
         const { removal } = this.result
         const lookAgain = async () => {
           const roots = await this.#listRoots()
-          return () => this.#markTrees(roots)
+          const mark = async () => {
+            await this.#markTrees(roots)
+            return this.#mark.missing === 0
+          }
+          return { mark, sessions: new Set(roots.map(({ sid }) => toHex(sid))) }
         }
         await carryOut(
           {
@@ -324,9 +332,9 @@ export class DomainPrune {
         )
       }
       const waiting = states.filter(({ waitingFor }) => waitingFor.length > 0)
-      this.result.fenced = watch.fenced
-      this.result.waiting = waiting.map(({ plan: { pid, packs }, waitingFor }) => {
-        return { pid, packs: packs.size, waitingFor }
+      this.result.fenced = fenced + watch.fenced
+      this.result.waiting = waiting.map(({ plan: { pid, packs, sessions }, waitingFor }) => {
+        return { pid, packs: packs.size, keys: sessions.size, waitingFor }
       })
       if (waiting.length === 0 || !wait) return
       assert(sleep !== undefined, 'who waits can sleep')

@@ -7,7 +7,7 @@ import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index
 import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { ClosedPacks } from '../../repo/closed-packs.ts'
 import { foreignOf } from '../../repo/membership.ts'
-import { listPacks } from '../../repo/missing-packs.ts'
+import { listKeyedSessions, listPacks } from '../../repo/missing-packs.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
@@ -72,6 +72,7 @@ export class IndexView {
       }
     }
     this.listed = await listPacks(this.#repo.store)
+    this.#closed.retain(await listKeyedSessions(this.#repo.store))
     await this.#readUnindexed(check)
     await this.#judge()
   }

@@ -28,8 +28,8 @@ const GHOST_MS = 90 * 24 * 3_600_000
 export interface Cleared {
   /** Sessions of which something was deleted. */
   sessions: number
-  /** Key objects deleted. */
-  keys: number
+  /** Sessions whose key objects nobody needs any more, hex: to be planned, for somebody who sleeps may copy what they open. */
+  readonly unneeded: string[]
 }
 
 /**
@@ -49,7 +49,7 @@ export async function clearLeftovers(
   await view.refresh(check)
   const snapshots = await roots.list(check)
   const withSnapshot = new Set(snapshots.map(({ sid }) => toHex(sid)))
-  const cleared: Cleared = { sessions: 0, keys: 0 }
+  const cleared: Cleared = { sessions: 0, unneeded: [] }
   const ended = new Set<string>()
   for (const { sid, state } of await new SessionReader(repo).sessions(names, snapshots)) {
     if (state !== 'ended') continue
@@ -67,12 +67,30 @@ export async function clearLeftovers(
     const mayComeBack = !ended.has(sid) && session?.hasEnd !== true && newestMs - receivedMs < GHOST_MS
     if (used.has(sid) || withSnapshot.has(sid) || isOpen || mayComeBack || !(await isOfDomain(ctx, sid))) continue
     check()
-    for (const number of session?.beats ?? []) await remove(ctx, heartbeatName(sid, number))
-    if (session?.hasEnd === true) await remove(ctx, sessionEndName(sid))
-    await remove(ctx, sessionKeysName(sid))
-    cleared.keys++
+    cleared.unneeded.push(sid)
   }
   return cleared
+}
+
+/** Deletes what is left of a session that a plan condemns; false when its keys were not there, or are of another domain. */
+export async function deleteSessionKeys(
+  ctx: PruneContext,
+  sid: string,
+  names: SessionNames | undefined,
+): Promise<boolean> {
+  if (!(await isOfDomain(ctx, sid))) {
+    // Somebody else may have deleted it, and that it is gone may not survive a power cut.
+    if (!(await isKeyThere(ctx, sid))) await ctx.repo.store.delete(sessionKeysName(sid))
+    return false
+  }
+  for (const number of names?.beats ?? []) await remove(ctx, heartbeatName(sid, number))
+  if (names?.hasEnd === true) await remove(ctx, sessionEndName(sid))
+  await remove(ctx, sessionKeysName(sid))
+  return true
+}
+
+export async function isKeyThere({ repo }: PruneContext, sid: string): Promise<boolean> {
+  return (await repo.store.stat(sessionKeysName(sid))) !== null
 }
 
 async function clearEnded(

@@ -49,6 +49,8 @@ export interface WaitingPlan {
   /** Hex. */
   readonly pid: string
   readonly packs: number
+  /** Key objects of sessions. */
+  readonly keys: number
   readonly waitingFor: readonly WaitingFor[]
 }
 

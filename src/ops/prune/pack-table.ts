@@ -17,16 +17,18 @@ export const STANDING = {
   /** The same, and a plan says that it goes that is about to be carried out, or that others carry out. */
   condemned: 1,
   condemnedByOthers: 2,
+  /** It stays, and a plan condemns the keys of a session that sealed it: they go when it is not there any more. */
+  keysCondemned: 3,
   /** No segment names it: that it shows does not mean that it survives a power cut. */
-  unindexed: 3,
+  unindexed: 4,
   /** A backup has found something else in it than the index says. */
-  distrusted: 4,
-  distrustedCondemned: 5,
-  distrustedCondemnedByOthers: 6,
+  distrusted: 5,
+  distrustedCondemned: 6,
+  distrustedCondemnedByOthers: 7,
   /** Nobody can open it: the keys of a session that sealed it are gone. */
-  closed: 7,
+  closed: 8,
   /** It is not there as the index says. */
-  missing: 8,
+  missing: 9,
 } as const
 export type Standing = (typeof STANDING)[keyof typeof STANDING]
 

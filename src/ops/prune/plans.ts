@@ -2,10 +2,11 @@
 import { fromHex } from '../../base/bytes.ts'
 import { timespecFromMs } from '../../base/time.ts'
 import { doing } from '../../base/errors.ts'
-import { encodeDeletionPlan, PLAN_PACKS_MAX } from '../../format/deletion-plan.ts'
+import { encodeDeletionPlan, PLAN_PACKS_MAX, PLAN_SESSIONS_MAX } from '../../format/deletion-plan.ts'
+import type { DeletionPlan } from '../../format/deletion-plan.ts'
 import { parseObjectName, planName, PREFIXES } from '../../format/names.ts'
-import { readPlans } from '../../repo/condemned-packs.ts'
-import type { ListedPlan } from '../../repo/condemned-packs.ts'
+import { readPlans } from '../../repo/condemned.ts'
+import type { ListedPlan } from '../../repo/condemned.ts'
 import { putOwn } from '../../repo/put-own.ts'
 import { settle } from '../../repo/settle.ts'
 import type { PruneContext } from './context.ts'
@@ -13,23 +14,32 @@ import type { PackInfo } from './pack-table.ts'
 
 /** Puts a plan and reads it back: from here on no session that begins relies on these packs. */
 export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[], copies: readonly string[]): Promise<void> {
-  const { repo, writer, clock, random } = ctx
-  const pid = random(16)
   const hashesOf = (kind: PackInfo['kind']) =>
     packs.flatMap((pack) => (pack.kind === kind ? [pack.hash] : [])).slice(0, PLAN_PACKS_MAX)
-  const bytes = encodeDeletionPlan(
-    {
-      pid,
-      dataPacks: hashesOf('data'),
-      metaPacks: hashesOf('meta'),
-      copies: copies
-        .filter((name) => name.startsWith(PREFIXES.data))
-        .slice(0, PLAN_PACKS_MAX)
-        .map(hashOfPack),
-      created: timespecFromMs(clock.now()),
-    },
-    { sealer: repo.indexSealer, signer: writer.signer },
-  )
+  await put(ctx, {
+    dataPacks: hashesOf('data'),
+    metaPacks: hashesOf('meta'),
+    copies: copies
+      .filter((name) => name.startsWith(PREFIXES.data))
+      .slice(0, PLAN_PACKS_MAX)
+      .map(hashOfPack),
+  })
+}
+
+/**
+ * The same for the keys of sessions, hex, of which nothing is left: nobody begins to rely on anything that they have sealed,
+ * should it come after all, from somebody who sleeps.
+ */
+export async function putKeysPlan(ctx: PruneContext, sids: readonly string[]): Promise<void> {
+  const sessions = sids.slice(0, PLAN_SESSIONS_MAX).map((sid) => fromHex(sid)!)
+  await put(ctx, { dataPacks: [], metaPacks: [], sessions })
+}
+
+async function put(ctx: PruneContext, plan: Omit<DeletionPlan, 'pid' | 'created'>): Promise<void> {
+  const { repo, writer, clock, random } = ctx
+  const pid = random(16)
+  const keys = { sealer: repo.indexSealer, signer: writer.signer }
+  const bytes = encodeDeletionPlan({ ...plan, pid, created: timespecFromMs(clock.now()) }, keys)
   await doing('storing a deletion plan', planName(pid), () => putOwn(repo.store, planName(pid), bytes))
 }
 

@@ -14,12 +14,11 @@ export class DomainResult {
   adopted = 0
   fenced = 0
   sessionsCleared = 0
-  keysCleared = 0
   packsUnopened = 0
   dryRun = false
   waiting: readonly WaitingPlan[] = []
   readonly unreadable: string[] = []
-  readonly removal: Removal = { packs: 0, bytes: 0 }
+  readonly removal: Removal = { packs: 0, bytes: 0, keys: 0 }
   choice: Choice = { dead: [], repack: [], adopt: [], keep: [] }
   forecast: Forecast = { newPacks: 0, readBytes: 0, writtenBytes: 0, puts: 0, deletes: 0 }
   /** What is found under older keys, where somebody asks. */
@@ -89,7 +88,7 @@ export function reportOf(results: readonly DomainResult[]): PruneReport {
     segmentsDeleted: sum(({ segmentsDeleted }) => segmentsDeleted),
     sessionsFenced: sum(({ fenced }) => fenced),
     sessionsCleared: sum(({ sessionsCleared }) => sessionsCleared),
-    keysCleared: sum(({ keysCleared }) => keysCleared),
+    keysCleared: sum(({ removal }) => removal.keys),
     reencryption: reencryptionOf(results),
     waiting: results.flatMap(({ waiting }) => waiting),
   }

@@ -72,12 +72,16 @@ export class MortalStore extends Passing {
     return this.#live('list', prefix, () => super.list(prefix, cursor))
   }
 
+  override keep(name: string): Promise<boolean> {
+    return this.#live('keep', name, () => super.keep(name))
+  }
+
   override delete(name: string): Promise<boolean> {
     return this.#live('delete', name, () => super.delete(name))
   }
 
   async #live<T>(
-    kind: 'put' | 'get' | 'stat' | 'list' | 'delete',
+    kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep',
     name: string,
     request: () => Promise<T>,
   ): Promise<T> {

@@ -60,6 +60,7 @@ const VERBS: Readonly<Record<Kind, string>> = {
   stat: 'look for',
   list: 'list',
   delete: 'delete',
+  keep: 'keep',
 }
 
 const LISTS: Readonly<Record<string, string>> = {

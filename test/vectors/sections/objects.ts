@@ -162,6 +162,12 @@ function successes(): OkCase[] {
       bytes: encodeDeletionPlan({ ...plan(), copies: [new Uint8Array(32).fill(4)] }, writer()),
       value: { ...plan(), copies: [new Uint8Array(32).fill(4)] },
     },
+    {
+      name: 'a plan of keys of sessions',
+      kind: 'deletion plan',
+      bytes: encodeDeletionPlan({ ...plan(), dataPacks: [], metaPacks: [], sessions: [sid()] }, writer()),
+      value: { ...plan(), dataPacks: [], metaPacks: [], sessions: [sid()] },
+    },
   ]
 }
 

@@ -9,6 +9,7 @@ import { readSignerId } from '../format/signed-object.ts'
 import { listAll } from '../store/store.ts'
 import { unlessGone } from './gone-object.ts'
 import { foreignOf, openInDomain } from './membership.ts'
+import { PackNames } from './pack-names.ts'
 import type { Repository } from './repository.ts'
 import { isNotPermitted } from './roles.ts'
 
@@ -17,17 +18,40 @@ export interface ListedPlan {
   readonly bytes: Uint8Array
   /** Hex. */
   readonly pid: string
-  /** Names of the packs that it condemns. */
-  readonly packs: ReadonlySet<string>
+  /** The packs that it condemns. */
+  readonly packs: PackNames
   /** Names of data packs into which its maker has copied what was needed of them. */
   readonly copies: readonly string[]
+  /** Sessions whose key objects it condemns, hex. */
+  readonly sessions: ReadonlySet<string>
 }
 
-/** Names of the packs that some plan of this domain condemns. */
-export async function condemnedPacks(repo: Repository): Promise<Set<string>> {
-  const condemned = new Set<string>()
-  for (const { packs } of await readPlans(repo)) for (const name of packs) condemned.add(name)
-  return condemned
+/** What some plan condemns: nobody may begin to rely on it. */
+export class Condemned {
+  readonly #plans: readonly Pick<ListedPlan, 'packs' | 'sessions'>[]
+
+  constructor(plans: readonly Pick<ListedPlan, 'packs' | 'sessions'>[]) {
+    this.#plans = plans
+  }
+
+  /** Number of packs. */
+  get size(): number {
+    return this.#plans.reduce((sum, { packs }) => sum + packs.size, 0)
+  }
+
+  has(pack: string): boolean {
+    return this.#plans.some(({ packs }) => packs.has(pack))
+  }
+
+  /** Whether the keys of a session go, hex: what it has sealed cannot be opened then, in whatever pack it lies. */
+  hasSession(sid: string): boolean {
+    return this.#plans.some(({ sessions }) => sessions.has(sid))
+  }
+}
+
+/** What the plans of this domain condemn. */
+export async function condemnedIn(repo: Repository): Promise<Condemned> {
+  return new Condemned(await readPlans(repo))
 }
 
 /** The plans of this domain that count. Throws when one is damaged, or the list cannot be had. */
@@ -43,12 +67,10 @@ export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
     })
     if (read === undefined) continue
     const { bytes, plan } = read
-    const packs = [
-      ...plan.dataPacks.map((hash) => packName('data', hash)),
-      ...plan.metaPacks.map((hash) => packName('meta', hash)),
-    ]
+    const packs = new PackNames({ data: plan.dataPacks, meta: plan.metaPacks })
+    const sessions = new Set(plan.sessions?.map(toHex))
     const copies = plan.copies?.map((hash) => packName('data', hash)) ?? []
-    plans.push({ name, bytes, pid: toHex(plan.pid), packs: new Set(packs), copies })
+    plans.push({ name, bytes, pid: toHex(plan.pid), packs, copies, sessions })
   }
   return plans
 }
