@@ -17,6 +17,12 @@ export interface UnindexedPack extends IndexablePack {
   readonly sessions: readonly Uint8Array[]
 }
 
+/** `bytes` are those of the object. */
+export interface WholePack {
+  readonly pack: UnindexedPack
+  readonly bytes: Uint8Array
+}
+
 /** Ends of packs read at once. */
 const READS_AT_ONCE = 8
 
@@ -35,24 +41,32 @@ export async function* readDirectories(
 }
 
 /**
- * Reads a pack whole and compares it with its name; undefined when it is damaged or gone. `bytes` are those of the object.
+ * Reads a pack whole and compares it with its name; undefined when it is damaged or gone.
  */
-export async function readUnindexed(
-  store: Store,
-  sealer: Sealer,
-  name: string,
-): Promise<{ readonly pack: UnindexedPack; readonly bytes: Uint8Array } | undefined> {
+export async function readUnindexed(store: Store, sealer: Sealer, name: string): Promise<WholePack | undefined> {
   try {
-    const bytes = await getNamedByHash(store, name)
-    const { length } = bytes
-    if (length < TRAILER_STORED_SIZE) throw new BackupError('corrupt', `pack of ${length} bytes ends early`, name)
-    const { directoryOffset: at, directoryLength } = trailerOf(name, bytes.slice(-TRAILER_STORED_SIZE), length, sealer)
-    // A copy, since the tables are kept and views of it would keep the whole pack.
-    const directory = openDirectory(bytes.slice(at, at + directoryLength), at, name, sealer)
-    return { pack: describe(name, length, directory), bytes }
+    return openWhole(await getNamedByHash(store, name), sealer, name)
   } catch (error) {
     return unusable(error)
   }
+}
+
+/** A pack out of all of its bytes, which were compared with its name; undefined when it does not open with this key. */
+export function openWholePack(bytes: Uint8Array, sealer: Sealer, name: string): WholePack | undefined {
+  try {
+    return openWhole(bytes, sealer, name)
+  } catch (error) {
+    return unusable(error)
+  }
+}
+
+function openWhole(bytes: Uint8Array, sealer: Sealer, name: string): WholePack {
+  const { length } = bytes
+  if (length < TRAILER_STORED_SIZE) throw new BackupError('corrupt', `pack of ${length} bytes ends early`, name)
+  const { directoryOffset: at, directoryLength } = trailerOf(name, bytes.slice(-TRAILER_STORED_SIZE), length, sealer)
+  // A copy, since the tables are kept and views of it would keep the whole pack.
+  const directory = openDirectory(bytes.slice(at, at + directoryLength), at, name, sealer)
+  return { pack: describe(name, length, directory), bytes }
 }
 
 async function readDirectory(store: Store, sealer: Sealer, name: string, size: number): Promise<UnindexedPack> {

@@ -1,7 +1,7 @@
 // One run that adds to a repository: steps 1 to 7 of the writer (docs/format.md, 10). It never deletes and never
 // overwrites, and reports success only if no pruner has declared it dead in the meantime.
 import { assert } from '../base/assert.ts'
-import { compareBytes, fromHex, toHex } from '../base/bytes.ts'
+import { compareBytes, equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, codeOf, doing } from '../base/errors.ts'
 import type { SecureRandom } from '../base/random.ts'
@@ -13,7 +13,7 @@ import {
   SEGMENT_PACKS_MAX,
 } from '../format/index-segment.ts'
 import type { IndexSegment } from '../format/index-segment.ts'
-import { countBlobs } from '../format/block-table.ts'
+import { countBlobs, LOCATOR_SIZE } from '../format/block-table.ts'
 import { indexName, parseObjectName, sessionName, snapshotName } from '../format/names.ts'
 import { encodeSnapshot } from '../format/snapshot.ts'
 import type { SnapshotBody } from '../format/snapshot.ts'
@@ -34,7 +34,7 @@ import { checkNotRevoked } from './revocations.ts'
 import { settle } from './settle.ts'
 import { storePack } from './store-pack.ts'
 import { readDirectories } from './unindexed-packs.ts'
-import type { UnindexedPack } from './unindexed-packs.ts'
+import type { UnindexedPack, WholePack } from './unindexed-packs.ts'
 import { UsablePacks } from './usable-packs.ts'
 import type { PackTrust } from './pack-trust.ts'
 import type { WriterIdentity } from './writer-identity.ts'
@@ -86,6 +86,8 @@ export class WriteSession {
   readonly #found: FoundPacks
   #unindexed: FinishedPack[] = []
   #unindexedBlobs = 0
+  /** Packs with blocks of other sessions, which wait for the end of the run. */
+  readonly #ofOthers: FinishedPack[] = []
   /** Hashes of packs that the next segment says are not relied on. */
   #distrusted: Uint8Array[] = []
   readonly #indexPuts: Promise<void>[] = []
@@ -133,7 +135,11 @@ export class WriteSession {
     await doing('storing a pack', pack.objectName, () => storePack(this.#repo.store, pack))
     this.storedBytes += pack.size
     this.#parity.ofPack(pack.objectName, pack.size)
-    this.index.addPack(pack, [this.#opts.secrets.sid])
+    this.index.addPack(pack, pack.sessions)
+    if (!pack.sessions.every((sid) => equalBytes(sid, this.#opts.secrets.sid))) {
+      this.#ofOthers.push({ ...pack, parts: [], staged: undefined })
+      return
+    }
     this.#found.usable.noteOwn(pack, [this.#opts.secrets.sid])
     const blobs = countBlobs(pack.blocks)
     if (this.#unindexed.length > 0 && this.#unindexedBlobs + blobs > SEGMENT_BLOBS_MAX) this.#putIndex()
@@ -170,6 +176,35 @@ export class WriteSession {
     return adopted.length
   }
 
+  /**
+   * Copies those blocks of a pack into new ones that hold something which the index lacks: for a pack that is not in the store,
+   * and whose name may be one that somebody is about to delete. They are put by `finishCopies`. False when nothing is copied.
+   */
+  async copyFrom({ pack, bytes }: WholePack): Promise<boolean> {
+    const { closedPacks, usable } = this.#found
+    if (this.index.excluded.has(pack.objectName)) return false
+    if ((await closedPacks.among([pack])).size > 0 || !usable.takesUnindexed(pack, closedPacks)) return false
+    const lacking = pack.blocks.filter(({ locs }) => this.#lacksSome(locs))
+    for (const { offset, storedLength, plainLength, codec, session, locs, lengths } of lacking) {
+      const sealed = bytes.slice(offset, offset + storedLength)
+      const block = { sealed, plainLength, codec, locs, lengths, sid: pack.sessions[session]! }
+      for (const full of this[pack.kind].add(block)) await this.putPack(full)
+    }
+    await this.beat()
+    return lacking.length > 0
+  }
+
+  async finishCopies(): Promise<void> {
+    for (const pack of [...this.data.finish(), ...this.meta.finish()]) await this.putPack(pack)
+  }
+
+  #lacksSome(locs: Uint8Array): boolean {
+    for (let at = 0; at < locs.length; at += LOCATOR_SIZE) {
+      if (this.index.locate(locs.subarray(at, at + LOCATOR_SIZE)) === undefined) return true
+    }
+    return false
+  }
+
   /** Packs of other domains are not among them: the ends of packs tell whose they are. */
   async *#unnamed(check: () => void): AsyncGenerator<string> {
     const { store, indexSealer } = this.#repo
@@ -191,6 +226,7 @@ export class WriteSession {
   /** Puts what is left of the index and waits until all of it is acknowledged. */
   async finishIndex(): Promise<void> {
     if (this.#unindexed.length + this.#distrusted.length > 0) this.#putIndex()
+    for (const segment of segmentsOf(this.#ofOthers.splice(0))) this.#putSegment(segment)
     await Promise.all(this.#indexPuts)
     await this.#opts.ownPacks?.save((name) => this.index.hasPack(name))
   }

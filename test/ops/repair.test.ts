@@ -5,15 +5,18 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
+import { fromHex } from '../../src/base/bytes.ts'
 import { BackupError } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { hash } from '../../src/crypto/hash.ts'
-import { parityName, parseObjectName, PREFIXES } from '../../src/format/names.ts'
+import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
+import { parityName, parseObjectName, planName, PREFIXES } from '../../src/format/names.ts'
 import { encodeParityObject } from '../../src/format/parity-object.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import type { RepairOptions, RepairResult } from '../../src/ops/repair/repair.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
+import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { ParityEncoder } from '../../src/parity/code.ts'
 import { shapeFor } from '../../src/parity/shape.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
@@ -221,9 +224,22 @@ test('what parity cannot make good is fetched from a mirror, whatever else the m
   for (const name of [...packs, ...names(s, 'index')]) rmSync(s.pathOf(name))
   assert.equal((await s.repair({ mirror })).lostCount, 0)
   assert.deepEqual(await s.scratch.readAll(), s.content)
-  // A mirror that lies is believed nothing.
+  // They may have been pruned, and somebody may be about to delete them once more.
+  const now = [...(await objectsOf(await s.scratch.store())).keys()]
+  assert.deepEqual(
+    packs.filter((name) => now.includes(name)),
+    [],
+    'what they held is in packs with other names',
+  )
+})
+
+test('a mirror that lies is believed nothing', async (t) => {
+  const s = await scene(t)
+  const packs = names(s, 'pack')
+  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
   const pack = largePack(s)
   rmSync(s.pathOf(pack))
+  rmSync(s.pathOf(parityName(pack)))
   const lying = { ...mirror, get: async () => s.objects.get(packs.find((name) => name !== pack)!)! }
   const second = await s.repair({ mirror: lying })
   assert.deepEqual(
@@ -278,6 +294,29 @@ test('what is set aside twice is kept twice', async (t) => {
   assert.equal(kept.objects.length, 2)
   assert.ok(kept.objects.every(({ name }) => name.endsWith(first!)))
   assert.deepEqual(await s.damages(), [])
+})
+
+test('what a plan condemns is not brought back', async (t) => {
+  const s = await scene(t)
+  const pack = largePack(s)
+  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
+  rmSync(s.pathOf(pack))
+  const repo = await s.scratch.open()
+  const who = { state: s.state, clock: systemClock, random: secureRandom, host: 'test', act: 'plan' } as const
+  const { signer } = await writerIdentity(repo, who)
+  const plan = {
+    pid: new Uint8Array(16),
+    dataPacks: [fromHex(pack.split('/').at(-1)!)!],
+    metaPacks: [],
+    created: { sec: 1, nsec: 0 },
+  }
+  s.put(planName(plan.pid), encodeDeletionPlan(plan, { sealer: repo.indexSealer, signer }))
+  const { reasons, lost } = await s.repair({ mirror })
+  assert.deepEqual(
+    lost.map(({ object }) => object),
+    [pack],
+  )
+  assert.match(reasons.get(pack)!.join(), /somebody is deleting it/)
 })
 
 test('what is beyond parity is told with the paths it costs, noted in the log, and stored again by the next backup', async (t) => {

@@ -15,6 +15,7 @@ import { listAll } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import type { EventSink } from '../events.ts'
 import { Healer, parityNameFor } from './healer.ts'
+import type { Found } from './healer.ts'
 import type { RepairStep } from './options.ts'
 
 export interface HealContext {
@@ -108,15 +109,20 @@ export class ObjectHealing {
 
   /** Brings back an object that is missing; the caller knows that it must be there. */
   async bringBack(name: string, parsed: ObjectName): Promise<boolean> {
-    const { store, steps, reasons } = this.#ctx
-    const healed = await this.#healer.find(name, parsed)
-    if (healed.bytes === undefined) {
-      reasons.set(name, ['it is not there', ...healed.reasons])
-      return false
-    }
+    const { store, steps } = this.#ctx
+    const healed = await this.find(name, parsed)
+    if (healed === undefined) return false
     await store.put(name, [healed.bytes])
     steps.push({ kind: 'brought-back', object: name, from: healed.from })
     return true
+  }
+
+  /** The right bytes of an object that is missing; undefined when there are none. */
+  async find(name: string, parsed: ObjectName): Promise<Found | undefined> {
+    const healed = await this.#healer.find(name, parsed)
+    if (healed.bytes !== undefined) return healed
+    this.#ctx.reasons.set(name, ['it is not there', ...healed.reasons])
+    return undefined
   }
 
   /**

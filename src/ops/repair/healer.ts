@@ -13,8 +13,13 @@ import type { Store } from '../../store/store.ts'
 
 export type HealSource = 'parity' | 'mirror'
 
+export interface Found {
+  readonly bytes: Uint8Array
+  readonly from: HealSource
+}
+
 export type Healed =
-  | { readonly bytes: Uint8Array; readonly from: HealSource }
+  | Found
   /** Why there are no right bytes, one reason for each place that was looked at. */
   | { readonly bytes: undefined; readonly reasons: readonly string[] }
 

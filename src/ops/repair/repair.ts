@@ -4,13 +4,14 @@ import { BackupError, codeOf } from '../../base/errors.ts'
 import { seededRng } from '../../base/random.ts'
 import { hash, initHashing } from '../../crypto/hash.ts'
 import { damagedName, parseObjectName, PREFIXES, snapshotName } from '../../format/names.ts'
+import type { ObjectName } from '../../format/names.ts'
 import { readSnapshotHead } from '../../format/snapshot.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { mayLog } from '../../repo/log.ts'
 import { appendRecord } from '../../repo/log-append.ts'
 import { listPacks } from '../../repo/missing-packs.ts'
 import { Repository } from '../../repo/repository.ts'
-import { readDirectories } from '../../repo/unindexed-packs.ts'
+import { openWholePack, readDirectories } from '../../repo/unindexed-packs.ts'
 import { newSessionSecrets } from '../../repo/declared-session.ts'
 import { WriteSession } from '../../repo/write-session.ts'
 import { writerIdentity } from '../../repo/writer-identity.ts'
@@ -49,7 +50,7 @@ class Repair {
   readonly #steps: RepairStep[] = []
   readonly #reasons = new Map<string, readonly string[]>()
   readonly #healing: ObjectHealing
-  readonly #verify: (name: string, parsed: NonNullable<ReturnType<typeof parseObjectName>>, bytes: Uint8Array) => void
+  readonly #verify: (name: string, parsed: ObjectName, bytes: Uint8Array) => void
   #writer: WriterIdentity | undefined
 
   constructor(repo: Repository, opts: RepairOptions) {
@@ -120,7 +121,8 @@ class Repair {
 
   /**
    * Blobs are missing and no segment says in which pack they were: packs that have left parity behind, or that the mirror has,
-   * and that hold something which is nowhere else.
+   * and that hold something which is nowhere else. What they hold comes back in new packs: nobody knows whether a pack that no
+   * segment names was lost, or pruned by somebody who is about to delete it once more.
    */
   async #bringBackUnnamed(tried: Set<string>): Promise<boolean> {
     const { store } = this.#repo
@@ -134,16 +136,31 @@ class Repair {
     for (const [name, size] of mirror === undefined ? [] : await listPacks(mirror)) {
       if (await this.#hasMore(mirror!, name, size)) candidates.add(name)
     }
-    let changed = false
+    const missing: string[] = []
     for (const name of candidates) {
-      this.#checkStopped()
-      const parsed = parseObjectName(name)
-      if (parsed?.kind !== 'pack' || tried.has(name) || (await store.stat(name)) !== null) continue
+      if (parseObjectName(name)?.kind !== 'pack' || tried.has(name) || (await store.stat(name)) !== null) continue
       tried.add(name)
-      if (await this.#healing.bringBack(name, parsed)) changed = true
-      else this.#reasons.delete(name) // nobody has said that it must be there
+      missing.push(name)
     }
-    return changed
+    if (missing.length === 0) return false
+    const before = this.#steps.length
+    for (const { domain } of this.#repo.inDomains) {
+      const repo = afresh(this.#repo).inDomains.find((each) => each.domain === domain)!
+      await this.#inSession(repo, [], async (session) => {
+        for (const name of missing) await this.#copyFrom(repo, session, name)
+        await session.finishCopies()
+      })
+    }
+    return this.#steps.length > before
+  }
+
+  async #copyFrom({ indexSealer }: Repository, session: WriteSession, name: string): Promise<void> {
+    this.#checkStopped()
+    const found = await this.#healing.find(name, parseObjectName(name)!)
+    this.#reasons.delete(name) // nobody has said that it must be there
+    const whole = found && openWholePack(found.bytes, indexSealer, name)
+    if (whole === undefined || !(await session.copyFrom(whole))) return
+    this.#steps.push({ kind: 'brought-back', object: name, from: found!.from })
   }
 
   /** Whether a pack of a mirror holds a blob that the index here does not name. */
@@ -180,13 +197,32 @@ class Repair {
   /** Whether an object is right now that was not. */
   async #tryAgain(name: string): Promise<boolean> {
     const parsed = parseObjectName(name)!
-    if ((await this.#repo.store.stat(name)) === null) {
-      return MISSED.has(parsed.kind) && (await this.#healing.bringBack(name, parsed))
-    }
+    if ((await this.#repo.store.stat(name)) === null) return this.#bringBack(name, parsed)
     const before = this.#steps.length
     const bytes = await this.#healing.object(name, parsed)
     if (bytes !== undefined) await this.#sound(name, bytes)
     return this.#steps.length > before
+  }
+
+  /**
+   * What a plan condemns goes, whoever finds that it is missing, and never comes back. The plans are looked at again when it is
+   * there: nobody begins to rely on it as long as one of them names it.
+   */
+  async #bringBack(name: string, parsed: ObjectName): Promise<boolean> {
+    if (!MISSED.has(parsed.kind)) return false
+    const isCondemned = async () => {
+      for (const repo of this.#repo.inDomains) {
+        const condemned = await repo.condemned()
+        if (parsed.kind === 'session-keys' ? condemned.hasSession(parsed.sid) : condemned.has(name)) return true
+      }
+      return false
+    }
+    const steps = this.#steps.length
+    if (!(await isCondemned()) && (await this.#healing.bringBack(name, parsed)) && !(await isCondemned())) return true
+    if (this.#reasons.has(name)) return false
+    this.#steps.splice(steps)
+    this.#reasons.set(name, ['it is not there', 'somebody is deleting it, because no snapshot needed it any more'])
+    return false
   }
 
   /** A check of the structure, and of the packs of which it is known that they are damaged. */
