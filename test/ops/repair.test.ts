@@ -1,113 +1,25 @@
 // Repairs of real repositories in real folders: every kind of object, every kind of damage; what is healed is as it was.
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
-import { fromHex } from '../../src/base/bytes.ts'
 import { BackupError } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { hash } from '../../src/crypto/hash.ts'
-import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { parityName, parseObjectName, planName, PREFIXES } from '../../src/format/names.ts'
+import { parityName, PREFIXES } from '../../src/format/names.ts'
 import { encodeParityObject } from '../../src/format/parity-object.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
-import type { RepairOptions, RepairResult } from '../../src/ops/repair/repair.ts'
+import type { RepairResult } from '../../src/ops/repair/repair.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
 import { ParityEncoder } from '../../src/parity/code.ts'
 import { shapeFor } from '../../src/parity/shape.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
-import { listAll } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { storeOf } from '../damage/small-repository.ts'
 import { backUp } from '../support/scratch-backup.ts'
-import { ScratchRepository } from '../support/scratch-repository.ts'
-import type { SnapshotContent } from '../support/scratch-repository.ts'
-import { tempFolder } from '../support/temp-folder.ts'
-
-const PACK_SIZE = 256 * 1024
-
-interface Scene {
-  readonly scratch: ScratchRepository
-  readonly source: string
-  readonly state: ReturnType<typeof memoryState>
-  /** Every object, before anything was damaged. */
-  readonly objects: ReadonlyMap<string, Uint8Array>
-  readonly content: readonly SnapshotContent[]
-  repair(opts?: Partial<RepairOptions>, store?: Store): Promise<RepairResult>
-  /** Damage that a check of everything finds. */
-  damages(): Promise<string[]>
-  pathOf(name: string): string
-  put(name: string, bytes: Uint8Array): void
-}
-
-async function scene(t: TestContext, parity = { data: 0.05, meta: 0.2 }): Promise<Scene> {
-  const folder = tempFolder(t, 'repair')
-  const source = join(folder, 'source')
-  mkdirSync(join(source, 'sub'), { recursive: true })
-  const rng = seededRng(5)
-  const noise = (size: number) => Uint8Array.from({ length: size }, () => Math.floor(rng() * 256))
-  for (let i = 0; i < 4; i++) writeFileSync(join(source, `large-${i}`), noise(200_000))
-  for (let i = 0; i < 30; i++) writeFileSync(join(source, 'sub', `small-${i}`), noise(1500))
-  const scratch = await ScratchRepository.create(folder, { packSize: PACK_SIZE, parity })
-  const state = memoryState()
-  await backUp(scratch, [source], { state })
-  writeFileSync(join(source, 'new'), noise(3000))
-  await backUp(scratch, [source], { state })
-  const store = await scratch.store()
-  const pathOf = (name: string) => join(scratch.location, name)
-  const put = (name: string, bytes: Uint8Array) => {
-    mkdirSync(dirname(pathOf(name)), { recursive: true })
-    rmSync(pathOf(name), { force: true })
-    writeFileSync(pathOf(name), bytes)
-  }
-  const run: Scene['repair'] = async (opts = {}, through) =>
-    repair(await scratch.open(through), {
-      state,
-      clock: systemClock,
-      random: secureRandom,
-      host: 'test',
-      tool: 'test',
-      by: 'test@test',
-      ...opts,
-    })
-  return {
-    scratch,
-    source,
-    state,
-    objects: await objectsOf(store),
-    content: await scratch.readAll(),
-    repair: run,
-    damages: async () => {
-      const repo = await scratch.open()
-      const { damages } = await checkRepository({ repo, depth: 'all', rng: seededRng(1), threads: 0 })
-      return damages.map(({ object }) => object)
-    },
-    pathOf,
-    put,
-  }
-}
-
-async function objectsOf(store: Store): Promise<Map<string, Uint8Array>> {
-  const objects = new Map<string, Uint8Array>()
-  for await (const { name } of listAll(store, '')) objects.set(name, await store.get(name))
-  return objects
-}
-
-function names(s: Scene, kind: string): string[] {
-  return [...s.objects.keys()].filter((name) => parseObjectName(name)?.kind === kind)
-}
-
-/** A data pack that is too large for a copy of it in its parity. */
-function largePack(s: Scene): string {
-  const isLarge = (name: string) => name.startsWith(PREFIXES.data) && s.objects.get(name)!.length > 200_000
-  return names(s, 'pack').find(isLarge)!
-}
-
-const kinds = ({ steps }: RepairResult) => steps.map(({ kind }) => kind)
+import { kinds, largePack, names, objectsOf, scene } from '../support/repair-scene.ts'
 
 test('a repository without damage is left as it is, and has all its parity from the backups', async (t) => {
   const s = await scene(t)
@@ -208,63 +120,6 @@ test('a pack heals also when its parity is damaged in part', async (t) => {
   assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
 })
 
-test('what parity cannot make good is fetched from a mirror, whatever else the mirror holds', async (t) => {
-  const s = await scene(t)
-  const packs = names(s, 'pack')
-  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
-  for (const [i, name] of packs.entries()) {
-    if (i % 2 === 0) rmSync(s.pathOf(name))
-    else s.put(name, s.objects.get(name)!.slice().fill(0))
-  }
-  const { steps, lostCount } = await s.repair({ mirror })
-  assert.equal(lostCount, 0)
-  assert.ok(steps.some((step) => 'from' in step && step.from === 'mirror'))
-  assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
-  // Nothing here says any more which packs there were.
-  for (const name of [...packs, ...names(s, 'index')]) rmSync(s.pathOf(name))
-  assert.equal((await s.repair({ mirror })).lostCount, 0)
-  assert.deepEqual(await s.scratch.readAll(), s.content)
-  // They may have been pruned, and somebody may be about to delete them once more.
-  const now = [...(await objectsOf(await s.scratch.store())).keys()]
-  assert.deepEqual(
-    packs.filter((name) => now.includes(name)),
-    [],
-    'what they held is in packs with other names',
-  )
-})
-
-test('a mirror that lies is believed nothing', async (t) => {
-  const s = await scene(t)
-  const packs = names(s, 'pack')
-  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
-  const pack = largePack(s)
-  rmSync(s.pathOf(pack))
-  rmSync(s.pathOf(parityName(pack)))
-  const lying = { ...mirror, get: async () => s.objects.get(packs.find((name) => name !== pack)!)! }
-  const second = await s.repair({ mirror: lying })
-  assert.deepEqual(
-    second.lost.map(({ object }) => object),
-    [pack],
-  )
-  assert.ok(second.reasons.get(pack)!.some((why) => why.startsWith('mirror: ')))
-})
-
-async function mirrorOf(s: Scene): Promise<Store> {
-  const overlay = new OverlayStore(await s.scratch.store(), { now: () => 0, bytesMax: 1e9 })
-  for (const [name, bytes] of s.objects) await overlay.replace(name, [bytes])
-  return {
-    location: overlay.location,
-    listLagMs: 0,
-    put: (name, parts) => overlay.put(name, parts),
-    get: (name, range) => overlay.get(name, range),
-    stat: (name) => overlay.stat(name),
-    keep: (name) => overlay.keep(name),
-    list: (prefix, cursor) => overlay.list(prefix, cursor),
-    delete: (name) => overlay.delete(name),
-    close: () => overlay.close(),
-  }
-}
-
 test('the index is made again from the packs when all of it is lost or damaged', async (t) => {
   const s = await scene(t)
   const [first, ...others] = names(s, 'index')
@@ -294,29 +149,6 @@ test('what is set aside twice is kept twice', async (t) => {
   assert.equal(kept.objects.length, 2)
   assert.ok(kept.objects.every(({ name }) => name.endsWith(first!)))
   assert.deepEqual(await s.damages(), [])
-})
-
-test('what a plan condemns is not brought back', async (t) => {
-  const s = await scene(t)
-  const pack = largePack(s)
-  const mirror = { ...(await mirrorOf(s)), location: 'mirror' }
-  rmSync(s.pathOf(pack))
-  const repo = await s.scratch.open()
-  const who = { state: s.state, clock: systemClock, random: secureRandom, host: 'test', act: 'plan' } as const
-  const { signer } = await writerIdentity(repo, who)
-  const plan = {
-    pid: new Uint8Array(16),
-    dataPacks: [fromHex(pack.split('/').at(-1)!)!],
-    metaPacks: [],
-    created: { sec: 1, nsec: 0 },
-  }
-  s.put(planName(plan.pid), encodeDeletionPlan(plan, { sealer: repo.indexSealer, signer }))
-  const { reasons, lost } = await s.repair({ mirror })
-  assert.deepEqual(
-    lost.map(({ object }) => object),
-    [pack],
-  )
-  assert.match(reasons.get(pack)!.join(), /somebody is deleting it/)
 })
 
 test('what is beyond parity is told with the paths it costs, noted in the log, and stored again by the next backup', async (t) => {
