@@ -10,7 +10,8 @@ export function checkMaintenanceOrder({ operations }: OperationLog): void {
     for (const operation of own) {
       const { kind, name } = operation
       if (kind === 'delete' && name.startsWith('snap/')) checkForget(own, operation)
-      if (kind === 'put' && recalled.has(name)) checkRecall(own, operation)
+      // Who makes backups reads his newest snapshot where it lies, also after he has put it and somebody has forgotten it.
+      if (kind === 'put' && recalled.has(name) && wasRead(own, operation)) checkRecall(own, operation)
       if (kind === 'delete' && name.startsWith('log/')) throw new OrderViolation('L2', 'a record is deleted', operation)
     }
   }
@@ -52,6 +53,13 @@ function checkRecall(own: readonly Operation[], put: Operation): void {
   const looks = seen(own, put).filter((look) => look.name.startsWith('trash/') && snapshotOf(look.name) === put.name)
   if (copies.some((copy) => looks.some((look) => !mine.has(look.name) && isAfter(look, copy)))) return
   throw new OrderViolation('T2', 'no copy of somebody else was seen since its own was put', put)
+}
+
+/** Whether a copy in the trash was read before the snapshot was put. */
+function wasRead(own: readonly Operation[], put: Operation): boolean {
+  return own.some(
+    (each) => each.kind === 'get' && isCopy(each, put.name) && each.ended !== undefined && isAfter(put, each),
+  )
 }
 
 /** Of a copy in the trash, the name that the snapshot has in its place. */
