@@ -12,6 +12,8 @@ import { scaleReport, type IndexFigures, type ScaleResults } from './report.ts'
 const REPOSITORY_BLOBS = 10_000_000
 /** Up to here the table in memory is measured too. */
 const TABLE_BLOBS_MAX = 10_000_000
+/** Packs of it that are as large as real ones, and half of which a prune copies. */
+const FULL_PACKS = 16
 const RANDOM_FILE = 500_000_000
 const SMALL_FILES = 10_000
 const SMALL_FILE = 12_000
@@ -74,7 +76,7 @@ async function measureCommands(work: string, rounds: number): Promise<ScaleResul
   const found: ScaleResults['commands'][number][] = []
   const sizes = { small: 0, large: REPOSITORY_BLOBS }
   for (const [name, blobs] of Object.entries(sizes)) {
-    await makeRepository(join(work, name, 'repository'), join(work, name, 'key'), blobs)
+    await makeRepository(join(work, name, 'repository'), join(work, name, 'key'), blobs, blobs > 0 ? FULL_PACKS : 0)
   }
   for (let round = 1; round <= rounds; round++) {
     const sources = makeSources(join(work, 'source'), round)
@@ -93,7 +95,10 @@ async function measureCommands(work: string, rounds: number): Promise<ScaleResul
       await run('backup-again', 'backup', sources.files)
       await run('ls', 'ls', '-R', 'latest')
       await run('stats', 'stats')
+      await run('find', 'find', 'no-such-file')
       await run('check', 'check')
+      // Last: it leaves a repository in which there is less to do.
+      if (round === rounds) await run('prune', 'prune', '--max-unused', '0%', '--max-removed', '90%')
     }
   }
   return found

@@ -11,8 +11,13 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of a lower-case hex string; null if it is not one. */
 export function fromHex(hex: string): Uint8Array | null {
-  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/.test(hex)) return null
+  if (hex.length % 2 !== 0 || !isHex(hex)) return null
   return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+/** Whether there are lower-case hex digits alone. */
+export function isHex(text: string): boolean {
+  return /^[0-9a-f]*$/.test(text)
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 // docs/format.md, 2: every name of an object in a repository, made and parsed.
 import { assert } from '../base/assert.ts'
-import { fromHex, toHex } from '../base/bytes.ts'
+import { isHex, toHex } from '../base/bytes.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 
 /** Longest object name in bytes; the longest that Holdfast makes has 172. */
@@ -165,9 +165,9 @@ function numbered(digits: string, make: (number: number) => ObjectName): ObjectN
 }
 
 function hex(value: Uint8Array | string, size: number): string {
-  const digits = typeof value === 'string' ? value : toHex(value)
-  assert(digits.length === size * 2 && fromHex(digits) !== null, `an identifier in a name has ${size} bytes`)
-  return digits
+  const isWhole = typeof value === 'string' ? value.length === size * 2 && isHex(value) : value.length === size
+  assert(isWhole, `an identifier in a name has ${size} bytes`)
+  return typeof value === 'string' ? value : toHex(value)
 }
 
 function decimal(number: number): string {

@@ -90,6 +90,7 @@ export interface Libc {
   getgrnam_r(name: Uint8Array, into: Uint8Array, text: Uint8Array, size: number, result: Uint8Array): number
   /** Of glibc alone; undefined where the C library is another. */
   readonly mallopt: ((parameter: number, value: number) => number) | undefined
+  readonly malloc_trim: ((keep: number) => number) | undefined
   /** Where the memory of an array is; only to resolve pointers that a call left in one of our own buffers. */
   address(of: Uint8Array): bigint
 }
@@ -98,7 +99,7 @@ const P = 'void *'
 // openat and ioctl are variadic in C; on both processors supported here variadic integers and pointers travel in the
 // same registers as named ones, so they are declared plainly (about 100 ns cheaper a call).
 const SIGNATURES: Readonly<
-  Record<Exclude<keyof Libc, 'errno' | 'address' | 'mallopt'>, readonly [string, readonly string[]]>
+  Record<Exclude<keyof Libc, 'errno' | 'address' | 'mallopt' | 'malloc_trim'>, readonly [string, readonly string[]]>
 > = {
   openat: ['int', ['int', P, 'int', 'uint']],
   close: ['int', ['int']],
@@ -187,6 +188,7 @@ function bind(numbers: Readonly<Record<string, number>>): Libc {
     table[name] = bindOne(library, name, result, args, numbers[name])
   }
   table['mallopt'] = bindIfThere(library, 'mallopt', 'int', ['int', 'int'])
+  table['malloc_trim'] = bindIfThere(library, 'malloc_trim', 'int', ['size_t'])
   return table as unknown as Libc
 }
 

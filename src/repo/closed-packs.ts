@@ -40,16 +40,22 @@ export class ClosedPacks {
 
   /** Those of `packs` that cannot be opened. Each key object is read once; throws what says nothing of one. */
   async among<T extends Pick<PackRecord, 'kind' | 'sessions'>>(packs: readonly T[]): Promise<Set<T>> {
-    const unknown = new Set<string>()
-    for (const { sessions } of packs) for (const sid of sessions) unknown.add(toHex(sid))
-    const sids = [...unknown].filter((sid) => !this.#opens.has(sid))
+    // Of many packs there are few sessions, and the packs of one mostly share its id.
+    const hexes = new Map<Uint8Array, string>()
+    for (const { sessions } of packs) for (const sid of sessions) if (!hexes.has(sid)) hexes.set(sid, toHex(sid))
+    const opens = await this.openable(hexes.values())
+    return new Set(packs.filter(({ kind, sessions }) => sessions.some((sid) => !opens(hexes.get(sid)!, kind))))
+  }
+
+  /** Tells of these sessions, given by their ids in hex, whether packs of a kind that they sealed can be opened. */
+  async openable(sessions: Iterable<string>): Promise<(sid: string, kind: PackKind) => boolean> {
+    const sids = [...new Set(sessions)].filter((sid) => !this.#opens.has(sid))
     for (let at = 0; at < sids.length; at += READS_AT_ONCE) {
       const some = sids.slice(at, at + READS_AT_ONCE)
       const opens = await Promise.all(some.map((sid) => this.#look(sid)))
       for (const [i, sid] of some.entries()) this.#opens.set(sid, opens[i]!)
     }
-    const isClosed = ({ kind, sessions }: T) => sessions.some((sid) => !this.#opens.get(toHex(sid))!.includes(kind))
-    return new Set(packs.filter((pack) => isClosed(pack) || this.losesKeys(pack)))
+    return (sid, kind) => this.#opens.get(sid)!.includes(kind) && this.condemned?.hasSession(sid) !== true
   }
 
   /** Whether a plan condemns the keys of a session that sealed it. */

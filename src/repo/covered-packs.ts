@@ -66,17 +66,29 @@ export class CoveredPacks {
   }
 
   record(number: number): PackRecord {
-    const at = number * WIDTH
-    const w = this.#words
-    const kind = KINDS[w[at + KIND]!]!
-    const from = w[at + SESSIONS]!
-    const sessions = Array.from(this.#sessions.subarray(from, from + w[at + SESSION_COUNT]!), (sid) => this.sids[sid]!)
-    return { objectName: this.name(number), kind, size: w[at + SIZE]!, sessions }
+    return new CoveredRecord(this, number)
   }
 
   name(number: number): string {
-    const at = number * WIDTH
-    return packName(KINDS[this.#words[at + KIND]!]!, this.#bytes(at))
+    return packName(this.kind(number), this.#bytes(number * WIDTH))
+  }
+
+  kind(number: number): PackKind {
+    return KINDS[this.#words[number * WIDTH + KIND]!]!
+  }
+
+  /** Bytes of the object. */
+  size(number: number): number {
+    return this.#words[number * WIDTH + SIZE]!
+  }
+
+  /** Whose secrets seal its blocks; each is one of `sids`. */
+  sessionsOf(number: number): Uint8Array[] {
+    const from = this.#words[number * WIDTH + SESSIONS]!
+    const count = this.#words[number * WIDTH + SESSION_COUNT]!
+    const sids: Uint8Array[] = []
+    for (let i = 0; i < count; i++) sids.push(this.sids[this.#sessions[from + i]!]!)
+    return sids
   }
 
   /** What stands for its table, hex. */
@@ -128,6 +140,18 @@ export class CoveredPacks {
     }
   }
 
+  /** Numbers of the packs that have the name of this one, itself among them. */
+  *sharingName(number: number): Generator<number> {
+    const w = this.#words
+    const at = number * WIDTH
+    for (let slot = this.#slotOf(w[at]!); this.#slots[slot] !== 0; slot = (slot + 1) % this.#slots.length) {
+      const other = (this.#slots[slot]! - 1) * WIDTH
+      let same = w[other + KIND] === w[at + KIND]
+      for (let i = 0; i < HASH_WORDS && same; i++) same = w[other + i] === w[at + i]
+      if (same) yield other / WIDTH
+    }
+  }
+
   #makeSlots(packs: number): void {
     this.#slots = new Uint32Array(Math.ceil(packs * SLOTS_PER_PACK))
     for (let number = 0; number < this.count; number++) this.#note(number)
@@ -146,6 +170,33 @@ export class CoveredPacks {
   /** A hash. */
   #bytes(at: number): Uint8Array {
     return new Uint8Array(this.#words.buffer, this.#words.byteOffset + at * 4, HASH_WORDS * 4)
+  }
+}
+
+/** Says what is asked of it: most records of a large index are asked for one thing alone, or for nothing. */
+class CoveredRecord implements PackRecord {
+  readonly #packs: CoveredPacks
+  readonly #number: number
+
+  constructor(packs: CoveredPacks, number: number) {
+    this.#packs = packs
+    this.#number = number
+  }
+
+  get objectName(): string {
+    return this.#packs.name(this.#number)
+  }
+
+  get kind(): PackKind {
+    return this.#packs.kind(this.#number)
+  }
+
+  get size(): number {
+    return this.#packs.size(this.#number)
+  }
+
+  get sessions(): readonly Uint8Array[] {
+    return this.#packs.sessionsOf(this.#number)
   }
 }
 

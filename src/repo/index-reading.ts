@@ -8,7 +8,7 @@ import { LoadedIndex } from './loaded-index.ts'
 import type { PackRecord } from './loaded-index.ts'
 import type { PackSet } from './pack-names.ts'
 import { blobsOf } from './local-index.ts'
-import type { ListedSegment } from './local-index.ts'
+import type { ListedSegment, SegmentReader } from './local-index.ts'
 import { foreignOf } from './membership.ts'
 import { listPacks, missingPacks } from './missing-packs.ts'
 import type { Repository } from './repository.ts'
@@ -73,7 +73,8 @@ export async function readIndexToWrite(
     const { packs } = index
     const gone = await missingPacks(repo.store, packs, await listing)
     const unopened = [...(await closedPacks.among(packs))].filter((pack) => !gone.includes(pack))
-    const distrusted = packs.filter(({ objectName }) => index.distrusted.has(objectName))
+    const isDistrusted = ({ objectName }: PackRecord) => index.distrusted.has(objectName)
+    const distrusted = index.distrusted.size === 0 ? [] : packs.filter(isDistrusted)
     const others = usable?.ofOthers(packs, closedPacks) ?? []
     for (const { objectName } of others) passedOver.add(objectName)
     if (gone.length + unopened.length + distrusted.length + others.length === 0) {
@@ -98,7 +99,7 @@ async function readListedIndex(repo: Repository, reading: IndexReading): Promise
   for await (const { name, size } of listAll(repo.store, PREFIXES.index)) {
     if (parseObjectName(name)?.kind === 'index') listed.push({ name, size })
   }
-  const read = (name: string) => repo.readSegment(name).catch(damageOf)
+  const read = (name: string) => readSegmentOrDamage(repo, name)
   const filed = await repo.localIndex?.bring(listed, read)
   const missing = listed.filter(({ name }) => filed?.covers.has(name) !== true)
   const index = new LoadedIndex(blobsOf(missing), filed)
@@ -109,7 +110,8 @@ async function readListedIndex(repo: Repository, reading: IndexReading): Promise
     for (const number of segment.packs) {
       const { packs } = filed!.coverage
       const takes = () => usable?.takesFiled(segment, number, packs) !== false
-      choice.take(index, segment.wid, packs.name(number), takes, (last) => index.countFiled(number, last))
+      const name = () => packs.name(number)
+      choice.take(index, segment.wid, name, takes, (last) => index.countFiled(number, last))
     }
   }
   // Fetched a few at a time, added in order of name: the result does not depend on which answer comes first.
@@ -127,7 +129,7 @@ async function readListedIndex(repo: Repository, reading: IndexReading): Promise
       for (const pack of segment.packs) {
         const takes = () => usable?.takes(segment, pack) !== false
         const add = (last: boolean) => index.addPack(pack, segment.sessions, last)
-        choice.take(index, segment.wid, packName(pack.kind, pack.hash), takes, add)
+        choice.take(index, segment.wid, () => packName(pack.kind, pack.hash), takes, add)
       }
     }
   }
@@ -140,6 +142,8 @@ function hashOfPack(name: string): string {
   assert(parsed?.kind === 'pack', 'packs are distrusted')
   return parsed.hash
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** Which packs of which segments go into an index, and in which order. */
 class PackChoice {
@@ -157,13 +161,16 @@ class PackChoice {
     for (const name of names) index.distrust(hashOfPack(name))
   }
 
-  /** A pack that a segment of `wid` names: `add` is called now, later or not at all. */
-  take(index: LoadedIndex, wid: string, name: string, takes: () => boolean, add: (last: boolean) => void): void {
-    const { condemned, last } = this.#reading
-    if (condemned.has(name)) return
-    if (!takes()) index.passedOver.add(name)
+  /**
+   * A pack that a segment of `wid` names: `add` is called now, later or not at all. Its name is made where it is asked for: an
+   * index may have hundreds of thousands of packs.
+   */
+  take(index: LoadedIndex, wid: string, name: () => string, takes: () => boolean, add: (last: boolean) => void): void {
+    const { condemned, last = NONE } = this.#reading
+    if (condemned.has(name())) return
+    if (!takes()) index.passedOver.add(name())
     // What somebody else says of a pack comes before what a revoked writer does.
-    else if (last?.has(name) === true || this.#revoked.has(wid)) this.#later.push(() => add(true))
+    else if ((last.size > 0 && last.has(name())) || this.#revoked.has(wid)) this.#later.push(() => add(true))
     else add(false)
   }
 
@@ -171,6 +178,11 @@ class PackChoice {
     for (const add of this.#later) add()
     for (const name of index.passedOver) if (index.hasPack(name)) index.passedOver.delete(name)
   }
+}
+
+/** A segment; the error when it is damaged; nothing when it is of another domain. */
+export function readSegmentOrDamage(repo: Repository, name: string): ReturnType<SegmentReader> {
+  return repo.readSegment(name).catch(damageOf)
 }
 
 /** The error if it is damage, nothing if it is of another domain; anything else says nothing about the object and is thrown. */

@@ -1,7 +1,6 @@
 // The index as a client holds it: which packs there are, which blocks are in them, and where each blob lies. It is a
 // cache of the packs' directories and never evidence that something may be deleted. Of a large repository most of it may be
 // in a file (local-index.ts): packs and blocks of that have the first numbers.
-import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { BackupError } from '../base/errors.ts'
 import { LOCATOR_SIZE } from '../format/block-table.ts'
@@ -105,6 +104,20 @@ export class LoadedIndex {
     return this.#blockCount
   }
 
+  /** Numbers of so many blocks that follow one another, from the one that is `first`. */
+  *blockNumbers(first: number, count: number): Generator<number> {
+    let number = first
+    for (let i = 0; i < count; i++) {
+      yield number
+      number = number < this.#firstBlock ? this.#filed!.file.after(number) : number + 1
+    }
+  }
+
+  /** The number of the next block that is added. */
+  get endBlock(): number {
+    return this.#endBlock
+  }
+
   /** Every block of the packs that count. */
   *blocks(): Generator<BlockPlace> {
     for (const number of this.#counted()) {
@@ -121,7 +134,7 @@ export class LoadedIndex {
     return this.blobs.size - this.#filedTwice + (this.#filed?.file.count(counts) ?? 0)
   }
 
-  /** Those that count, made anew each time. */
+  /** Those that count, made anew each time; what is asked of one in the file is read each time. */
   get packs(): readonly PackRecord[] {
     return [...Array.from(this.#counted(), (number) => this.#record(number)), ...this.#records]
   }
@@ -160,7 +173,9 @@ export class LoadedIndex {
    * are not in the file come after those that are.
    */
   countFiled(number: number, last = false): void {
-    if (this.hasPack(this.#filed!.coverage.packs.name(number))) return
+    const { packs } = this.#filed!.coverage
+    for (const other of packs.sharingName(number)) if (this.#standing[other] !== STANDING.dead) return
+    if (this.#packNumbers.size > 0 && this.#packNumbers.has(packs.name(number))) return
     this.#standing[number] = last ? STANDING.last : STANDING.sound
   }
 
@@ -215,12 +230,20 @@ export class LoadedIndex {
     return this.contested.some(({ objectName }) => this.distrusted.has(objectName))
   }
 
+  /** Of the packs of the file, those that are distrusted count from now on only for what no other pack has. */
+  demoteDistrusted(): void {
+    for (const number of this.#counted()) {
+      const { packs } = this.#filed!.coverage
+      if (this.distrusted.has(packs.name(number))) this.#standing[number] = STANDING.last
+    }
+  }
+
   /** Takes from a pack, which was added before, what is taken from distrusted ones as yet. */
   prefer(pack: IndexablePack): void {
     const objectName = packName(pack.kind, toHex(pack.hash))
     const packNumber = this.#numberOf(objectName)
     if (packNumber === undefined || this.distrusted.has(objectName)) return
-    assert(packNumber >= this.#filedPacks, 'what a file has is preferred by the standing of its packs')
+    if (packNumber < this.#filedPacks) return this.#preferFiled(pack)
     let number = this.#firstBlocks[packNumber - this.#filedPacks]!
     for (const block of pack.blocks) {
       let at = 0
@@ -233,6 +256,20 @@ export class LoadedIndex {
         at += length
       }
       number++
+    }
+  }
+
+  /** In the file a pack comes first by its standing; what the table has comes before the file. */
+  #preferFiled({ blocks }: IndexablePack): void {
+    if (!this.#records.some(({ objectName }) => this.distrusted.has(objectName))) return
+    for (const { locs, lengths } of blocks) {
+      for (let i = 0; i < lengths.length; i++) {
+        const now = this.blobs.find(locs, i * LOCATOR_SIZE)?.block ?? BLOCK_PENDING
+        if (now >= this.#endBlock || !this.distrusted.has(this.block(now).pack.objectName)) continue
+        const filed = this.blobs.findInFile(locs, i * LOCATOR_SIZE)
+        if (filed === undefined || this.blobs.file!.standingOf(filed.block) !== STANDING.sound) continue
+        this.blobs.move(locs, i * LOCATOR_SIZE, filed.block, filed.offset, filed.length)
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 // Compares packs that the index names with what the store has. A pack that is gone, or shorter or longer than the index
 // says, holds nothing that may be relied upon (docs/format.md, 10, rule W8).
 import { parseObjectName, PREFIXES } from '../format/names.ts'
-import { listAll } from '../store/store.ts'
+import { listAll, listPages } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import type { PackRecord } from './loaded-index.ts'
 
@@ -14,7 +14,7 @@ const STATS_MAX = 64
 export async function listPacks(store: Store): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()
   for (const prefix of [PREFIXES.data, PREFIXES.meta]) {
-    for await (const { name, size } of listAll(store, prefix)) sizes.set(name, size)
+    for await (const page of listPages(store, prefix)) for (const { name, size } of page) sizes.set(name, size)
   }
   return sizes
 }

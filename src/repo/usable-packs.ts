@@ -57,23 +57,28 @@ export class UsablePacks {
   /** Whether a pack may be taken from a segment. One that is taken is in the index as that segment says. */
   takes(segment: SegmentOrigin, pack: IndexedPack): boolean {
     const { wid, sessions } = segment
-    const name = packName(pack.kind, pack.hash)
+    const name = () => packName(pack.kind, pack.hash)
     return this.#takes(wid, isOfOthers(segment), name, () => toHex(tablesDigest(pack.blocks, sessions)))
   }
 
   /** The same for what is in a local index file. */
   takesFiled({ wid, ofOthers }: CoveredSegment, number: number, packs: CoveredPacks): boolean {
-    return this.#takes(wid, ofOthers, packs.name(number), () => packs.tables(number))
+    return this.#takes(
+      wid,
+      ofOthers,
+      () => packs.name(number),
+      () => packs.tables(number),
+    )
   }
 
-  #takes(wid: string, ofOthers: boolean, name: string, tables: () => string): boolean {
+  #takes(wid: string, ofOthers: boolean, name: () => string, tables: () => string): boolean {
     if (wid === this.#own && !ofOthers) {
-      if (this.#remembered !== undefined) this.#remembered.note(name, tables())
+      if (this.#remembered !== undefined) this.#remembered.note(name(), tables())
       return true
     }
-    if (this.#remembered?.has(name, tables()) === true) return true
+    if (this.#remembered?.has(name(), tables()) === true) return true
     // Who says something else of an attested pack than is attested lies.
-    if (this.#attested.has(name)) return this.#isAttested(name, tables)
+    if (this.#attested.size > 0 && this.#attested.has(name())) return this.#isAttested(name(), tables)
     return this.#trust === 'all' && !this.#revoked.has(wid)
   }
 

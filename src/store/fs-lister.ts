@@ -1,6 +1,7 @@
 // Lists the objects of a local repository in the order of their names, a page at a time.
-import type { Stats } from 'node:fs'
+import { statSync, type Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
+import { systemClock, type Clock } from '../base/clock.ts'
 import { BackupError, errnoOf } from '../base/errors.ts'
 import type { FsRoot } from './fs-root.ts'
 import { isObjectName, NAME_SEGMENTS_MAX, TEMPORARY_FOLDER } from './object-names.ts'
@@ -19,17 +20,26 @@ interface Folder {
 
 /** Calls of stat at a time; more would keep the few threads behind them from everybody else. */
 const STATS_AT_ONCE = 64
+/**
+ * What the system has in memory it answers in a few microseconds, a fraction of what it takes to pass the question to another
+ * thread and back. Answers that take longer than this, in milliseconds each, come from somewhere else, and so will those that follow.
+ */
+const QUICK_MS = 0.02
+/** The processor may be somebody else's for a while. */
+const PAUSE_MS = 5
 
 export class FsLister {
   readonly #root: FsRoot
   readonly #onSkipped: OnSkipped
+  readonly #clock: Clock
   /** Told already. */
   readonly #skipped = new Set<string>()
   /** Names of the folder in which the last page ended: reading 100,000 names again for each 1,000 is too slow. */
   #resume: (Folder & { readonly cursor: string }) | undefined
 
-  constructor(root: FsRoot, onSkipped: OnSkipped) {
+  constructor(root: FsRoot, onSkipped: OnSkipped, clock: Clock = systemClock) {
     this.#root = root
+    this.#clock = clock
     this.#onSkipped = onSkipped
   }
 
@@ -127,11 +137,27 @@ export class FsLister {
 
   async #stats(names: readonly string[]): Promise<ObjectInfo[]> {
     const objects: ObjectInfo[] = []
-    for (let at = 0; at < names.length; at += STATS_AT_ONCE) {
+    for (let at = this.#quickStats(names, objects); at < names.length; at += STATS_AT_ONCE) {
       const some = await Promise.all(names.slice(at, at + STATS_AT_ONCE).map((name) => this.#stat(name)))
       for (const info of some) if (info !== null) objects.push(info)
     }
     return objects
+  }
+
+  /** Asks in this thread as long as answers are quick and good; how many there were. */
+  #quickStats(names: readonly string[], objects: ObjectInfo[]): number {
+    const began = this.#clock.monotonic()
+    let asked = 0
+    while (asked < names.length && this.#clock.monotonic() - began <= PAUSE_MS + asked * QUICK_MS) {
+      const name = names[asked]!
+      try {
+        objects.push(objectInfo(name, statSync(this.#root.pathOf(name))))
+      } catch {
+        break // it is asked again, and what is wrong is told
+      }
+      asked++
+    }
+    return asked
   }
 
   /** Null when the object was deleted since its name was read. */

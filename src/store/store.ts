@@ -116,10 +116,15 @@ export const NAME_LENGTH_MAX = 200
 
 /** All objects under a prefix, page by page. */
 export async function* listAll(store: Store, prefix: string): AsyncGenerator<ObjectInfo> {
+  for await (const objects of listPages(store, prefix)) yield* objects
+}
+
+/** The same a page at a time, for where there may be hundreds of thousands. */
+export async function* listPages(store: Store, prefix: string): AsyncGenerator<readonly ObjectInfo[]> {
   let cursor: string | undefined
   do {
     const page = await store.list(prefix, cursor)
-    yield* page.objects
+    yield page.objects
     cursor = page.cursor
   } while (cursor !== undefined)
 }

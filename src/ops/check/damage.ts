@@ -2,6 +2,7 @@
 import { BackupError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { parseObjectName } from '../../format/names.ts'
+import { isOfPageFile } from '../../repo/sealed-pages.ts'
 import type { EventSink, ProblemEvent } from '../events.ts'
 
 export interface AffectedSnapshot {
@@ -168,7 +169,8 @@ export async function unlessDamaged(damage: DamageLog, look: () => Promise<void>
 
 /** Whether an error says that bytes are wrong or missing, rather than that they could not be had. */
 export function isDamage(error: BackupError): boolean {
-  return DAMAGE_CODES.has(error.code)
+  // What this machine keeps is no part of the repository.
+  return DAMAGE_CODES.has(error.code) && !isOfPageFile(error)
 }
 
 const DAMAGE_CODES: ReadonlySet<ErrorCode> = new Set(['corrupt', 'not-found', 'limit', 'unsupported'])

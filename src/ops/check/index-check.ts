@@ -1,12 +1,15 @@
 // Reads the index as far as it can be read, and compares it with the packs that are there.
 import { toHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
 import { decodeIndexSegment } from '../../format/index-segment.ts'
 import type { DecodedIndexedPack } from '../../format/index-segment.ts'
 import { packName } from '../../format/names.ts'
 import { tablesDigest } from '../../format/tables-digest.ts'
 import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
+import { readSegmentOrDamage } from '../../repo/index-reading.ts'
 import { LoadedIndex } from '../../repo/loaded-index.ts'
+import type { FiledIndex } from '../../repo/local-index.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { foreignOf, openInDomains } from '../../repo/membership.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
@@ -48,13 +51,34 @@ export interface IndexCheckOptions {
   readonly foreign: () => void
 }
 
-/** The index of each domain, in the order of `repos`. Every segment is read once, whosesoever it is. */
+/**
+ * The index of each domain, in the order of `repos`. Every segment is read and verified, whosesoever it is. Where a large index
+ * lies in a file of this machine, what a segment says has to be what the file has of it.
+ */
 export async function checkIndexes(opts: IndexCheckOptions): Promise<CheckedIndex[]> {
   const { repos, survey, verifier, segments, foreign } = opts
-  const checks = new Map(repos.map((repo) => [repo, new IndexCheck(repo, opts)]))
+  const listed: SurveyedObject[] = []
+  for await (const segment of segments()) listed.push(segment)
+  const checks = new Map<Repository, IndexCheck>()
+  for (const repo of repos) checks.set(repo, new IndexCheck(repo, opts, await filedIndexOf(repo, listed)))
   const { writers, trust } = repos[0]!
   const revoked = await trust.revoked()
-  await surveyObjects(survey, segments(), async ({ name, parsed }, bytes) => {
+  const isCovered = ({ name }: SurveyedObject) => [...checks.values()].some((check) => check.covers(name))
+  // Packs that are in a file come before those that are not.
+  await surveyObjects(survey, listed.filter(isCovered), look)
+  await surveyObjects(
+    survey,
+    listed.filter((segment) => !isCovered(segment)),
+    look,
+  )
+  const found: CheckedIndex[] = []
+  for (const check of checks.values()) {
+    await check.compareWithPacks()
+    found.push(await check.addUnnamed((name) => [...checks.values()].some((each) => each.hasPack(name))))
+  }
+  return found
+
+  async function look({ name, parsed }: SurveyedObject, bytes: Uint8Array): Promise<void> {
     verifier.verify(name, parsed, bytes)
     const writer = await writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
     try {
@@ -66,30 +90,50 @@ export async function checkIndexes(opts: IndexCheckOptions): Promise<CheckedInde
       if (foreignOf(error) === undefined) throw error
       foreign()
     }
-  })
-  const found: CheckedIndex[] = []
-  for (const check of checks.values()) {
-    await check.compareWithPacks()
-    found.push(await check.addUnnamed((name) => [...checks.values()].some((each) => each.hasPack(name))))
   }
-  return found
+}
+
+/** The file with a large index; without it the index is in memory, so whatever is wrong with it is told by what is read then. */
+async function filedIndexOf(repo: Repository, listed: readonly SurveyedObject[]): Promise<FiledIndex | undefined> {
+  try {
+    return await repo.localIndex?.bring(listed, (name) => readSegmentOrDamage(repo, name))
+  } catch (error) {
+    if (error instanceof BackupError) return undefined
+    throw error
+  }
+}
+
+/** What a segment says of a pack, which has a number in the file that covers the segment. */
+interface NamedPack {
+  readonly pack: DecodedIndexedPack
+  readonly sessions: readonly Uint8Array[]
+  readonly segment: string
+  readonly number: number | undefined
 }
 
 class IndexCheck {
   readonly #repo: Repository
   readonly #opts: IndexCheckOptions
   readonly #broken = new BrokenParts()
-  readonly #index = new LoadedIndex()
+  readonly #index: LoadedIndex
+  readonly #filed: FiledIndex | undefined
+  /** Of each segment that the file covers, the numbers of its packs there. */
+  readonly #covered: ReadonlyMap<string, readonly number[]>
   readonly #packs = new Map<string, IndexedBlocks>()
   readonly #sessions = new Map<string, Uint8Array>()
-  readonly #later: { readonly pack: DecodedIndexedPack; readonly sessions: readonly Uint8Array[]; segment: string }[] =
-    []
+  readonly #later: NamedPack[] = []
+  readonly #last: NamedPack[] = []
 
-  readonly #last: (() => void)[] = []
-
-  constructor(repo: Repository, opts: IndexCheckOptions) {
+  constructor(repo: Repository, opts: IndexCheckOptions, filed: FiledIndex | undefined) {
     this.#repo = repo
     this.#opts = opts
+    this.#filed = filed
+    this.#index = new LoadedIndex(0, filed)
+    this.#covered = new Map(filed?.coverage.segments.map(({ name, packs }) => [name, packs]))
+  }
+
+  covers(segment: string): boolean {
+    return this.#covered.has(segment)
   }
 
   hasPack(name: string): boolean {
@@ -98,22 +142,20 @@ class IndexCheck {
 
   segment({ distrusted, packs, sessions }: ReturnType<typeof decodeIndexSegment>, segment: string): void {
     for (const hash of distrusted ?? []) this.#index.distrust(hash)
-    for (const pack of packs) {
+    for (const [i, pack] of packs.entries()) {
+      const named = { pack, sessions, segment, number: this.#covered.get(segment)?.[i] }
       const size = this.#opts.listed.get(packName(pack.kind, pack.hash))
       // A blob that is also in a pack that is whole is found there.
-      if (size === pack.size) this.#add(pack, sessions, segment)
-      else this.#later.push({ pack, sessions, segment })
+      if (size === pack.size) this.#add(named)
+      else this.#later.push(named)
     }
   }
 
   /** What a revoked writer says of packs fills gaps; where it is wrong that is no damage by itself. */
   segmentOfRevoked({ packs, sessions }: ReturnType<typeof decodeIndexSegment>, segment: string): void {
-    for (const pack of packs) {
-      const name = packName(pack.kind, pack.hash)
-      if (this.#opts.listed.get(name) !== pack.size) continue
-      this.#last.push(() => {
-        if (!this.#packs.has(name)) this.#add(pack, sessions, segment)
-      })
+    for (const [i, pack] of packs.entries()) {
+      if (this.#opts.listed.get(packName(pack.kind, pack.hash)) !== pack.size) continue
+      this.#last.push({ pack, sessions, segment, number: this.#covered.get(segment)?.[i] })
     }
   }
 
@@ -122,11 +164,13 @@ class IndexCheck {
     const { survey, listed, segments } = this.#opts
     const index = this.#index
     const broken = this.#broken
-    for (const add of this.#last) add()
-    for (const { pack, sessions, segment } of this.#later) {
+    for (const named of this.#last)
+      if (!this.#packs.has(packName(named.pack.kind, named.pack.hash))) this.#add(named, true)
+    for (const named of this.#later) {
+      const { pack } = named
       const name = packName(pack.kind, pack.hash)
       const isKnown = index.hasPack(name)
-      this.#add(pack, sessions, segment)
+      this.#add(named, true)
       if (isKnown) continue
       const size = listed.get(name)
       if (size === undefined) {
@@ -139,6 +183,7 @@ class IndexCheck {
     }
     // A backup that has found something wrong in a pack has stored it again: readers take that copy, and so does the check.
     if (!index.overshadowed) return
+    index.demoteDistrusted()
     for await (const { name } of segments()) {
       survey.checkStopped()
       const segment = await this.#repo.readSegment(name).catch(() => undefined) // what is wrong with it was told above
@@ -168,7 +213,8 @@ class IndexCheck {
     }
   }
 
-  #add(pack: DecodedIndexedPack, sids: readonly Uint8Array[], segment: string): void {
+  /** With `last` only for what no other pack has. */
+  #add({ pack, sessions: sids, segment, number }: NamedPack, last = false): void {
     const name = packName(pack.kind, pack.hash)
     const digest = toHex(tablesDigest(pack.blocks, sids))
     const known = this.#packs.get(name)
@@ -178,9 +224,27 @@ class IndexCheck {
       this.#broken.packs.set(name, this.#opts.survey.damage.add(segment, 'corrupt', message))
       return
     }
-    const first = this.#index.blockCount
-    this.#index.addPack(pack, sids)
-    this.#packs.set(name, { first, count: this.#index.blockCount - first, digest })
+    const first = this.#addToIndex(pack, sids, digest, number, last)
+    this.#packs.set(name, { first, count: pack.blocks.length, digest })
     for (const { session } of pack.blocks) this.#sessions.set(toHex(sids[session]!), sids[session]!)
+  }
+
+  /** Where its blocks begin. */
+  #addToIndex(
+    pack: DecodedIndexedPack,
+    sids: readonly Uint8Array[],
+    digest: string,
+    number: number | undefined,
+    last: boolean,
+  ): number {
+    const packs = this.#filed?.coverage.packs
+    const isAsFiled = number !== undefined && packs!.name(number) === packName(pack.kind, pack.hash)
+    if (isAsFiled && packs!.tables(number) === digest) {
+      this.#index.countFiled(number, last)
+      return packs!.first(number)
+    }
+    const first = this.#index.endBlock
+    this.#index.addPack(pack, sids, last)
+    return first
   }
 }

@@ -190,7 +190,7 @@ class PackCheck {
     const { index, packs } = this.#ctx.index
     const indexed = packs.get(name)
     if (indexed === undefined) return []
-    return Array.from({ length: indexed.count }, (_, i) => index.block(indexed.first + i))
+    return Array.from(index.blockNumbers(indexed.first, indexed.count), (number) => index.block(number))
   }
 
   /** Secrets of sessions; undefined where one cannot be had, which was told when the sessions were checked. */
@@ -217,8 +217,9 @@ class PackCheck {
     const record = survey.damage.add(name, code, message)
     const indexed = index.packs.get(name)
     if (loc !== undefined) broken.locs.set(locKey(name, loc), record)
-    else if (block !== undefined && indexed !== undefined && block < indexed.count) {
-      broken.blocks.set(indexed.first + block, record)
+    else if (block !== undefined && indexed !== undefined) {
+      const number = [...index.index.blockNumbers(indexed.first, indexed.count)][block]
+      if (number !== undefined) broken.blocks.set(number, record)
     }
   }
 }

@@ -16,7 +16,7 @@ function locOf(...numbers: readonly number[]): Uint8Array {
 }
 
 test('every blob is found at its place, whatever came in between and however often the table grew', () => {
-  const table = new BlobTable(0)
+  const table = new BlobTable()
   const count = 10_000
   for (let n = 0; n < count; n++) {
     table.add(locOf(n))
@@ -24,11 +24,11 @@ test('every blob is found at its place, whatever came in between and however oft
   }
   for (let n = 0; n < count; n++) assert.equal(table.find(locOf(n)), n)
   assert.equal(table.find(locOf(count)), -1)
-  assert.equal(new BlobTable(0).find(locOf(0)), -1)
+  assert.equal(new BlobTable().find(locOf(0)), -1)
 })
 
 test('a blob in several places is one blob: the mark goes along when another place is to count', () => {
-  const table = new BlobTable(0)
+  const table = new BlobTable()
   table.add(locOf(1, 2, 1, 3, 1))
   assert.equal(table.find(locOf(1)), 0)
   assert.deepEqual(
@@ -53,7 +53,7 @@ test('a blob in several places is one blob: the mark goes along when another pla
 
 test('the table says of random places and marks what a map says', () => {
   const rng = seededRng(7)
-  const table = new BlobTable(0)
+  const table = new BlobTable()
   const placesOf = new Map<number, number[]>()
   const needed = new Set<number>()
   for (let place = 0; place < 20_000; place++) {

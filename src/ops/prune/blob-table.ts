@@ -1,40 +1,38 @@
 // Which blobs are needed: one bit for each place where a blob lies, and a way from locators to places. Ten million blobs
-// take 240 MB, so there is no object for any of them.
+// take 230 MB, so there is no object for any of them, and nothing large is ever moved to a larger place.
 //
-//   locs      of each place the first 16 bytes of the locator: finding two that agree in them takes 2^64 tries, and one that
+//   locs      in pages of 65,536 places, which are given back to the system as a whole: of each place the first 16 bytes of the locator: finding two that agree in them takes 2^64 tries, and one that
 //             agrees with a given one 2^128
 //   slots     open addressing; a slot holds a place + 1, 0 is empty
 //   needed    a bit for each place; of a blob that lies in several, the bit of the one that its slot names counts
 //   shared    a bit for each place of such a blob
 //   verified  a bit for each place that was opened and is what its locator says
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import { PlaceSet } from './place-set.ts'
 
 const WORDS = 4
 const LOC_BYTES = WORDS * 4
-/** Entries for each slot at most: probes stay short, and the slots take 8 bytes a blob at most. */
-const LOAD_MAX = 0.7
-const CAPACITY_MIN = 1024
+/** Entries for each slot at most: probes stay short. */
+const LOAD_MAX = 0.8
+/** Slots are made for so many times the places that there are, as what is copied is added to them: 5.5 bytes a blob. */
+const SPARE = 1.1
+const SLOTS_MIN = 1024
+/** Places of a page, as bits of a place's number. */
+const PAGE_BITS = 16
+const PAGE_PLACES = 1 << PAGE_BITS
+const IN_PAGE = PAGE_PLACES - 1
 
 export class BlobTable {
-  #locs: Uint32Array
+  readonly #locs: Uint32Array[] = []
   #slots = new Uint32Array(0)
-  #needed: Uint8Array
-  #shared: Uint8Array
-  #verified: Uint8Array
+  readonly #needed = new PlaceSet()
+  readonly #shared = new PlaceSet()
+  readonly #verified = new PlaceSet()
   #count = 0
   /** Places that the slots know. */
   #known = 0
   readonly #loc = new Uint32Array(WORDS)
   readonly #locBytes = new Uint8Array(this.#loc.buffer)
-
-  /** `expected` places are taken without moving what is there. */
-  constructor(expected: number) {
-    const capacity = Math.max(CAPACITY_MIN, Math.ceil(expected / 8) * 8)
-    this.#locs = new Uint32Array(capacity * WORDS)
-    this.#needed = new Uint8Array(capacity / 8)
-    this.#shared = new Uint8Array(capacity / 8)
-    this.#verified = new Uint8Array(capacity / 8)
-  }
 
   /** How many places there are; the next one gets this number. */
   get count(): number {
@@ -47,7 +45,7 @@ export class BlobTable {
     this.#reserve(this.#count + count)
     for (let i = 0; i < count; i++) {
       this.#load(locs, i * LOCATOR_SIZE)
-      this.#locs.set(this.#loc, (this.#count + i) * WORDS)
+      this.#pageOf(this.#count + i).set(this.#loc, inPage(this.#count + i))
     }
     this.#count += count
   }
@@ -63,28 +61,28 @@ export class BlobTable {
   /** The place that counts for the blob that lies at this one. */
   countingPlace(place: number): number {
     this.#fillSlots()
-    return this.#slots[this.#slotOf(this.#locs, place * WORDS)]! - 1
+    return this.#slots[this.#slotOf(this.#pageOf(place), inPage(place))]! - 1
   }
 
   /** All places of the blob that lies at this one; looks at every place there is. */
   *placesLike(place: number): Generator<number> {
-    const at = place * WORDS
-    for (let other = 0; other < this.#count; other++) if (this.#isAt(other, this.#locs, at)) yield other
+    const [locs, at] = [this.#pageOf(place), inPage(place)]
+    for (let other = 0; other < this.#count; other++) if (this.#isAt(other, locs, at)) yield other
   }
 
   /** Notes that the blob is needed whose place `find` gave; true the first time. */
   need(place: number): boolean {
     if (this.isNeeded(place)) return false
-    this.#needed[place >>> 3]! |= 1 << (place & 7)
+    this.#needed.add(place)
     return true
   }
 
   forgetNeeds(): void {
-    this.#needed.fill(0)
+    this.#needed.clear()
   }
 
   isNeeded(place: number): boolean {
-    return (this.#needed[place >>> 3]! & (1 << (place & 7))) !== 0
+    return this.#needed.has(place)
   }
 
   /** Whether one of the places from `first` up to `end` is needed. */
@@ -96,16 +94,16 @@ export class BlobTable {
   /** Whether the blob of a place lies somewhere else too. */
   isShared(place: number): boolean {
     this.#fillSlots()
-    return (this.#shared[place >>> 3]! & (1 << (place & 7))) !== 0
+    return this.#shared.has(place)
   }
 
   /** Notes that the blob at this very place was opened and compared. */
   verify(place: number): void {
-    this.#verified[place >>> 3]! |= 1 << (place & 7)
+    this.#verified.add(place)
   }
 
   isVerified(place: number): boolean {
-    return (this.#verified[place >>> 3]! & (1 << (place & 7))) !== 0
+    return this.#verified.has(place)
   }
 
   /** From now on this place counts for its blob. */
@@ -125,65 +123,65 @@ export class BlobTable {
   }
 
   #move(place: number): void {
-    const slot = this.#slotOf(this.#locs, place * WORDS)
+    const slot = this.#slotOf(this.#pageOf(place), inPage(place))
     const current = this.#slots[slot]! - 1
     if (current === place) return
     this.#slots[slot] = place + 1
     if (!this.isNeeded(current)) return
-    this.#needed[current >>> 3]! &= ~(1 << (current & 7))
+    this.#needed.delete(current)
     this.need(place)
   }
 
   /** The 16 bytes of the places from `first` up to `end`, a copy. */
   locsOf(first: number, end: number): Uint8Array {
-    return new Uint8Array(this.#locs.buffer, first * LOC_BYTES, (end - first) * LOC_BYTES).slice()
+    const locs = new Uint32Array((end - first) * WORDS)
+    for (let place = first; place < end; place++) {
+      const at = inPage(place)
+      locs.set(this.#pageOf(place).subarray(at, at + WORDS), (place - first) * WORDS)
+    }
+    return new Uint8Array(locs.buffer)
   }
 
   #fillSlots(): void {
     if (this.#known === this.#count) return
     if (this.#count > this.#slots.length * LOAD_MAX) {
-      this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(this.#count / LOAD_MAX)))
+      const length = Math.max(SLOTS_MIN, Math.ceil((this.#count * SPARE) / LOAD_MAX))
+      this.#slots = new Uint32Array(0) // so that there are never two of them
+      this.#slots = new Uint32Array(length)
       this.#known = 0
       // What a blob counted as may have been another place than its first: that one goes in before.
-      this.#fill((place) => !this.#isOnlyCopy(place) && this.isNeeded(place))
+      this.#fill((place) => this.#shared.has(place) && this.isNeeded(place))
     }
     this.#fill(() => true)
     this.#known = this.#count
   }
 
-  #isOnlyCopy(place: number): boolean {
-    return (this.#shared[place >>> 3]! & (1 << (place & 7))) === 0
-  }
-
   #fill(which: (place: number) => boolean): void {
     for (let place = this.#known; place < this.#count; place++) {
       if (!which(place)) continue
-      const slot = this.#slotOf(this.#locs, place * WORDS)
+      const slot = this.#slotOf(this.#pageOf(place), inPage(place))
       const there = this.#slots[slot]! - 1
       if (there < 0) this.#slots[slot] = place + 1
       else if (there !== place) {
-        this.#share(there)
-        this.#share(place)
+        this.#shared.add(there)
+        this.#shared.add(place)
       }
     }
   }
 
-  #share(place: number): void {
-    this.#shared[place >>> 3]! |= 1 << (place & 7)
-  }
-
   /** The slot of a locator, or the empty one where it belongs. */
   #slotOf(locs: Uint32Array, at: number): number {
-    const mask = this.#slots.length - 1
-    for (let slot = locs[at]! & mask; ; slot = (slot + 1) & mask) {
-      const place = this.#slots[slot]! - 1
+    const slots = this.#slots
+    for (let slot = Math.floor((locs[at]! * slots.length) / 2 ** 32); ; slot++) {
+      if (slot === slots.length) slot = 0
+      const place = slots[slot]! - 1
       if (place < 0 || this.#isAt(place, locs, at)) return slot
     }
   }
 
   #isAt(place: number, locs: Uint32Array, at: number): boolean {
-    const own = this.#locs
-    const from = place * WORDS
+    const own = this.#pageOf(place)
+    const from = inPage(place)
     return (
       own[from] === locs[at] &&
       own[from + 1] === locs[at + 1] &&
@@ -197,20 +195,15 @@ export class BlobTable {
   }
 
   #reserve(count: number): void {
-    const capacity = this.#locs.length / WORDS
-    if (count <= capacity) return
-    const larger = Math.ceil(Math.max(count, capacity * 1.5) / 8) * 8
-    const locs = new Uint32Array(larger * WORDS)
-    locs.set(this.#locs)
-    this.#locs = locs
-    this.#needed = grown(this.#needed, larger / 8)
-    this.#shared = grown(this.#shared, larger / 8)
-    this.#verified = grown(this.#verified, larger / 8)
+    while (this.#locs.length * PAGE_PLACES < count) this.#locs.push(new Uint32Array(PAGE_PLACES * WORDS))
+  }
+
+  #pageOf(place: number): Uint32Array {
+    return this.#locs[place >>> PAGE_BITS]!
   }
 }
 
-function grown(bytes: Uint8Array, length: number): Uint8Array {
-  const larger = new Uint8Array(length)
-  larger.set(bytes)
-  return larger
+/** Where a place's words begin in its page. */
+function inPage(place: number): number {
+  return (place & IN_PAGE) * WORDS
 }

@@ -1,11 +1,16 @@
 // Copies live blocks out of packs into new ones: sealed as they are, so that no key of their content is needed, or sealed anew. A
 // pack is read whole and compared with its name first, so that damage is never given a new name.
+import { releaseMemory } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
+import { countBlobs } from '../../format/block-table.ts'
+import { SEGMENT_BLOBS_MAX } from '../../format/index-segment.ts'
 import type { PackKind } from '../../format/names.ts'
 import { keptPacks } from '../../repo/adopted-packs.ts'
+import { returnFreeMemory } from '../../posix/allocator.ts'
 import { PackAssembler } from '../../repo/pack-assembler.ts'
 import type { FinishedPack, PackableBlock } from '../../repo/pack-assembler.ts'
 import { fullPackSize } from '../../repo/pack-layout.ts'
+import { isAsNamed } from '../../repo/named-object.ts'
 import { parityMakerOf } from '../../repo/parity-maker.ts'
 import { storePack } from '../../repo/store-pack.ts'
 import { readUnindexed } from '../../repo/unindexed-packs.ts'
@@ -21,6 +26,11 @@ import type { SealingAnew } from './sealing-anew.ts'
 
 /** New packs that wait for the index: what is copied until somebody ends the run is used by the next one. */
 export const UNNAMED_MAX = 64
+/** Blobs in them: 28 bytes each. */
+const UNNAMED_BLOBS_MAX = 4 * SEGMENT_BLOBS_MAX
+
+/** Bytes of packs that are in memory at once, unless it is a single one. */
+const READ_AHEAD_MAX = 16 * 1024 * 1024
 
 export interface CopyResult {
   /** Packs of which everything live is in new packs, which the index names. */
@@ -51,6 +61,7 @@ export class BlockCopier {
   #anew: SealingAnew | undefined
   /** By the locators of a copied block, which are the assembler's own, the block that it was copied from. */
   readonly #sources = new Map<Uint8Array, number>()
+  #unnamedBlobs = 0
   /** Names of all packs that were put. */
   readonly #made: string[] = []
   /** Bytes of packs, of the new ones too. */
@@ -92,6 +103,7 @@ export class BlockCopier {
           if (this.#isStopped()) break
           if (await this.#copyPack(whole, assembler, isLive)) copied.push(whole.info)
           else unreadable.push(whole.info)
+          if (whole.read !== undefined) releaseMemory(whole.read.bytes)
           onPack(whole.info)
         }
         for (const pack of assembler.finish()) await this.#put(pack)
@@ -145,13 +157,14 @@ export class BlockCopier {
     })
   }
 
-  /** One pack is read while the one before it is copied. */
+  /** A small pack is read while the one before it is copied. */
   async *#readAhead(packs: readonly PackInfo[]): AsyncGenerator<WholePack> {
     let next: Promise<WholePack> | undefined
     for (const [i, info] of packs.entries()) {
       const current = next ?? this.#read(info)
       const following = packs[i + 1]
-      next = following && this.#read(following)
+      const isNear = following !== undefined && following.size + info.size <= READ_AHEAD_MAX
+      next = isNear ? this.#read(following) : undefined
       next?.catch(() => {})
       yield await current
     }
@@ -190,27 +203,39 @@ export class BlockCopier {
     const { repo } = this.#ctx
     await doing('storing a pack', pack.objectName, async () => {
       await storePack(repo.store, pack)
-      const there = await readUnindexed(repo.store, repo.indexSealer, pack.objectName)
-      if (there?.pack.size === pack.size) {
-        const parity = parityMakerOf(repo)
-        parity.ofBytes(pack.objectName, there.bytes)
-        await parity.finish() // what could not be made a repair makes
-        this.readBytes += there.bytes.length
-        this.writtenBytes += pack.size + parity.storedBytes
-        return
-      }
+      if (await this.#isThere(pack)) return
       throw new BackupError('corrupt', 'what is there is not what was stored', pack.objectName, {
         hint: 'nothing was deleted; the store or the way to it is not to be trusted',
       })
     })
     this.#made.push(pack.objectName)
     this.#unnamed.push({ ...pack, parts: [], staged: undefined })
-    if (this.#unnamed.length >= UNNAMED_MAX) await this.#name()
+    this.#unnamedBlobs += countBlobs(pack.blocks)
+    returnFreeMemory()
+    if (this.#unnamed.length >= UNNAMED_MAX || this.#unnamedBlobs >= UNNAMED_BLOBS_MAX) await this.#name()
+  }
+
+  /** Whether a pack can be read as it was put; makes parity of what was read. */
+  async #isThere({ objectName, size }: FinishedPack): Promise<boolean> {
+    const { repo } = this.#ctx
+    this.readBytes += size
+    this.writtenBytes += size
+    // Without parity nobody needs all of it at once.
+    if (repo.description.parity === undefined) return isAsNamed(repo.store, objectName, size)
+    const there = await readUnindexed(repo.store, repo.indexSealer, objectName)
+    if (there?.pack.size !== size) return false
+    const parity = parityMakerOf(repo)
+    parity.ofBytes(objectName, there.bytes)
+    await parity.finish() // what could not be made a repair makes
+    this.writtenBytes += parity.storedBytes
+    releaseMemory(there.bytes)
+    return true
   }
 
   async #name(): Promise<void> {
     const unnamed = this.#unnamed
     this.#unnamed = []
+    this.#unnamedBlobs = 0
     await this.#anew?.checkNotFenced()
     await this.#index.name(unnamed)
     for (const pack of unnamed) {

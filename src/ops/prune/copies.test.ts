@@ -16,7 +16,7 @@ function scene(kind: PackKind, ...standings: readonly Standing[]) {
 }
 
 function sceneWith(opts: CopiesOptions, kind: PackKind, ...standings: readonly Standing[]) {
-  const packs = new PackTable(0)
+  const packs = new PackTable()
   const copies = new Copies(() => packs, opts)
   const infos = standings.map((standing, i) => {
     const locs = new Uint8Array(LOCATOR_SIZE).fill(7)

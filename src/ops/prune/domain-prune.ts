@@ -81,7 +81,7 @@ export class DomainPrune {
     try {
       await this.#run()
     } finally {
-      await this.#mark.close()
+      await this.#mark.rest()
       const { result } = this
       result.nodes = this.#mark.nodes
       result.missing = this.#mark.missing
@@ -180,6 +180,7 @@ export class DomainPrune {
       { tolerant: true },
     )
     for (const { id } of unconfirmed) this.#walked.add(id)
+    await this.#mark.rest()
     checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
   }
 

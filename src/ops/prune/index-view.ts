@@ -1,6 +1,6 @@
 // The index as it is now, and what no segment names: read once, then kept up to date. Segments never change, so a second look
 // reads only those that are new.
-import { fromHex, toHex } from '../../base/bytes.ts'
+import { toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
 import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index-segment.ts'
@@ -8,6 +8,7 @@ import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { ClosedPacks } from '../../repo/closed-packs.ts'
 import { foreignOf } from '../../repo/membership.ts'
 import { listKeyedSessions, listPacks } from '../../repo/missing-packs.ts'
+import { returnFreeMemory } from '../../posix/allocator.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
 import { readDirectories } from '../../repo/unindexed-packs.ts'
@@ -25,16 +26,16 @@ export interface SegmentInfo {
   readonly distrusted: readonly string[]
 }
 
-/** A blob takes so many bytes of a segment at least. */
-const BYTES_PER_BLOB = 28
 const READS_AT_ONCE = 4
+/** Segments after which what is free goes back to the system. */
+const SEGMENTS_BETWEEN_RETURNS = 32
 /** How often the index is listed when segments go away under the reader. */
 const ATTEMPTS = 5
 
 export class IndexView {
   readonly #repo: Repository
   readonly #closed: ClosedPacks
-  #packs: PackTable | undefined
+  readonly packs = new PackTable()
   /** Segments that are there, by name. */
   segments: ReadonlyMap<string, SegmentInfo> = new Map()
   /** Of all segments that were ever read. */
@@ -50,10 +51,6 @@ export class IndexView {
   constructor(repo: Repository) {
     this.#repo = repo
     this.#closed = new ClosedPacks(repo)
-  }
-
-  get packs(): PackTable {
-    return (this.#packs ??= new PackTable(0))
   }
 
   /**
@@ -115,10 +112,9 @@ export class IndexView {
     const listed = await sizesOf(this.#repo.store, PREFIXES.index)
     const unread = [...listed].filter(([name]) => !this.#read.has(name) && !this.#foreign.has(name))
     const ofRevoked: [string, number][] = []
-    const bytes = unread.reduce((sum, [, size]) => sum + size, 0)
-    this.#packs ??= new PackTable(bytes / BYTES_PER_BLOB)
     for (let at = 0; at < unread.length; at += READS_AT_ONCE) {
       check()
+      if (at % SEGMENTS_BETWEEN_RETURNS === 0) returnFreeMemory()
       const some = unread.slice(at, at + READS_AT_ONCE)
       const read = await Promise.all(
         some.map(([name]) =>
@@ -187,12 +183,19 @@ export class IndexView {
         if (info?.size === some[i]!.size) gone.delete(some[i]!)
       }
     }
-    const records = this.packs.packs.map((pack) => ({ pack, kind: pack.kind, sessions: pack.sessions.map(sidOf) }))
-    const closed = new Set([...(await this.#closed.among(records))].map(({ pack }) => pack))
+    const closed = await this.#closedPacks()
     for (const pack of this.packs.packs) {
       pack.standing = this.#standing(pack, { gone, closed, distrusted })
       pack.isUnderOlderKeys = pack.sessions.some((sid) => this.#closed.isUnderOlderKeys(sid, pack.kind))
     }
+  }
+
+  async #closedPacks(): Promise<ReadonlySet<PackInfo>> {
+    const { packs } = this.packs
+    const sids = new Set<string>()
+    for (const { sessions } of packs) for (const sid of sessions) sids.add(sid)
+    const opens = await this.#closed.openable(sids)
+    return new Set(packs.filter(({ kind, sessions }) => !sessions.every((sid) => opens(sid, kind))))
   }
 
   #standing(
@@ -226,10 +229,6 @@ async function sizesOf(store: Store, prefix: string): Promise<Map<string, number
 
 function blobsOf({ blocks }: DecodedIndexedPack): number {
   return blocks.reduce((sum, { lengths }) => sum + lengths.length, 0)
-}
-
-function sidOf(hex: string): Uint8Array {
-  return fromHex(hex)!
 }
 
 function damagedIndex(error: unknown): unknown {

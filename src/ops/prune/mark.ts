@@ -5,6 +5,7 @@ import { BackupError, codeOf, wrap } from '../../base/errors.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { BlobRef } from '../../format/extent.ts'
 import type { Repository } from '../../repo/repository.ts'
+import { returnFreeMemory } from '../../posix/allocator.ts'
 import { RunningSteps } from '../running-steps.ts'
 import { ThreadPool } from '../thread-pool.ts'
 import { NODE, NodeScanner } from './node-scan.ts'
@@ -27,7 +28,9 @@ export interface MarkOptions {
 
 /** Blocks that are read while others are scanned. */
 const READS_AHEAD = 4
-const YOUNG_GENERATION_MB = 32
+const YOUNG_GENERATION_MB = 8
+/** Blocks after which what is free goes back to the system: thousands of small arrays that pass between threads leave holes. */
+const BLOCKS_BETWEEN_RETURNS = 256
 const SHORT_LOC = 16
 /** How often a block is read until it opens. */
 const ATTEMPTS = 3
@@ -37,7 +40,7 @@ const NAMED_MAX = 5
 export class Mark {
   readonly #opts: MarkOptions
   readonly #scan: (job: ScanJob) => Promise<ScanResult>
-  readonly #close: () => Promise<void>
+  #pool: ThreadPool | undefined
   readonly #width: number
   /** Nodes that wait, by block, and the blocks in the order in which their first one came. */
   readonly #waiting = new Map<number, WantedNode[]>()
@@ -49,6 +52,7 @@ export class Mark {
   /** Places where something else was found than what the reference says. */
   readonly #wrong = new Set<number>()
   #tolerant = false
+  #blocksDone = 0
   nodes = 0
   /** Blobs that confirmed snapshots need and that are in no pack that is there and can be opened. */
   missing = 0
@@ -61,17 +65,22 @@ export class Mark {
     if (opts.threads === 0) {
       const scanner = new NodeScanner(setup)
       this.#scan = async (job) => scanner.scan(job)
-      this.#close = async () => {}
     } else {
       const script = new URL('scan-thread.ts', import.meta.url)
-      const pool = new ThreadPool({ script, setup, threads: opts.threads, youngGenerationMb: YOUNG_GENERATION_MB })
-      this.#scan = (job) => pool.run<ScanJob, ScanResult>(job, [job.sealed.buffer as ArrayBuffer])
-      this.#close = () => pool.close()
+      const { threads } = opts
+      this.#scan = (job) => {
+        this.#pool ??= new ThreadPool({ script, setup, threads, youngGenerationMb: YOUNG_GENERATION_MB })
+        return this.#pool.run<ScanJob, ScanResult>(job, [job.sealed.buffer as ArrayBuffer])
+      }
     }
   }
 
-  close(): Promise<void> {
-    return this.#close()
+  /** Ends the threads, each of which takes as much memory as a million blobs; the next walk starts others. */
+  async rest(): Promise<void> {
+    const pool = this.#pool
+    this.#pool = undefined
+    await pool?.close()
+    returnFreeMemory()
   }
 
   /** The beginnings of the references of some missing blobs. */
@@ -173,6 +182,7 @@ export class Mark {
     }
     for (const index of result.read) this.#noteRead(block.firstPlace + index)
     this.nodes += result.read.length
+    if (++this.#blocksDone % BLOCKS_BETWEEN_RETURNS === 0) returnFreeMemory()
     for (const { index, message } of result.failed) {
       const node = wanted.find((each) => each.index === index)!
       if (this.#readElsewhere(block.firstPlace + index, node)) continue

@@ -65,18 +65,14 @@ export interface MetaBlock {
 const BLOCK_WIDTH = 2
 
 export class PackTable {
-  readonly blobs: BlobTable
+  readonly blobs = new BlobTable()
   readonly packs: PackInfo[] = []
   readonly #byName = new Map<string, PackInfo>()
+  readonly #sessions = new Map<string, string>()
   /** Of each block its stored length, and the place after its last blob. */
-  #blocks: Uint32Array
+  #blocks = new Uint32Array(1024 * BLOCK_WIDTH)
   #blockCount = 0
   readonly #meta = new Map<number, MetaBlock>()
-
-  constructor(expectedBlobs: number) {
-    this.blobs = new BlobTable(expectedBlobs)
-    this.#blocks = new Uint32Array(1024 * BLOCK_WIDTH)
-  }
 
   get blockCount(): number {
     return this.#blockCount
@@ -101,7 +97,7 @@ export class PackTable {
       hash: pack.hash.slice(),
       kind: pack.kind,
       size: pack.size,
-      sessions: Array.from(used, (ordinal) => toHex(sessions[ordinal]!)),
+      sessions: Array.from(used, (ordinal) => this.#sessionOf(sessions[ordinal]!)),
       firstBlock: this.#blockCount,
       endBlock: this.#blockCount + pack.blocks.length,
       digest,
@@ -116,6 +112,14 @@ export class PackTable {
       offset += block.storedLength
     }
     return info
+  }
+
+  /** Its id in hex, one text for all packs. */
+  #sessionOf(sid: Uint8Array): string {
+    const hex = toHex(sid)
+    const known = this.#sessions.get(hex)
+    if (known === undefined) this.#sessions.set(hex, hex)
+    return known ?? hex
   }
 
   /** Bytes of a block in its pack. */

@@ -28,6 +28,9 @@ import { checkMayReencrypt } from './sealing-anew.ts'
 
 export type { PruneCounts, PruneOptions, PruneReport, Reencryption, WaitingPlan } from './options.ts'
 
+/** Bytes: blocks of trees are read and passed on by the thousand, and the holes that they leave would never be filled. */
+const LARGE_BUFFER = 64 * 1024
+
 /**
  * Prunes every domain of the credential, whose role has to be admin or maintain. Throws `corrupt` when a snapshot or a part of
  * the index cannot be read, `limit` when unusually much would be deleted, `interrupted` when `signal` says so, and what the store
@@ -36,7 +39,7 @@ export type { PruneCounts, PruneOptions, PruneReport, Reencryption, WaitingPlan 
 export async function prune(repo: Repository, opts: PruneOptions): Promise<PruneReport> {
   await initHashing()
   // Reading trees in several threads passes large arrays on, which the C library would keep.
-  if (opts.threads > 0) returnLargeBuffers()
+  if (opts.threads > 0) returnLargeBuffers(LARGE_BUFFER)
   const { location } = repo.store
   checkNeed(repo.bundle.role, { need: 'upkeep', what: 'pruning', location })
   if (opts.reencrypt === true) for (const domain of repo.inDomains) checkMayReencrypt(domain)

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock } from '../base/clock.ts'
+import { FsLister } from './fs-lister.ts'
+import { openRoot } from './fs-root.ts'
+
+test('a list is the same whether the system answers at once or takes its time', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-lister-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const root = await openRoot(join(folder, 'repository'), true)
+  mkdirSync(join(root.path, 'data', '00'), { recursive: true })
+  for (let i = 0; i < 200; i++) writeFileSync(join(root.path, 'data', '00', String(1000 + i)), 'x'.repeat(i))
+  const listed = async (msBetweenTwoLooks: number) => {
+    let now = 0
+    const clock = { ...systemClock, monotonic: () => (now += msBetweenTwoLooks) }
+    const { objects } = await new FsLister(root, assert.fail, clock).list('data/', undefined)
+    return objects.map(({ name, size }) => [name, size])
+  }
+  const expected = Array.from({ length: 200 }, (_, i) => [`data/00/${1000 + i}`, i])
+  for (const ms of [0, 0.021, 3, 1000]) assert.deepEqual(await listed(ms), expected)
+})
