@@ -59,7 +59,7 @@ export async function rotateReadKeys(context: Context, opened: OpenedStore, flag
   })
   const { reporter } = context
   reporter.note(
-    'Backups that begin from now on are for these keys alone. What was stored before can still be read by who could read it, from the store or from a copy of it.',
+    'Backups that begin from now on are for these keys alone. What was stored before can still be read by who could read it, from the store or from a copy of it; `holdfast prune --reencrypt` takes it from those who have the store alone.',
   )
   reporter.note('Copies of key slots from before do not have the new keys: export them again where you keep some.')
 }
