@@ -75,7 +75,7 @@ export const ROOT_NAME_MAX = 65_535
 export const TARGET_MAX = 65_535
 /** Bytes of a user or group name. */
 export const OWNER_NAME_MAX = 1024
-/** Bytes of content kept in the entry: a blob of that size costs more to find than to read. */
+/** Bytes of content in the entry itself, where readers take it; writers put none there but that of empty files. */
 export const INLINE_MAX = 512
 /** Bytes of an encoded entry: bounds a tree node together with the rule that cuts it. */
 export const ENTRY_SIZE_MAX = 1024 * 1024

@@ -89,7 +89,7 @@ function alternatives(words: readonly string[]): string {
 export const ROLE_TEXTS: Readonly<Record<Role, string>> = {
   admin: 'can do everything, and let others in',
   read: 'can read and restore all backups, and make new ones where a machine was let in with it',
-  maintain: 'can see names and trees, with files of at most 512 bytes in them, and cannot read larger files',
+  maintain: 'can see names and trees, and cannot read files',
   write: 'can make backups, and cannot read or delete any',
   report: 'sees when backups were made and how large they are, and no name of anything',
 }

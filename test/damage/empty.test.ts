@@ -58,8 +58,8 @@ const STRAYS: readonly Stray[] = [
     { name: snapshotName(ID, 1, of) },
     { name: snapshotName(OWN, 1, of) },
     { name: snapshotName(OWN, 3, of), followed: true },
-    // No number is left for the snapshot after it.
-    { name: snapshotName(OWN, 9_999_999_999, of), backup: 'limit' },
+    // No number is left for the snapshot after it. What has the hash of its name is whole, and nothing that this machine made.
+    { name: snapshotName(OWN, 9_999_999_999, of), ...(of === OTHER_HASH && { backup: 'limit' }) },
     { name: logName(OWN, 1, of) },
     { name: logName(ID, 1, of) },
   ]),

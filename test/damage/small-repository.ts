@@ -124,9 +124,9 @@ export function firstTree(noise: SecureRandom): ScriptedFolder {
     'all alike': new Uint8Array(40 * KIB).fill(0x61),
     'in a list': noise(180 * KIB),
     'in pieces': noise(30 * KIB),
-    inline: noise(100),
+    tiny: noise(100),
     empty: new Uint8Array(0),
-    link: 'inline',
+    link: 'tiny',
     folder: {
       'with attributes': { content: noise(600), xattrs: [{ name: Buffer.from('user.large'), value: noise(3000) }] },
       deeper: Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`bundled ${i}`, noise(520 + i)])),

@@ -53,7 +53,7 @@ function fill(source: string): void {
   for (let i = 0; i < FILES; i++) {
     writeFileSync(join(source, i % 2 === 0 ? 'sub' : '', `file-${i}`), secureRandom(FILE_SIZE))
   }
-  writeFileSync(join(source, 'inline'), 'inline')
+  writeFileSync(join(source, 'empty'), '')
 }
 
 /** Whatever is in the target is in the source, byte for byte; gives the paths that are missing. */
@@ -136,14 +136,14 @@ test('a pack that is cut short costs what was behind the cut', async (t) => {
   assert.ok(missing.length >= FILES / 2 && missing.length <= FILES / 2 + PER_BLOCK_MAX, `${missing.length} missing`)
 })
 
-test('a pack that is gone costs the files in it; what lies in the tree itself is there', async (t) => {
+test('a pack that is gone costs the files in it, and no others', async (t) => {
   const s = await scene(t, fill)
   const [pack] = await names(s.store, PREFIXES.data)
   await s.store.delete(pack!)
   const result = await restored(s, s.source, s.target)
   assert.equal(result.troubleCount, FILES)
   assert.ok(result.troubles.every(({ code }) => code === 'corrupt'))
-  assert.equal(readFileSync(join(s.target, 'inline'), 'utf8'), 'inline')
+  assert.equal(readFileSync(join(s.target, 'empty'), 'utf8'), '')
 })
 
 /** A second snapshot whose root is new and whose folder `sub` is that of the first. */
@@ -179,7 +179,7 @@ test('what a session stored is lost with its keys and named; the rest is restore
   const result = await restored({ repo, root }, s.source, s.target)
   const lost = readdirSync(s.source).filter((name) => name.startsWith('file-') || name === 'sub')
   assert.deepEqual(troublesOf(result), lost.map((name) => `corrupt ${join(s.source, name)}`).sort())
-  assert.deepEqual(readdirSync(s.target).sort(), ['inline', 'new', 'sub'])
+  assert.deepEqual(readdirSync(s.target).sort(), ['empty', 'new', 'sub'])
 })
 
 test('a store that stops answering ends the restore and says so, without temporary files', async (t) => {

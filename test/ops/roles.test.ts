@@ -1,6 +1,6 @@
 // What each role can do with a repository and what it cannot: by the real code, with the key of that role.
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { compareBytes, fromHex } from '../../src/base/bytes.ts'
@@ -8,8 +8,11 @@ import { BackupError, reasonsOf } from '../../src/base/errors.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
+import type { Entry } from '../../src/format/entry-model.ts'
 import { planName } from '../../src/format/names.ts'
+import { contentOf } from '../../src/ops/cat.ts'
 import { checkRepository } from '../../src/ops/check.ts'
+import { listTree } from '../../src/ops/ls.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { Repository } from '../../src/repo/repository.ts'
 import { restrictBundle } from '../../src/repo/roles.ts'
@@ -114,8 +117,10 @@ test('a machine that may only write reads nothing of what is stored', async (t) 
   }
 })
 
-test('who maintains sees names and trees, and reads no file', async (t) => {
+test('who maintains sees names and trees, and reads no file, however small', async (t) => {
   const { scratch, source, file } = await scene(t)
+  writeFileSync(file('passphrase'), 'hunter2')
+  writeFileSync(file('empty'), '')
   await backUp(scratch, [source])
   const repo = await scratch.openWith(await scratch.addRole('maintain'))
   const [snapshot] = await repo.snapshots()
@@ -124,7 +129,16 @@ test('who maintains sees names and trees, and reads no file', async (t) => {
     [source],
   )
   await assert.rejects(readTree(repo, snapshot!.body.root), isWrongKey)
-  appendFileSync(file('small'), 'more')
+  const files: Entry[] = []
+  const onEntry = (_path: Uint8Array, entry: Entry) =>
+    void (entry.kind === 'file' && files.push(structuredClone(entry)))
+  await listTree({ reader: repo, root: snapshot!.body.root, path: new Uint8Array(0), recursive: true, onEntry })
+  assert.equal(files.length, 5)
+  for (const entry of files.filter(({ size }) => size !== 0)) {
+    await assert.rejects(async () => {
+      for await (const _ of contentOf(repo, entry, 'a file')) break
+    }, isWrongKey)
+  }
 })
 
 test('who reads restores everything, and makes backups of its own', async (t) => {

@@ -9,7 +9,7 @@ export const enrollApprove = defineCommand<{ role?: Role; domain?: readonly stri
   brief: 'let a machine in',
   description: [
     'Lets the machine in that has asked with this code. Its key is made so that only that machine can use it; no secret of yours reaches it. Takes the key of an administrator.',
-    'Roles: `write` (the default) makes backups and cannot read or delete any; `read` restores too; `maintain` sees names and trees, with files of at most 512 bytes in them, and cannot read larger ones; `report` sees when backups were made and how large they are; `admin` can do everything.',
+    'Roles: `write` (the default) makes backups and cannot read or delete any; `read` restores too; `maintain` sees names and trees, and cannot read files; `report` sees when backups were made and how large they are; `admin` can do everything.',
   ],
   examples: [
     {

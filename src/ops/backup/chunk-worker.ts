@@ -39,9 +39,6 @@ import { MetaBlocks } from './meta-blocks.ts'
 import { StoringFailed, hasHoles, isTroubleOfFile, messageOf, onceFrom, readFully } from './reading.ts'
 import { DEFAULT_METHOD, WorkerMethods } from './worker-methods.ts'
 
-/** Content up to this size lies in the file's entry itself. */
-export const INLINE_MAX = 512
-
 /** Everything a worker needs; passes between threads. */
 export interface WorkerSetup {
   readonly repoId: Uint8Array
@@ -177,8 +174,7 @@ export class ChunkWorker {
         ...(trouble.length > 0 && { trouble }),
       }
       // Nothing fails from here on: a file is in the columns once.
-      if (done.value.inline !== undefined) columns.inline(done.value.inline)
-      else columns.extents(done.value.extents ?? [])
+      columns.extents(done.value)
       if (Object.keys(extra).length > 1) columns.extra(extra)
     } catch (cause) {
       if (cause instanceof GrownFile) {
@@ -201,18 +197,18 @@ export class ChunkWorker {
     bytesMax: number,
     saysEmpty: boolean,
     { blockSize, method }: Treatment,
-  ): PassResult<ReadContent> {
+  ): PassResult<readonly Extent[]> {
     const memory = this.#kernel.memory
     if (saysEmpty && file.read(memory, this.#sink.tail, 1, 0) === 0) {
-      return { bytes: 0, value: { inline: new Uint8Array(0) } }
+      return { bytes: 0, value: [] }
     }
     const isOneBlob = bytesMax <= (blockSize === 0 ? this.#smallMax : Math.min(this.#smallMax, blockSize))
     if (isOneBlob && (saysEmpty || !hasHoles(file, bytesMax))) {
       const at = this.#sink.tail
       const bytes = readFully(file, memory, at, bytesMax, 0)
       this.#bytesRead += bytes
-      if (bytes <= INLINE_MAX) return { bytes, value: { inline: memory.slice(at, at + bytes) } }
-      return { bytes, value: { extents: [{ length: bytes, ref: this.#sink.add(at, bytes, method) }] } }
+      if (bytes === 0) return { bytes, value: [] }
+      return { bytes, value: [{ length: bytes, ref: this.#sink.add(at, bytes, method) }] }
     }
     const result = this.#cutter.cut(
       {
@@ -225,8 +221,7 @@ export class ChunkWorker {
     )
     this.#bytesRead += result.bytesRead
     const bytes = result.last.position
-    if (bytes === 0) return { bytes, value: { inline: new Uint8Array(0) } }
-    return { bytes, value: { extents: result.extents } }
+    return { bytes, value: bytes === 0 ? [] : result.extents }
   }
 
   #readSegmentOf(job: SegmentJob): Pick<JobResult, 'segment' | 'known'> {
@@ -313,9 +308,4 @@ class GrownFile extends Error {
     super('the file has grown')
     this.stat = stat
   }
-}
-
-interface ReadContent {
-  readonly inline?: Uint8Array
-  readonly extents?: readonly Extent[]
 }

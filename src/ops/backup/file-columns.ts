@@ -1,7 +1,6 @@
 // Results of a files job, gathered into columns as the files are read and taken apart again on the main thread.
-import type { Content } from '../../format/entry.ts'
 import type { Extent } from '../../format/extent.ts'
-import { FILE_EXTENTS, FILE_FAILED, FILE_GREW, FILE_INLINE, FILE_VANISHED } from './jobs.ts'
+import { FILE_EXTENTS, FILE_FAILED, FILE_GREW, FILE_VANISHED } from './jobs.ts'
 import type { FileExtra, FilesResult } from './jobs.ts'
 
 const REF_SIZE = 32
@@ -12,7 +11,6 @@ export class FileColumns {
   readonly #lengths: number[] = []
   readonly #fills: number[] = []
   readonly #refs: Uint8Array[] = []
-  readonly #inline: Uint8Array[] = []
   readonly #extras: FileExtra[] = []
 
   /** Number of the next file. */
@@ -20,12 +18,7 @@ export class FileColumns {
     return this.#status.length
   }
 
-  inline(bytes: Uint8Array): void {
-    this.#status.push(FILE_INLINE)
-    this.#counts.push(bytes.byteLength)
-    if (bytes.byteLength > 0) this.#inline.push(bytes.slice())
-  }
-
+  /** None of an empty file. */
   extents(extents: readonly Extent[]): void {
     this.#status.push(FILE_EXTENTS)
     this.#counts.push(extents.length)
@@ -62,28 +55,23 @@ export class FileColumns {
       lengths: Float64Array.from(this.#lengths),
       fills: Uint8Array.from(this.#fills),
       refs: join(this.#refs, this.#refs.length * REF_SIZE),
-      inline: join(
-        this.#inline,
-        this.#inline.reduce((sum, part) => sum + part.byteLength, 0),
-      ),
       extras: this.#extras,
     }
   }
 }
 
 export type FileOutcome =
-  | { readonly status: 'read'; readonly content: Content }
+  | { readonly status: 'read'; readonly extents: readonly Extent[] }
   | { readonly status: 'failed' }
   | { readonly status: 'vanished' }
   | { readonly status: 'grew' }
 
-/** Walks through the columns file by file; refs and inline bytes are views of the result's arrays. */
+/** Walks through the columns file by file; refs are views of the result's arrays. */
 export class FileColumnsReader {
   readonly #result: FilesResult
   #file = 0
   #extent = 0
   #ref = 0
-  #inline = 0
 
   constructor(result: FilesResult) {
     this.#result = result
@@ -93,15 +81,10 @@ export class FileColumnsReader {
     const { status, counts } = this.#result
     const file = this.#file++
     switch (status[file]) {
-      case FILE_INLINE: {
-        const bytes = this.#result.inline.subarray(this.#inline, this.#inline + counts[file]!)
-        this.#inline += counts[file]!
-        return { status: 'read', content: { kind: 'inline', bytes } }
-      }
       case FILE_EXTENTS: {
         const extents: Extent[] = []
         for (let i = 0; i < counts[file]!; i++) extents.push(this.#nextExtent())
-        return { status: 'read', content: { kind: 'extents', extents } }
+        return { status: 'read', extents }
       }
       case FILE_VANISHED:
         return { status: 'vanished' }

@@ -117,11 +117,10 @@ export interface SealedBlock {
 }
 
 export const FILE_EXTENTS = 0
-export const FILE_INLINE = 1
-export const FILE_FAILED = 2
-export const FILE_VANISHED = 3
+export const FILE_FAILED = 1
+export const FILE_VANISHED = 2
 /** Became too large for one job since it was found; its state is in its FileExtra. */
-export const FILE_GREW = 4
+export const FILE_GREW = 3
 
 /** What few files have, by the file's number in the job. */
 export interface FileExtra {
@@ -140,7 +139,7 @@ export interface FileExtra {
 export interface FilesResult {
   /** One of FILE_… for each file. */
   readonly status: Uint8Array
-  /** Extents of the file, or bytes of an inline one. */
+  /** Extents of the file. */
   readonly counts: Uint32Array
   /** Lengths of all extents in order. */
   readonly lengths: Float64Array
@@ -148,7 +147,6 @@ export interface FilesResult {
   readonly fills: Uint8Array
   /** Refs of the extents that are blobs, 32 bytes each. */
   readonly refs: Uint8Array
-  readonly inline: Uint8Array
   readonly extras: readonly FileExtra[]
 }
 

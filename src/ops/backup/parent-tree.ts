@@ -92,7 +92,8 @@ export class ParentTree {
   #contentUsable(content: Content): boolean | Promise<boolean> {
     switch (content.kind) {
       case 'inline':
-        return true
+        // Content that lies in an entry can be read by whoever may read trees alone: it is stored anew.
+        return content.bytes.length === 0
       case 'extents':
         return this.#haveAll(content.extents)
       case 'list':

@@ -242,8 +242,7 @@ export class Scan {
         return this.#lost(file, cause)
       }
     }
-    const content = outcome.content.kind === 'extents' ? builder.content(outcome.content.extents) : outcome.content
-    this.#settleFile(file, stat, content, extra)
+    this.#settleFile(file, stat, builder.content(outcome.extents), extra)
   }
 
   /** A file that was there and cannot be looked at again. */
