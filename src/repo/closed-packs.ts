@@ -16,6 +16,8 @@ import type { WriterDirectory } from './writer-directory.ts'
 
 /** Key objects read at once. */
 const READS_AT_ONCE = 16
+/** How often one is read that seems damaged. */
+const ATTEMPTS = 3
 
 export interface KeyObjectSource {
   readonly store: Store
@@ -78,24 +80,31 @@ export class ClosedPacks {
     return this.#writers.get(toHex(sid))
   }
 
+  /** A bit that is wrong on the way is wrong once, and must not make anything look lost. */
   async #look(hex: string): Promise<readonly PackKind[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#read(hex)
+      } catch (error) {
+        if (!(error instanceof BackupError) || !UNUSABLE.has(error.code)) throw error
+        if (attempt === ATTEMPTS || error.code === 'not-found') return []
+      }
+    }
+  }
+
+  async #read(hex: string): Promise<readonly PackKind[]> {
     const { store, writers, domain, domainKeys } = this.#source
     const sid = fromHex(hex)!
     const name = sessionKeysName(sid)
-    try {
-      const bytes = await store.get(name)
-      const writer = await writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
-      const keys = decodeSessionKeys(bytes, name, writer)
-      this.#writers.set(hex, toHex(writer.wid))
-      if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
-      checkMember(writer, domain.id, name)
-      const newest = KINDS.filter((kind) => isForOneRecipient(keys, kind, domainKeys.recipients[kind][0]!))
-      this.#newest.set(hex, newest)
-      return KINDS.filter((kind) => hasSessionSecret(keys, kind, domainKeys.recipients[kind]))
-    } catch (error) {
-      if (error instanceof BackupError && UNUSABLE.has(error.code)) return []
-      throw error
-    }
+    const bytes = await store.get(name)
+    const writer = await writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+    const keys = decodeSessionKeys(bytes, name, writer)
+    this.#writers.set(hex, toHex(writer.wid))
+    if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
+    checkMember(writer, domain.id, name)
+    const newest = KINDS.filter((kind) => isForOneRecipient(keys, kind, domainKeys.recipients[kind][0]!))
+    this.#newest.set(hex, newest)
+    return KINDS.filter((kind) => hasSessionSecret(keys, kind, domainKeys.recipients[kind]))
   }
 }
 

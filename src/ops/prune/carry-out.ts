@@ -106,7 +106,7 @@ function keep({ onEvent }: PruneContext, plan: ListedPlan, what: string): void {
 }
 
 interface LookedAgain {
-  /** Packs that are needed, and whose blocks were sealed under keys that go: they cannot be copied, so they stay. */
+  /** Packs that are needed, and whose keys go, or do not open: they cannot be copied, so they stay. */
   readonly stuck: readonly PackInfo[]
   readonly sessions: ReadonlySet<string>
   readonly isWhole: boolean
@@ -130,10 +130,13 @@ async function rescueWhatIsNeeded(
     applyPlans(view, copies, plans, all)
     const isLive = copies.isLive.bind(copies)
     const needed = [...view.present()].filter(
-      (pack) => isOurs(pack.standing) && usesOf(view.packs, pack, isLive).live > 0,
+      (pack) => plans.some(({ packs }) => packs.has(pack.name)) && usesOf(view.packs, pack, isLive).live > 0,
     )
     const going = new Condemned(all)
-    const stuck = needed.filter((pack) => pack.sessions.some((sid) => going.hasSession(sid)))
+    // What cannot be opened cannot be compared either: it may be its keys that are damaged, and they may be repaired.
+    const stuck = needed.filter(
+      (pack) => !isOurs(pack.standing) || pack.sessions.some((sid) => going.hasSession(sid)),
+    )
     if (needed.length === stuck.length) return { stuck, sessions, isWhole }
     const { unreadable } = await copier.copy(
       needed.filter((pack) => !stuck.includes(pack)),

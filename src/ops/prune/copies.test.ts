@@ -39,6 +39,10 @@ for (const kind of ['data', 'meta'] as const) {
     assert.ok(isLive[1])
   })
 
+  test(`what cannot be opened does not go either for a copy that others are about to delete: ${kind}`, () => {
+    assert.deepEqual(scene(kind, STANDING.condemnedByOthers, STANDING.closed).isLive, [true, true])
+  })
+
   test(`a copy goes for one that was read, is there to stay and can be opened, and for no other: ${kind}`, () => {
     assert.deepEqual(scene(kind, STANDING.sound, STANDING.sound).isLive, [true, false])
     assert.deepEqual(scene(kind, STANDING.sound, STANDING.condemned).isLive, [true, false])

@@ -91,11 +91,11 @@ export class Copies {
 
   /** Whether a copy in this pack may go in favour of the one that counts. */
   #mayGo({ name, standing }: PackInfo, counting: number): boolean {
-    // Nobody can open it.
-    if (standing >= STANDING.closed) return true
     const packs = this.#packs()
     const keeper = packs.packOf(counting)
     if (!KEEPERS.has(keeper.standing)) return false
+    // Nobody can open it.
+    if (standing >= STANDING.closed) return true
     if (packs.blobs.isVerified(counting)) return true
     return this.#reliefs.get(keeper.name)?.some((condemned) => condemned.has(name)) === true
   }
