@@ -70,7 +70,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
     }
     if (counts.snapshotsGivenUp > 0) {
       const what = counted(counts.snapshotsGivenUp, 'damaged snapshot')
-      out.line(`${what} in the trash, forgotten because of the damage`)
+      out.line(`${what} in the trash, forgotten because of the damage or left by a forget that failed`)
     }
     if (counts.packsHashedOnly > 0) {
       const what = counted(counts.packsHashedOnly, 'pack')

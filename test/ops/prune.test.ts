@@ -6,7 +6,15 @@ import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { BackupError, codeOf } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { heartbeatName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
+import {
+  heartbeatName,
+  parseObjectName,
+  PREFIXES,
+  sessionEndName,
+  sessionKeysName,
+  sessionName,
+  trashName,
+} from '../../src/format/names.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readLog } from '../../src/repo/log.ts'
@@ -358,3 +366,17 @@ class ManyKeys extends Passing {
     return { ...page, objects: [...page.objects, ...more] }
   }
 }
+
+test('a part of a copy in the trash, left by a forget that failed, keeps nobody from pruning and is no damage', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['a', 'b'])
+  const [name] = await scene.names('snap/')
+  const parsed = parseObjectName(name!)
+  assert.ok(parsed?.kind === 'snapshot')
+  const store = await scene.scratch.store()
+  const bytes = await store.get(name!)
+  await store.put(trashName(parsed.wid, parsed.seq, parsed.hash, secureRandom(16)), [bytes.subarray(0, 100)])
+  const gone = trashName(parsed.wid, 9, '9'.repeat(64), secureRandom(16))
+  await store.put(gone, [bytes.subarray(0, 100)])
+  await scene.prune({ wait: true, silenceMs: 0 })
+  await assertSound(scene, 0, 1)
+})

@@ -1,4 +1,5 @@
-// Snapshots that somebody has forgotten because they could not be read: what lies of them in the trash is damaged, and known to be.
+// What is damaged in the trash and costs nobody anything: snapshots that somebody has forgotten because they could not be read, and
+// parts of copies that a forget has left which failed. No record names those, so nobody brings them back; a purge removes them.
 import { snapshotName } from '../../format/names.ts'
 import { keyOfPlace, LogFacts } from '../../repo/log-facts.ts'
 import { EXPLAINING_ROLES, readLog } from '../../repo/log.ts'
@@ -7,11 +8,15 @@ import { listTrash } from '../../repo/trash.ts'
 
 /** Names in the trash; `present` has the names of all snapshots that are in their places, which were not forgotten. */
 export async function givenUpInTrash(repo: Repository, present: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-  const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
-  const { givenUp } = new LogFacts(records)
-  if (givenUp.size === 0) return new Set()
-  const copies = (await listTrash(repo)).filter(
-    ({ wid, seq, id }) => givenUp.has(keyOfPlace(wid, seq, id)) && !present.has(snapshotName(wid, seq, id)),
-  )
-  return new Set(copies.map(({ objectName }) => objectName))
+  const copies = await listTrash(repo)
+  if (copies.length === 0) return new Set()
+  const { records, problems } = await readLog(repo, { roles: EXPLAINING_ROLES })
+  const facts = new LogFacts(records)
+  const counting = copies.filter(({ wid, seq, id, copy }) => {
+    const key = keyOfPlace(wid, seq, id)
+    if (problems.length === 0 && !facts.copiesOf(key).has(copy)) return false
+    return !facts.givenUp.has(key) || present.has(snapshotName(wid, seq, id))
+  })
+  const kept = new Set(counting.map(({ objectName }) => objectName))
+  return new Set(copies.flatMap(({ objectName }) => (kept.has(objectName) ? [] : [objectName])))
 }

@@ -52,7 +52,7 @@ export interface CheckCounts {
   packsSuperseded: number
   /** Packs that the index names, that are gone, and that neither a snapshot nor the trash needs: no damage. */
   packsGone: number
-  /** Damaged snapshots in the trash that were forgotten because of that: no damage. */
+  /** Damaged snapshots in the trash that were forgotten because of that, or left by a forget that failed: no damage. */
   snapshotsGivenUp: number
   /** Blobs verified, and the bytes of their plaintext. */
   blobs: number

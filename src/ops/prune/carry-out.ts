@@ -134,9 +134,7 @@ async function rescueWhatIsNeeded(
     )
     const going = new Condemned(all)
     // What cannot be opened cannot be compared either: it may be its keys that are damaged, and they may be repaired.
-    const stuck = needed.filter(
-      (pack) => !isOurs(pack.standing) || pack.sessions.some((sid) => going.hasSession(sid)),
-    )
+    const stuck = needed.filter((pack) => !isOurs(pack.standing) || pack.sessions.some((sid) => going.hasSession(sid)))
     if (needed.length === stuck.length) return { stuck, sessions, isWhole }
     const { unreadable } = await copier.copy(
       needed.filter((pack) => !stuck.includes(pack)),

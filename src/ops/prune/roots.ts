@@ -71,12 +71,18 @@ export class Roots {
     })
   }
 
-  /** Whether it lies in the trash because it could not be read, and somebody who may has said so. */
+  /**
+   * Whether it lies in the trash because it could not be read, and somebody who may has said so; or no record names this copy,
+   * which nobody can bring back then: a put that failed has left a part of one.
+   */
   async #isGivenUp(name: string): Promise<boolean> {
     const parsed = parseObjectName(name)
-    if (parsed?.kind !== 'trash' || this.#inPlace.has(parsed.hash)) return false
-    const { records } = await readLog(this.#repo, { roles: EXPLAINING_ROLES })
-    return new LogFacts(records).givenUp.has(keyOfPlace(parsed.wid, parsed.seq, parsed.hash))
+    if (parsed?.kind !== 'trash') return false
+    const { records, problems } = await readLog(this.#repo, { roles: EXPLAINING_ROLES })
+    const facts = new LogFacts(records)
+    const key = keyOfPlace(parsed.wid, parsed.seq, parsed.hash)
+    if (problems.length === 0 && !facts.copiesOf(key).has(parsed.copy)) return true
+    return !this.#inPlace.has(parsed.hash) && facts.givenUp.has(key)
   }
 
   async #listOpened(check: () => void): Promise<Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>> {
