@@ -261,7 +261,7 @@ test('a description or a key slot that is cut short or missing is named, and a s
   chmodSync(slotFile, 0o600)
   truncateSync(slotFile, 200)
   const unusable =
-    /no key slot can be used, of 1: .*\n {2}because .*: keys\/[0-9a-f]{64}\n {2}hint: copy the folder `keys`/
+    /no key slot can be used, of 1: .*\n {2}because .*: keys\/[0-9a-f]{64}\n {2}hint: bring it back with `holdfast key import` .* copy the folder `keys`/
   fails(operator.run(['snapshots']), 4, unusable)
   rmSync(slotFile)
   fails(operator.run(['snapshots']), 6, /there are no key slots: \S+\/repository\n/)
