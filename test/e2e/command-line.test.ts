@@ -4,6 +4,7 @@ import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { COMPILED } from '../support/compiled.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { VERSION } from '../../src/cli/version.ts'
 
@@ -19,7 +20,13 @@ interface Shell {
 function shell(t: TestContext): Shell {
   const home = tempFolder(t, 'cli')
   const repository = join(home, 'repository')
-  const base = { PATH: process.env['PATH'], HOME: home, HOLDFAST_PASSWORD: 'pass', HOLDFAST_REPO: repository }
+  const base = {
+    PATH: process.env['PATH'],
+    HOME: home,
+    NODE_COMPILE_CACHE: COMPILED,
+    HOLDFAST_PASSWORD: 'pass',
+    HOLDFAST_REPO: repository,
+  }
   return {
     home,
     repository,

@@ -1,16 +1,14 @@
 // Somebody who runs the program: with a home folder, a key file and a repository of their own, and no terminal.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ProgramResult } from './program.ts'
 import { commandPath, missing, requireCommand, requireRoot } from './requirements.ts'
+import { COMPILED } from './compiled.ts'
 import type { ScratchRepository } from './scratch-repository.ts'
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), 'src/cli/main.ts')
-const COMPILED = mkdtempSync(join(tmpdir(), 'holdfast-compiled-'))
-process.once('exit', () => rmSync(COMPILED, { recursive: true, force: true }))
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 120_000
 const OUTPUT_MAX = 64 * 1024 * 1024

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { COMPILED } from './compiled.ts'
 
 const LAUNCHER = join(dirname(dirname(import.meta.dirname)), 'holdfast')
 const OUTPUT_MAX = 64 * 1024 * 1024
@@ -50,6 +51,7 @@ export class Program {
       HOME: this.#home,
       LANG: 'C.UTF-8',
       HOLDFAST: LAUNCHER,
+      NODE_COMPILE_CACHE: COMPILED,
       HOLDFAST_PASSWORD: 'correct horse battery staple',
       HOLDFAST_REPO: this.repository,
     }
