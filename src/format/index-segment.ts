@@ -19,7 +19,7 @@
 //           24 n  locators   > block-table.ts
 //            4 n  lengths   /
 import { assert } from '../base/assert.ts'
-import { compareBytes } from '../base/bytes.ts'
+import { compareBytes, releaseMemory } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { HASH_SIZE } from '../crypto/hash.ts'
 import { BLOBS_MAX, countBlobs, readTables, tablesSize, writeTables } from './block-table.ts'
@@ -80,6 +80,15 @@ export function encodeIndexSegment(segment: IndexSegment, keys: SignedPartWriter
 export function decodeIndexSegment(bytes: Uint8Array, subject: string, keys: SignedPartReader): DecodedIndexSegment {
   const { body } = openSignedPart(OBJECT_TYPES.indexSegment, bytes, subject, keys)
   return decodeIndexBody(body, subject)
+}
+
+/**
+ * Gives the memory of a decoded segment back, for who reads a large index from end to end. Nothing of it may be used any more,
+ * nor anything that was made of it and is no copy.
+ */
+export function releaseSegment({ packs }: DecodedIndexSegment): void {
+  // Hashes and locators of all packs are views of one body.
+  for (const { hash } of packs.slice(0, 1)) releaseMemory(hash)
 }
 
 /** The body alone, to be sealed; also how a client keeps the index on its own disk. */

@@ -1,6 +1,6 @@
 // A repository that a credential has opened: what is in it, and everything needed to read blobs, trees and snapshots.
 import { assert } from '../base/assert.ts'
-import { equalBytes, toHex } from '../base/bytes.ts'
+import { equalBytes, releaseMemory, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
@@ -312,10 +312,12 @@ export class Repository {
   async readSegment(name: string): Promise<DecodedIndexSegment & SegmentOrigin> {
     return doing('reading the index', name, async () => {
       const bytes = await getNamedByHash(this.store, name)
-      const wid = readSignerId(OBJECT_TYPES.indexSegment, bytes, name)
-      const writer = await this.writers.writer(wid, 'store', name)
+      const id = readSignerId(OBJECT_TYPES.indexSegment, bytes, name)
+      const wid = toHex(id)
+      const writer = await this.writers.writer(id, 'store', name)
       const segment = openInDomain(this, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
-      return { ...segment, wid: toHex(wid) }
+      releaseMemory(bytes)
+      return { ...segment, wid }
     })
   }
 

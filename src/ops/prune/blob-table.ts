@@ -1,12 +1,13 @@
 // Which blobs are needed: one bit for each place where a blob lies, and a way from locators to places. Ten million blobs
 // take 230 MB, so there is no object for any of them, and nothing large is ever moved to a larger place.
 //
-//   locs      in pages of 65,536 places, which are given back to the system as a whole: of each place the first 16 bytes of the locator: finding two that agree in them takes 2^64 tries, and one that
-//             agrees with a given one 2^128
+//   locs      in pages of 65,536 places, of each place the first 16 bytes of the locator: finding two that agree in them takes
+//             2^64 tries, and one that agrees with a given one 2^128
 //   slots     open addressing; a slot holds a place + 1, 0 is empty
 //   needed    a bit for each place; of a blob that lies in several, the bit of the one that its slot names counts
 //   shared    a bit for each place of such a blob
 //   verified  a bit for each place that was opened and is what its locator says
+import { releaseMemory } from '../../base/bytes.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { PlaceSet } from './place-set.ts'
 
@@ -146,7 +147,7 @@ export class BlobTable {
     if (this.#known === this.#count) return
     if (this.#count > this.#slots.length * LOAD_MAX) {
       const length = Math.max(SLOTS_MIN, Math.ceil((this.#count * SPARE) / LOAD_MAX))
-      this.#slots = new Uint32Array(0) // so that there are never two of them
+      releaseMemory(new Uint8Array(this.#slots.buffer)) // so that there are never two of them
       this.#slots = new Uint32Array(length)
       this.#known = 0
       // What a blob counted as may have been another place than its first: that one goes in before.

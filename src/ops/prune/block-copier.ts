@@ -189,7 +189,10 @@ export class BlockCopier {
     for (const block of blocks) {
       this.#sources.set(block.locs, info.firstBlock + live[copied++]![0])
       for (const pack of assembler.add(block)) await this.#put(pack)
-      for (const { staged, parts } of assembler.spill()) await staged.append(parts)
+      for (const { staged, parts } of assembler.spill()) {
+        await staged.append(parts)
+        for (const part of parts) releaseMemory(part)
+      }
     }
     return true
   }
@@ -203,6 +206,7 @@ export class BlockCopier {
     const { repo } = this.#ctx
     await doing('storing a pack', pack.objectName, async () => {
       await storePack(repo.store, pack)
+      for (const part of pack.parts) releaseMemory(part)
       if (await this.#isThere(pack)) return
       throw new BackupError('corrupt', 'what is there is not what was stored', pack.objectName, {
         hint: 'nothing was deleted; the store or the way to it is not to be trusted',

@@ -3,6 +3,7 @@
 import { toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
+import { releaseSegment } from '../../format/index-segment.ts'
 import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index-segment.ts'
 import type { TabledPack } from '../../repo/adopted-packs.ts'
 import { ClosedPacks } from '../../repo/closed-packs.ts'
@@ -156,6 +157,7 @@ export class IndexView {
       // A hash does not say of which kind the pack is.
       distrusted: isRevoked ? [] : distrusted.flatMap((hash) => [packName('data', hash), packName('meta', hash)]),
     })
+    releaseSegment(segment)
   }
 
   async #readUnindexed(check: () => void): Promise<void> {

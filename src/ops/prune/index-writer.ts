@@ -1,8 +1,13 @@
 // Puts segments of the index, reads each back, and only then lets go what they take the place of (docs/format.md, 10, M4).
-import { compareBytes } from '../../base/bytes.ts'
+import { compareBytes, releaseMemory } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
-import { encodeIndexSegment, SEGMENT_BLOBS_MAX, SEGMENT_DISTRUSTED_MAX } from '../../format/index-segment.ts'
+import {
+  encodeIndexSegment,
+  releaseSegment,
+  SEGMENT_BLOBS_MAX,
+  SEGMENT_DISTRUSTED_MAX,
+} from '../../format/index-segment.ts'
 import type { IndexSegment } from '../../format/index-segment.ts'
 import { indexName, packName } from '../../format/names.ts'
 import { GrowingSegment } from '../../repo/adopted-packs.ts'
@@ -88,8 +93,10 @@ export class IndexWriter {
     const name = indexName(hash(bytes))
     await doing('storing the index', name, async () => {
       await repo.store.put(name, [bytes])
-      const { packs } = await repo.readSegment(name)
-      if (packs.length !== segment.packs.length) throw new BackupError('corrupt', 'it is not what was stored', name)
+      releaseMemory(bytes)
+      const stored = await repo.readSegment(name)
+      releaseSegment(stored)
+      if (stored.packs.length !== segment.packs.length) throw new BackupError('corrupt', 'it is not what was stored', name)
     })
     this.written++
     return name

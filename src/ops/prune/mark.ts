@@ -17,7 +17,7 @@ export interface MarkOptions {
   readonly repo: Repository
   /** Packs may be added to it between two walks. */
   readonly packs: () => PackTable
-  /** Worker threads; 0 does everything in the calling thread. */
+  /** Worker threads at most; 0 does everything in the calling thread. */
   readonly threads: number
   /** Called often; throws when the prune is to stop. */
   readonly check: () => void
@@ -28,6 +28,11 @@ export interface MarkOptions {
 
 /** Blocks that are read while others are scanned. */
 const READS_AHEAD = 4
+/**
+ * Who gives out the blocks and notes what is in them takes a third of the time that threads need to open them, so more than two
+ * would gain little; each takes 30 MiB.
+ */
+const THREADS_MAX = 2
 const YOUNG_GENERATION_MB = 8
 /** Blocks after which what is free goes back to the system: thousands of small arrays that pass between threads leave holes. */
 const BLOCKS_BETWEEN_RETURNS = 256
@@ -61,13 +66,13 @@ export class Mark {
   constructor(opts: MarkOptions) {
     this.#opts = opts
     const setup = setupOf(opts.repo)
-    this.#width = opts.threads * 2 + READS_AHEAD
-    if (opts.threads === 0) {
+    const threads = Math.min(opts.threads, THREADS_MAX)
+    this.#width = threads * 2 + READS_AHEAD
+    if (threads === 0) {
       const scanner = new NodeScanner(setup)
       this.#scan = async (job) => scanner.scan(job)
     } else {
       const script = new URL('scan-thread.ts', import.meta.url)
-      const { threads } = opts
       this.#scan = (job) => {
         this.#pool ??= new ThreadPool({ script, setup, threads, youngGenerationMb: YOUNG_GENERATION_MB })
         return this.#pool.run<ScanJob, ScanResult>(job, [job.sealed.buffer as ArrayBuffer])

@@ -17,7 +17,7 @@ export interface PruneOptions {
   readonly tool: string
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal
-  /** Worker threads that read trees; 0 does everything in the calling thread. */
+  /** Worker threads that read trees at most; 0 does everything in the calling thread. */
   readonly threads: number
   /** Tells what would be done, and puts and deletes nothing. */
   readonly dryRun?: boolean
