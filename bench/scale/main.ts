@@ -8,8 +8,8 @@ import { makeRepository } from './made-repository.ts'
 import { madeBytes } from './made-segments.ts'
 import { scaleReport, type IndexFigures, type ScaleResults } from './report.ts'
 
-/** Blobs of the repository on which commands are measured. */
-const REPOSITORY_BLOBS = 10_000_000
+/** Blobs at most of the repository on which commands are measured. */
+const REPOSITORY_BLOBS_MAX = 10_000_000
 /** Up to here the table in memory is measured too. */
 const TABLE_BLOBS_MAX = 10_000_000
 /** Packs of it that are as large as real ones, and half of which a prune copies. */
@@ -18,14 +18,14 @@ const RANDOM_FILE = 500_000_000
 const SMALL_FILES = 10_000
 const SMALL_FILE = 12_000
 /** As the launcher starts Node. */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=2000']
+const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=2000']
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '8388608' }
 const PROGRAM = join(import.meta.dirname, '..', '..', 'holdfast')
 
 export interface ScaleOptions {
   /** Scratch space: 45 bytes a blob at most, and 4 GB. */
   readonly folder: string
-  /** Sizes of index, in millions of blobs. */
+  /** Sizes of index, in millions of blobs; the repository on which commands are measured has as many as the largest. */
   readonly millions: readonly number[]
   readonly rounds: number
   /** Where results go; printed alone without it. */
@@ -39,7 +39,8 @@ export async function measureScale({ folder, millions, rounds, out }: ScaleOptio
   try {
     const indexes: IndexFigures[] = []
     for (const million of millions) indexes.push(...(await measureIndex(join(work, 'index'), million * 1_000_000)))
-    const commands = rounds > 0 ? await measureCommands(work, rounds) : []
+    const largest = Math.min(REPOSITORY_BLOBS_MAX, Math.max(...millions) * 1_000_000)
+    const commands = rounds > 0 ? await measureCommands(work, largest, rounds) : []
     const results: ScaleResults = { date: new Date().toISOString().slice(0, 10), machine: before, indexes, commands }
     const text = scaleReport(results)
     process.stdout.write(text)
@@ -72,11 +73,11 @@ async function measureIndex(folder: string, blobs: number): Promise<IndexFigures
 }
 
 /** The same commands on a repository that is empty at first and on one with a large index, in turns. */
-async function measureCommands(work: string, rounds: number): Promise<ScaleResults['commands']> {
+async function measureCommands(work: string, blobs: number, rounds: number): Promise<ScaleResults['commands']> {
   const found: ScaleResults['commands'][number][] = []
-  const sizes = { small: 0, large: REPOSITORY_BLOBS }
-  for (const [name, blobs] of Object.entries(sizes)) {
-    await makeRepository(join(work, name, 'repository'), join(work, name, 'key'), blobs, blobs > 0 ? FULL_PACKS : 0)
+  const sizes = { small: 0, large: blobs }
+  for (const [name, size] of Object.entries(sizes)) {
+    await makeRepository(join(work, name, 'repository'), join(work, name, 'key'), size, size > 0 ? FULL_PACKS : 0)
   }
   for (let round = 1; round <= rounds; round++) {
     const sources = makeSources(join(work, 'source'), round)

@@ -5,7 +5,7 @@
 //
 //   header (8) | wid (16) | seal(K_idx, object type, wid, body) | signature (64)
 import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
+import { equalBytes, releaseMemory } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
@@ -39,12 +39,11 @@ export function signObject(
   parts: readonly Uint8Array[],
   signer: Pick<SigningKey, 'sign'>,
 ): Uint8Array {
-  const unsigned = joinObject(type, suite, ...parts)
-  const bytes = new Uint8Array(unsigned.length + SIGNATURE_SIZE)
-  bytes.set(unsigned)
-  const signature = signer.sign(unsigned)
+  const bytes = joinObject(type, suite, ...parts, new Uint8Array(SIGNATURE_SIZE))
+  const end = bytes.length - SIGNATURE_SIZE
+  const signature = signer.sign(bytes.subarray(0, end))
   assert(signature.length === SIGNATURE_SIZE, 'a signature has 64 bytes')
-  bytes.set(signature, unsigned.length)
+  bytes.set(signature, end)
   return bytes
 }
 
@@ -69,10 +68,14 @@ export function signedContent(type: ObjectType, bytes: Uint8Array, subject: stri
   return bytes.subarray(HEADER_SIZE, signedEnd(bytes, subject))
 }
 
-/** The bytes of an object of the shared layout. */
+/** The bytes of an object of the shared layout. The memory of `body` is given back: a segment may be large. */
 export function sealSignedPart(type: ObjectType, body: Uint8Array, { sealer, signer }: SignedPartWriter): Uint8Array {
   const wid = writerIdOf(signer.publicKey)
-  return signObject(type, sealer.suite, [wid, sealer.seal(type, wid, body)], signer)
+  const sealed = sealer.seal(type, wid, body)
+  releaseMemory(body)
+  const bytes = signObject(type, sealer.suite, [wid, sealed], signer)
+  releaseMemory(sealed)
+  return bytes
 }
 
 /** Whose object of the shared layout this is, 16 bytes. Needs no key and proves nothing. */

@@ -12,10 +12,12 @@ export function returnLargeBuffers(from = THRESHOLD): void {
 }
 
 /**
- * Gives back to the system what the C library keeps of memory that was freed: in the holes between what is used, and of all
- * threads. It takes milliseconds. Does nothing where there is no glibc.
+ * Collects garbage, which Node puts off where most of the memory is arrays outside of its heap, and gives back to the system what
+ * the C library keeps of memory that was freed: in the holes between what is used, and of all threads. It takes 60 ms with a heap
+ * of 50 MB. Does only the half that it can where Node was not started with `--expose-gc`, as the launcher does, or without glibc.
  */
 export function returnFreeMemory(): void {
+  globalThis.gc?.()
   libc()?.malloc_trim?.(0)
 }
 

@@ -215,7 +215,6 @@ export class BlockCopier {
     this.#made.push(pack.objectName)
     this.#unnamed.push({ ...pack, parts: [], staged: undefined })
     this.#unnamedBlobs += countBlobs(pack.blocks)
-    returnFreeMemory()
     if (this.#unnamed.length >= UNNAMED_MAX || this.#unnamedBlobs >= UNNAMED_BLOBS_MAX) await this.#name()
   }
 
@@ -237,6 +236,7 @@ export class BlockCopier {
   }
 
   async #name(): Promise<void> {
+    returnFreeMemory()
     const unnamed = this.#unnamed
     this.#unnamed = []
     this.#unnamedBlobs = 0

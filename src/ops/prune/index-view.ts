@@ -29,7 +29,9 @@ export interface SegmentInfo {
 
 const READS_AT_ONCE = 4
 /** Segments after which what is free goes back to the system. */
-const SEGMENTS_BETWEEN_RETURNS = 32
+const SEGMENTS_BETWEEN_RETURNS = 16
+/** Bytes of segments that are in memory at once, unless it is a single one. */
+const READ_BYTES_AT_ONCE = 16 * 1024 * 1024
 /** How often the index is listed when segments go away under the reader. */
 const ATTEMPTS = 5
 
@@ -60,6 +62,7 @@ export class IndexView {
    * like garbage.
    */
   async refresh(check: () => void): Promise<void> {
+    returnFreeMemory()
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#readSegments(check)
@@ -113,10 +116,14 @@ export class IndexView {
     const listed = await sizesOf(this.#repo.store, PREFIXES.index)
     const unread = [...listed].filter(([name]) => !this.#read.has(name) && !this.#foreign.has(name))
     const ofRevoked: [string, number][] = []
-    for (let at = 0; at < unread.length; at += READS_AT_ONCE) {
+    let sinceReturn = 0
+    for (const some of batches(unread)) {
       check()
-      if (at % SEGMENTS_BETWEEN_RETURNS === 0) returnFreeMemory()
-      const some = unread.slice(at, at + READS_AT_ONCE)
+      sinceReturn += some.length
+      if (sinceReturn >= SEGMENTS_BETWEEN_RETURNS) {
+        sinceReturn = 0
+        returnFreeMemory()
+      }
       const read = await Promise.all(
         some.map(([name]) =>
           this.#repo.readSegment(name).catch((error: unknown) => {
@@ -144,8 +151,11 @@ export class IndexView {
 
   #take(name: string, size: number, segment: DecodedIndexSegment, isRevoked = false): void {
     const { packs, sessions, distrusted = [] } = segment
+    const names: string[] = []
     for (const pack of packs) {
-      if (this.packs.add(pack, sessions, STANDING.sound) !== undefined || isRevoked) continue
+      const info = this.packs.add(pack, sessions, STANDING.sound)
+      names.push(info?.name ?? packName(pack.kind, pack.hash))
+      if (info !== undefined || isRevoked) continue
       const what = `it says otherwise than another one what is in ${packName(pack.kind, pack.hash)}`
       throw damagedIndex(new BackupError('corrupt', what, name))
     }
@@ -153,7 +163,7 @@ export class IndexView {
       name,
       size,
       blobs: packs.reduce((sum, pack) => sum + blobsOf(pack), 0),
-      packs: packs.map(({ kind, hash }) => packName(kind, hash)),
+      packs: names,
       // A hash does not say of which kind the pack is.
       distrusted: isRevoked ? [] : distrusted.flatMap((hash) => [packName('data', hash), packName('meta', hash)]),
     })
@@ -220,6 +230,23 @@ export class IndexView {
 }
 
 const STATS_AT_ONCE = 16
+
+/** Segments, with their sizes, that are read at once. */
+function* batches(segments: readonly (readonly [string, number])[]): Generator<readonly (readonly [string, number])[]> {
+  let batch: (readonly [string, number])[] = []
+  let bytes = 0
+  for (const segment of segments) {
+    const isFull = batch.length === READS_AT_ONCE || bytes + segment[1] > READ_BYTES_AT_ONCE
+    if (batch.length > 0 && isFull) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(segment)
+    bytes += segment[1]
+  }
+  if (batch.length > 0) yield batch
+}
 
 async function sizesOf(store: Store, prefix: string): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()

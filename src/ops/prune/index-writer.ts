@@ -12,6 +12,7 @@ import type { IndexSegment } from '../../format/index-segment.ts'
 import { indexName, packName } from '../../format/names.ts'
 import { GrowingSegment } from '../../repo/adopted-packs.ts'
 import type { TabledPack } from '../../repo/adopted-packs.ts'
+import { returnFreeMemory } from '../../posix/allocator.ts'
 import { unlessGone } from '../../repo/gone-object.ts'
 import { settle } from '../../repo/settle.ts'
 import type { PruneContext } from './context.ts'
@@ -23,6 +24,8 @@ import { hashOfPack } from './plans.ts'
 const SMALL_SHARE = 1 / 4
 /** So many small segments are merged into few; below it the next backups would only make new ones to merge with them. */
 const MERGE_FROM = 16
+/** Segments after which what is free goes back to the system. */
+const SEGMENTS_BETWEEN_RETURNS = 16
 
 export class IndexWriter {
   readonly #ctx: PruneContext
@@ -96,9 +99,10 @@ export class IndexWriter {
       releaseMemory(bytes)
       const stored = await repo.readSegment(name)
       releaseSegment(stored)
-      if (stored.packs.length !== segment.packs.length) throw new BackupError('corrupt', 'it is not what was stored', name)
+      if (stored.packs.length !== segment.packs.length)
+        throw new BackupError('corrupt', 'it is not what was stored', name)
     })
-    this.written++
+    if (++this.written % SEGMENTS_BETWEEN_RETURNS === 0) returnFreeMemory()
     return name
   }
 }

@@ -29,8 +29,8 @@ export interface MarkOptions {
 /** Blocks that are read while others are scanned. */
 const READS_AHEAD = 4
 /**
- * Who gives out the blocks and notes what is in them takes a third of the time that threads need to open them, so more than two
- * would gain little; each takes 30 MiB.
+ * Who gives out blocks and notes what is in them takes two fifths of the time that it takes to open them, so a third thread
+ * would gain a sixth at most; each takes 30 MiB.
  */
 const THREADS_MAX = 2
 const YOUNG_GENERATION_MB = 8

@@ -34,7 +34,6 @@ export type Standing = (typeof STANDING)[keyof typeof STANDING]
 
 export interface PackInfo {
   readonly name: string
-  readonly hash: Uint8Array
   readonly kind: PackKind
   /** Bytes. */
   readonly size: number
@@ -94,7 +93,6 @@ export class PackTable {
     const used = new Set(pack.blocks.map(({ session }) => session))
     const info: PackInfo = {
       name,
-      hash: pack.hash.slice(),
       kind: pack.kind,
       size: pack.size,
       sessions: Array.from(used, (ordinal) => this.#sessionOf(sessions[ordinal]!)),

@@ -15,7 +15,7 @@ import type { PackInfo } from './pack-table.ts'
 /** Puts a plan and reads it back: from here on no session that begins relies on these packs. */
 export async function putPlan(ctx: PruneContext, packs: readonly PackInfo[], copies: readonly string[]): Promise<void> {
   const hashesOf = (kind: PackInfo['kind']) =>
-    packs.flatMap((pack) => (pack.kind === kind ? [pack.hash] : [])).slice(0, PLAN_PACKS_MAX)
+    packs.flatMap((pack) => (pack.kind === kind ? [hashOfPack(pack.name)] : [])).slice(0, PLAN_PACKS_MAX)
   await put(ctx, {
     dataPacks: hashesOf('data'),
     metaPacks: hashesOf('meta'),
