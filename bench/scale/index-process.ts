@@ -54,7 +54,8 @@ console.log(JSON.stringify(measured))
 
 async function bring() {
   const local = new LocalIndex(
-    { places: [{ folder, kept: true }], onProblem: (problem) => assert(false, String(problem)) },
+    // The smallest would lie in memory alone.
+    { places: [{ folder, kept: true }], tableBlobsMax: 0, onProblem: (problem) => assert(false, String(problem)) },
     { repoId: new Uint8Array(16), domainId: new Uint8Array(8), localKey: new Uint8Array(32), suite: 1 },
   )
   const listed = names.map((name) => ({ name, size: SEGMENT_BLOBS_MAX * 28 + 10_000 }))
