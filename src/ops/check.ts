@@ -2,9 +2,9 @@
 // reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
 // and 100 bytes for each node of the trees.
 import { fromHex, toHex } from '../base/bytes.ts'
-import { systemClock } from '../base/clock.ts'
-import type { Clock } from '../base/clock.ts'
+import { systemClock, type Clock } from '../base/clock.ts'
 import { BackupError, codeOf, reasonsOf } from '../base/errors.ts'
+import { timespecToMs } from '../base/time.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { packName, PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
 import { decodeSnapshot } from '../format/snapshot.ts'
@@ -223,6 +223,10 @@ class Check {
         this.#counts.objectsForeign++
       }
     })
+    // They were read in any order, and what damage costs is told in that of time.
+    this.#snapshots.sort(
+      (a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || (a.id < b.id ? -1 : 1),
+    )
     const known = await this.#knownSnapshots()
     for (const { object, message } of chainFlaws(this.#links, known)) {
       this.#damage.add(object, 'not-found', message)

@@ -130,8 +130,10 @@ export class DamageLog {
     return this.add(object, error.code, message)
   }
 
+  /** In order of name. */
   list(): Damage[] {
-    return Array.from(this.#records.values(), ({ object, code, messages, findings, affected, snapshots }) => ({
+    const records = [...this.#records.values()].sort((a, b) => (a.object < b.object ? -1 : 1))
+    return Array.from(records, ({ object, code, messages, findings, affected, snapshots }) => ({
       object,
       code,
       messages,
