@@ -8,8 +8,8 @@ import { initHashing } from '../../src/crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../src/format/block-table.ts'
 import { SEGMENT_BLOBS_MAX } from '../../src/format/index-segment.ts'
 import { indexName } from '../../src/format/names.ts'
-import { LoadedIndex } from '../../src/repo/loaded-index.ts'
-import { LocalIndex } from '../../src/repo/local-index.ts'
+import { LoadedIndex } from '../../src/repo/index/loaded-index.ts'
+import { LocalIndex } from '../../src/repo/index/local-index.ts'
 import { locatorsOf, madeBytes, madeSegment, segmentsFor } from './made-segments.ts'
 
 /** Lookups of blobs that are there in an order of their own, each of which reads and opens pages. */

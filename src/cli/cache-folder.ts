@@ -1,8 +1,8 @@
-// Where this user's client keeps what it can make again: the index of a large repository (repo/local-index.ts).
+// Where this user's client keeps what it can make again: the index of a large repository (repo/index/local-index.ts).
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { reasonsOf } from '../base/errors.ts'
-import type { LocalIndexOptions } from '../repo/local-index.ts'
+import type { LocalIndexOptions } from '../repo/index/local-index.ts'
 import type { Context } from './context.ts'
 import type { Environment } from './environment.ts'
 import { makeFolders } from './make-folders.ts'

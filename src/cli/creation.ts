@@ -33,7 +33,7 @@ export async function initRepository(context: Context, flags: CreationFlags): Pr
   const store = await openNewStore(context, location, skipped)
   try {
     // Before anybody is asked for a passphrase or gets a key file.
-    const { refuseUnlessFree } = await import('../repo/free-place.ts')
+    const { refuseUnlessFree } = await import('../repo/objects/free-place.ts')
     await refuseUnlessFree(store, () => foreignAmong(skipped))
     const credential = await firstCredential(context, location, flags)
     const repository = await createAt(context, store, credential, {
@@ -205,7 +205,7 @@ async function openNewStore(context: Context, location: string, skipped: string[
 }
 
 async function isFree(store: Store, skipped: readonly string[]): Promise<boolean> {
-  const { isFreePlace } = await import('../repo/free-place.ts')
+  const { isFreePlace } = await import('../repo/objects/free-place.ts')
   return isFreePlace(store, () => foreignAmong(skipped))
 }
 

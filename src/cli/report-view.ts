@@ -1,7 +1,7 @@
 // `holdfast snapshots` for who may not know what is in them.
 import { BackupError } from '../base/errors.ts'
 import { readReport } from '../repo/report.ts'
-import { revocationOf } from '../repo/revocations.ts'
+import { revocationOf } from '../repo/writers/revocations.ts'
 import type { Context } from './context.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { escapeText } from './escape.ts'

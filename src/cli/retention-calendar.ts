@@ -1,6 +1,6 @@
 // Draws which days have a snapshot, and on which of them all go: a row for each month, or for each year where there are many.
 import type { Verdict } from '../ops/retention/plan.ts'
-import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { SnapshotInfo } from '../repo/history/snapshot-catalog.ts'
 
 /** Something stays; all of it goes; some stays and some goes. */
 const MARKS = { stays: '#', goes: '-', both: '+', none: '.' } as const

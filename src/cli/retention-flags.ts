@@ -3,7 +3,7 @@ import { BackupError } from '../base/errors.ts'
 import { GROUPINGS, PERIODS, POLICY_NUMBER_MAX } from '../format/retention-policy.ts'
 import type { CalendarRule, Grouping, Period, RetentionPolicy, Span, WithinRule } from '../format/retention-policy.ts'
 import { spanText } from '../ops/retention/periods.ts'
-import { TRASH_DAYS } from '../repo/trash.ts'
+import { TRASH_DAYS } from '../repo/history/trash.ts'
 import { parsed, texts } from './flags.ts'
 
 type Count = number | 'all'

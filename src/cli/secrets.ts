@@ -75,7 +75,7 @@ async function ownOrAsked(context: Context, store: Store, before?: string): Prom
 /** A passphrase, unless the repository has no slot for one. Then gpg is run when nothing else can open it. */
 async function askAsSlotsSay(store: Store, why?: string): Promise<FoundCredential> {
   const [{ readSlots }, { initHashing }] = await Promise.all([
-    import('../repo/key-slots.ts'),
+    import('../repo/keys/key-slots.ts'),
     import('../crypto/hash.ts'),
   ])
   await initHashing()

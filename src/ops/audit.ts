@@ -8,13 +8,13 @@ import type { Checkpoint } from '../format/checkpoint.ts'
 import type { ChainName } from '../format/log-record.ts'
 import { PREFIXES } from '../format/names.ts'
 import type { RepairAction } from '../format/repair-action.ts'
-import type { HistoryLook } from '../repo/rollback.ts'
-import { keyOfPlace, LogFacts } from '../repo/log-facts.ts'
-import type { OpenedRecord } from '../repo/log.ts'
+import type { HistoryLook } from '../repo/history/rollback.ts'
+import { keyOfPlace, LogFacts } from '../repo/history/log-facts.ts'
+import type { OpenedRecord } from '../repo/history/log.ts'
 import type { Repository } from '../repo/repository.ts'
-import { RetentionRecords } from '../repo/retention-records.ts'
-import type { Revocation } from '../repo/revocations.ts'
-import { DAY_MS, groupCopies, listTrash } from '../repo/trash.ts'
+import { RetentionRecords } from '../repo/history/retention-records.ts'
+import type { Revocation } from '../repo/writers/revocations.ts'
+import { DAY_MS, groupCopies, listTrash } from '../repo/history/trash.ts'
 import { auditChain } from './audit/chain-audit.ts'
 import type { AuditedChain, ExplainedPlace, NamedPlace } from './audit/chain-audit.ts'
 import { titleOf } from './audit/audited-object.ts'
@@ -34,7 +34,7 @@ export type { Finding } from './audit/finding.ts'
 export interface AuditOptions {
   readonly repo: Repository
   readonly checkpoint?: Checkpoint
-  /** What this machine remembers, compared with what there is (repo/rollback.ts). */
+  /** What this machine remembers, compared with what there is (repo/history/rollback.ts). */
   readonly look?: HistoryLook
   readonly onEvent?: EventSink
   readonly signal?: AbortSignal

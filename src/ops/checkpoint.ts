@@ -3,10 +3,10 @@ import { fromHex } from '../base/bytes.ts'
 import { digestOf, fingerprintOf, sortHeads } from '../format/checkpoint.ts'
 import type { ChainHead, Checkpoint } from '../format/checkpoint.ts'
 import type { ChainName } from '../format/log-record.ts'
-import { ChainLook, recordChains, snapshotChains } from '../repo/chain-look.ts'
-import { listLog } from '../repo/log.ts'
+import { ChainLook, recordChains, snapshotChains } from '../repo/history/chain-look.ts'
+import { listLog } from '../repo/history/log.ts'
 import type { Repository } from '../repo/repository.ts'
-import type { SeenHeads } from '../repo/seen-history.ts'
+import type { SeenHeads } from '../repo/history/seen-history.ts'
 
 /** Heads that are written out unless all are asked for; eight are twenty lines, a digest is as short as one. */
 const WRITTEN_OUT_MAX = 8

@@ -2,7 +2,7 @@
 // packs.
 import { parseObjectName } from '../format/names.ts'
 import type { Repository } from '../repo/repository.ts'
-import type { SnapshotInfo } from '../repo/snapshot-catalog.ts'
+import type { SnapshotInfo } from '../repo/history/snapshot-catalog.ts'
 import { listAll } from '../store/store.ts'
 
 /** Count and bytes of one kind of object. */

@@ -8,11 +8,11 @@ import { timespecFromMs } from '../base/time.ts'
 import { heartbeatName, sessionEndName, sessionKeysName, sessionName, writerName } from '../format/names.ts'
 import { encodeSessionIntent, encodeSessionMark } from '../format/session.ts'
 import { encodeSessionKeys, wrapSessionSecret } from '../format/session-keys.ts'
-import type { ParityMaker } from './parity-maker.ts'
-import { putOwn } from './put-own.ts'
+import type { ParityMaker } from './objects/parity-maker.ts'
+import { putOwn } from './objects/put-own.ts'
 import type { Repository } from './repository.ts'
-import { settle } from './settle.ts'
-import type { WriterIdentity } from './writer-identity.ts'
+import { settle } from './objects/settle.ts'
+import type { WriterIdentity } from './writers/writer-identity.ts'
 
 /** The two secrets of a run, 32 bytes each: everything it stores is sealed under them. */
 export interface SessionSecrets {

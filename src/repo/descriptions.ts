@@ -5,7 +5,7 @@ import { BackupError, doing } from '../base/errors.ts'
 import { checkFeatures, decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { NAME_NUMBER_MAX, parseObjectName, PREFIXES } from '../format/names.ts'
-import { refuseRemains } from './free-place.ts'
+import { refuseRemains } from './objects/free-place.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
 

@@ -7,8 +7,8 @@ import type { Store } from '../store/store.ts'
 import type { Credential } from '../credentials/credential.ts'
 import { isSameRepository, readDescriptions } from './descriptions.ts'
 import type { FoundDescriptions, StoredDescription } from './descriptions.ts'
-import { openWithCredential } from './keyring.ts'
-import type { Unlocked } from './keyring.ts'
+import { openWithCredential } from './keys/keyring.ts'
+import type { Unlocked } from './keys/keyring.ts'
 import { Repository } from './repository.ts'
 
 /** `not-found` when this is no repository, `unsupported` when it is too new, `wrong-key` when no slot fits. */

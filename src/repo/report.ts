@@ -10,9 +10,9 @@ import { reportKeyOf } from '../format/snapshot-summary.ts'
 import type { SnapshotSummary } from '../format/snapshot-summary.ts'
 import { listAll } from '../store/store.ts'
 import type { ObjectInfo, Store } from '../store/store.ts'
-import { unlessGone } from './gone-object.ts'
-import { getNamedByHash } from './named-object.ts'
-import { WriterDirectory } from './writer-directory.ts'
+import { unlessGone } from './objects/gone-object.ts'
+import { getNamedByHash } from './objects/named-object.ts'
+import { WriterDirectory } from './writers/writer-directory.ts'
 
 export interface SummarizedSnapshot {
   /** Hash of the object, hex. */

@@ -8,7 +8,7 @@ import { encodeIndexSegment } from '../format/index-segment.ts'
 import { indexName, planName, PREFIXES } from '../format/names.ts'
 import type { ListPage, Store } from '../store/store.ts'
 import { listAll } from '../store/store.ts'
-import { writerIdentity } from './writer-identity.ts'
+import { writerIdentity } from './writers/writer-identity.ts'
 
 /** A store in which something happens right after a prefix was listed. */
 function afterListing(store: Store, prefix: string, happens: () => Promise<void>): Store {

@@ -46,7 +46,7 @@ export interface Store {
 
   /**
    * After so many milliseconds at most every list shows what was put and what was deleted; 0 where the next one does. Whoever
-   * relies on being seen waits for so long (repo/settle.ts). `get` and `stat` never lag.
+   * relies on being seen waits for so long (repo/objects/settle.ts). `get` and `stat` never lag.
    */
   readonly listLagMs: number
 

@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import { hash } from '../../src/crypto/hash.ts'
 import { encodeKeySlot } from '../../src/format/key-slot.ts'
 import { keySlotName } from '../../src/format/names.ts'
-import { readSlot, SLOTS_MAX } from '../../src/repo/key-slots.ts'
-import { newBundle } from '../../src/repo/new-bundle.ts'
+import { readSlot, SLOTS_MAX } from '../../src/repo/keys/key-slots.ts'
+import { newBundle } from '../../src/repo/keys/new-bundle.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
 
 /** With the slot of its owner in the second half of the list. */

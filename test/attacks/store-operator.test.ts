@@ -1,6 +1,6 @@
 // Somebody who keeps the store, knows the format and holds no key. Damage, exchanged objects and objects of another
 // repository are in test/damage/, what is hidden or rolled back in test/history/, slots for public keys that he makes
-// himself in src/repo/foreign-slots.test.ts, hostile costs of slots in src/repo/keyring.test.ts.
+// himself in src/repo/keys/foreign-slots.test.ts, hostile costs of slots in src/repo/keys/keyring.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toHex } from '../../src/base/bytes.ts'
@@ -16,10 +16,10 @@ import {
   parseObjectName,
   snapshotName,
 } from '../../src/format/names.ts'
-import { approveEnrolment, listRequests, requestEnrolment } from '../../src/repo/enrolment.ts'
-import { readSlots } from '../../src/repo/key-slots.ts'
-import { addSlot, removeSlot } from '../../src/repo/keyring.ts'
-import { newBundle } from '../../src/repo/new-bundle.ts'
+import { approveEnrolment, listRequests, requestEnrolment } from '../../src/repo/writers/enrolment.ts'
+import { readSlots } from '../../src/repo/keys/key-slots.ts'
+import { addSlot, removeSlot } from '../../src/repo/keys/keyring.ts'
+import { newBundle } from '../../src/repo/keys/new-bundle.ts'
 import { openRepository } from '../../src/repo/open-repository.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { checked, damagedObjects, story } from '../damage/observation.ts'

@@ -6,8 +6,8 @@ import { BackupError } from '../../src/base/errors.ts'
 import { auditHistory } from '../../src/ops/audit.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
-import { readLog } from '../../src/repo/log.ts'
-import { LogFacts } from '../../src/repo/log-facts.ts'
+import { readLog } from '../../src/repo/history/log.ts'
+import { LogFacts } from '../../src/repo/history/log-facts.ts'
 import { CountingStore } from '../../src/store/counting-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { HidingStore, HistoryScene, placeOf } from '../support/history-scene.ts'
@@ -127,7 +127,7 @@ test('two who revoke each other are both revoked', async () => {
   const { made, ada, eve, first, early } = await scene()
   const forked = await made.copy()
   await ada.revoke(early.wid)
-  const { action } = await import('../../src/repo/revoke-writer.ts').then(async ({ planRevocation }) =>
+  const { action } = await import('../../src/repo/writers/revoke-writer.ts').then(async ({ planRevocation }) =>
     planRevocation(await made.open(forked), first.wid, {}, undefined),
   )
   const record = await eve.record(action, forked)

@@ -5,7 +5,7 @@ import { secureRandom } from '../../src/base/random.ts'
 import { directoryEntries } from '../../src/ops/browse/tree-walk.ts'
 import { planForget, readRetention } from '../../src/ops/forget.ts'
 import { rewriteSnapshots, snapshotsWith } from '../../src/ops/rewrite.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { audit, assertFound } from '../support/audited-history.ts'
 import { DAY, HistoryScene } from '../support/history-scene.ts'
 

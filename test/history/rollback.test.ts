@@ -7,7 +7,7 @@ import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { descriptionName, snapshotName, writerName } from '../../src/format/names.ts'
 import { encodeRepoDescription } from '../../src/format/repo-description.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
-import { readSeen, updateSeen } from '../../src/repo/seen-history.ts'
+import { readSeen, updateSeen } from '../../src/repo/history/seen-history.ts'
 import { Passing } from '../../src/store/passing-store.ts'
 import { DAY, HidingStore, HistoryScene, HOUR, placeOf } from '../support/history-scene.ts'
 

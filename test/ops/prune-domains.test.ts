@@ -7,7 +7,7 @@ import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
 import { planName } from '../../src/format/names.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { assertSound, PruningScene } from '../support/pruning.ts'
 
 test('who has one domain leaves the packs of the others alone', async (t) => {

@@ -7,8 +7,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { PREFIXES } from '../../src/format/names.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
-import { readTrash, recallFromTrash } from '../../src/repo/trash.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { readTrash, recallFromTrash } from '../../src/repo/history/trash.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { PruningScene } from '../support/pruning.ts'
 
 async function repaired(scene: PruningScene): Promise<string[]> {

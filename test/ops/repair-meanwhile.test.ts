@@ -13,7 +13,7 @@ import type { RepairOptions, RepairResult } from '../../src/ops/repair/repair.ts
 import { memoryState } from '../../src/repo/local-state.ts'
 import { newSessionSecrets } from '../../src/repo/declared-session.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Passing } from '../../src/store/passing-store.ts'

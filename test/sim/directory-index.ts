@@ -2,7 +2,7 @@
 import { fromHex } from '../../src/base/bytes.ts'
 import { openDirectory, openTrailer, TRAILER_STORED_SIZE } from '../../src/format/directory.ts'
 import { parseObjectName, PREFIXES } from '../../src/format/names.ts'
-import { LoadedIndex } from '../../src/repo/loaded-index.ts'
+import { LoadedIndex } from '../../src/repo/index/loaded-index.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { listAll } from '../../src/store/store.ts'
 

@@ -1,8 +1,8 @@
 // The rules on order for pruning (docs/format.md, section 10, M1 to M9), of what each prune in a simulated world did and saw.
 import { toHex } from '../../src/base/bytes.ts'
 import { readSnapshotHead } from '../../src/format/snapshot.ts'
-import { readPlans } from '../../src/repo/condemned.ts'
-import type { ListedPlan } from '../../src/repo/condemned.ts'
+import { readPlans } from '../../src/repo/packs/condemned.ts'
+import type { ListedPlan } from '../../src/repo/packs/condemned.ts'
 import {
   packName,
   parseObjectName,

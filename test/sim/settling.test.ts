@@ -2,9 +2,9 @@
 // these are the pauses that are needed the model tells (test/model/deletion.test.ts); here it is that they are made.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { appendRecord } from '../../src/repo/log-append.ts'
-import { DAY_MS, moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/trash.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { appendRecord } from '../../src/repo/history/log-append.ts'
+import { DAY_MS, moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/history/trash.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { NO_FAULTS } from '../../src/store/faults.ts'
 import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
 import { Passing } from '../../src/store/passing-store.ts'

@@ -9,9 +9,9 @@ import type { Extent } from '../../src/format/extent.ts'
 import { HEADER_SIZE, SEALED_TYPES } from '../../src/format/object-header.ts'
 import type { TreeNode } from '../../src/format/tree-node.ts'
 import type { RestoreReader } from '../../src/ops/restore/reader.ts'
-import type { BlobType } from '../../src/repo/blob-keys.ts'
-import { encodeBlock } from '../../src/repo/block-codec.ts'
-import type { BlobLocation } from '../../src/repo/loaded-index.ts'
+import type { BlobType } from '../../src/repo/index/blob-keys.ts'
+import { encodeBlock } from '../../src/repo/packs/block-codec.ts'
+import type { BlobLocation } from '../../src/repo/index/loaded-index.ts'
 
 const KEYS = Object.fromEntries(
   ['data', 'tree', 'list'].map((type) => [type, new Uint8Array(32).fill(type.length)]),

@@ -2,11 +2,11 @@
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { SEALED_TYPES } from '../../src/format/object-header.ts'
-import { encodeBlock } from '../../src/repo/block-codec.ts'
+import { encodeBlock } from '../../src/repo/packs/block-codec.ts'
 import { newSessionSecrets } from '../../src/repo/declared-session.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
-import { writerIdentity } from '../../src/repo/writer-identity.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { listAll } from '../../src/store/store.ts'
 import type { PruningScene } from './pruning.ts'
 

@@ -2,7 +2,7 @@
 import { logPrefix, snapshotPrefix } from '../../format/names.ts'
 import type { ChainName } from '../../format/log-record.ts'
 import type { LogAction } from '../../format/log-record.ts'
-import type { OpenedRecord } from '../../repo/log.ts'
+import type { OpenedRecord } from '../../repo/history/log.ts'
 import type { AuditedObject } from './audited-object.ts'
 import { titleOf } from './audited-object.ts'
 import type { Findings } from './finding.ts'

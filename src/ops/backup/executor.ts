@@ -1,7 +1,7 @@
 // Where jobs run: in worker threads, or in the caller's own thread (small runs, the simulator).
 import { Worker } from 'node:worker_threads'
 import { BackupError } from '../../base/errors.ts'
-import type { SharedIndexHandle } from '../../repo/blob-index.ts'
+import type { SharedIndexHandle } from '../../repo/index/blob-index.ts'
 import { ChunkWorker } from './chunk-worker.ts'
 import type { WorkerSetup } from './chunk-worker.ts'
 import type { FileReader } from './file-reader.ts'

@@ -2,8 +2,8 @@
 import { concatBytes, toHex, utf8 } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { hash } from '../../crypto/hash.ts'
-import { TreeCache } from '../../repo/tree-cache.ts'
-import type { WriterIdentity } from '../../repo/writer-identity.ts'
+import { TreeCache } from '../../repo/trees/tree-cache.ts'
+import type { WriterIdentity } from '../../repo/writers/writer-identity.ts'
 import type { BackupOptions } from './backup.ts'
 
 /** For a credential that cannot read trees; undefined for all others. Throws `wrong-key` when a parent is asked for. */

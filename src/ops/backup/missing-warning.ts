@@ -1,5 +1,5 @@
 // What a backup says of packs that the index names and that are not there, and the other way round.
-import type { PackRecord } from '../../repo/loaded-index.ts'
+import type { PackRecord } from '../../repo/index/loaded-index.ts'
 import type { ProblemEvent } from '../events.ts'
 
 /** Names of packs shown; `holdfast check` has them all. */

@@ -1,10 +1,10 @@
 // Which snapshot a backup is compared with, to know what has not changed.
 import { equalBytes, fromHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
-import { foreignOf } from '../../repo/membership.ts'
+import { foreignOf } from '../../repo/keys/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
-import { revocationOf } from '../../repo/revocations.ts'
-import type { ListedSnapshot, OpenedSnapshot } from '../../repo/snapshot-catalog.ts'
+import { revocationOf } from '../../repo/writers/revocations.ts'
+import type { ListedSnapshot, OpenedSnapshot } from '../../repo/history/snapshot-catalog.ts'
 
 export interface ParentQuery {
   /** What the operator asked for; null for none, undefined for the default. */

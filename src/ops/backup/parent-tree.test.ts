@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts'
 import { secureRandom } from '../../base/random.ts'
 import { encodeDeletionPlan } from '../../format/deletion-plan.ts'
 import { parseObjectName, planName, PREFIXES } from '../../format/names.ts'
-import { writerIdentity } from '../../repo/writer-identity.ts'
+import { writerIdentity } from '../../repo/writers/writer-identity.ts'
 import { listAll } from '../../store/store.ts'
 
 /** Condemns every pack there is now of these kinds, as a pruner that is about to delete them. */

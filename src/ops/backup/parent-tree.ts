@@ -6,9 +6,9 @@ import type { Extent } from '../../format/extent.ts'
 import { endsOf, nodeName, NodeOrder } from '../../format/node-order.ts'
 import { decodeTreeNode, isLeaf } from '../../format/tree-node.ts'
 import type { InnerNode, TreeChild } from '../../format/tree-node.ts'
-import type { BlobType } from '../../repo/blob-keys.ts'
+import type { BlobType } from '../../repo/index/blob-keys.ts'
 import type { Repository } from '../../repo/repository.ts'
-import type { TreeCache } from '../../repo/tree-cache.ts'
+import type { TreeCache } from '../../repo/trees/tree-cache.ts'
 
 /** One directory of the parent snapshot. A walk asks for names in the order they have here, so a lookup is one step. */
 export class ParentDirectory {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BlobKeys } from '../../repo/blob-keys.ts'
-import { LoadedIndex } from '../../repo/loaded-index.ts'
+import type { BlobKeys } from '../../repo/index/blob-keys.ts'
+import { LoadedIndex } from '../../repo/index/loaded-index.ts'
 import { judge, StoredComparison } from './stored-comparison.ts'
 
 /** A hash so weak that texts of one length collide. */

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { MemoryRepository } from '../../../test/support/memory-repository.ts'
 import { fileStat, foundAt, ScriptedSource } from '../../../test/support/scripted-source.ts'
 import type { Entry, Subtree } from '../../format/entry-model.ts'
-import type { TreeBuilder } from '../../repo/tree-builder.ts'
+import type { TreeBuilder } from '../../repo/trees/tree-builder.ts'
 import { ParentDirectory } from './parent-tree.ts'
 import { DirectoryFrame, Turns } from './tree-assembly.ts'
 

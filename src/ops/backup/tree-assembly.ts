@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.ts'
 import { compareBytes } from '../../base/bytes.ts'
 import type { Entry, Subtree } from '../../format/entry-model.ts'
-import type { TreeBuilder } from '../../repo/tree-builder.ts'
+import type { TreeBuilder } from '../../repo/trees/tree-builder.ts'
 import type { ParentDirectory } from './parent-tree.ts'
 
 /** Place of one entry in its directory, to be settled once. */

@@ -1,7 +1,7 @@
 // What the workers of a backup are given.
 import { availableParallelism } from 'node:os'
 import { AUTO, type Method } from '../../compress/method.ts'
-import { bundleTargetFor } from '../../repo/bundle-target.ts'
+import { bundleTargetFor } from '../../repo/packs/bundle-target.ts'
 import type { SessionSecrets } from '../../repo/declared-session.ts'
 import type { BackupOptions } from './backup.ts'
 import type { WorkerSetup } from './chunk-worker.ts'

@@ -1,6 +1,6 @@
 // What cannot be read any more, in the terms in which trees refer to it.
 import { toHex } from '../../base/bytes.ts'
-import type { BlobLocation } from '../../repo/loaded-index.ts'
+import type { BlobLocation } from '../../repo/index/loaded-index.ts'
 import type { DamageRecord } from './damage.ts'
 
 export class BrokenParts {

@@ -2,7 +2,7 @@
 import { BackupError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { parseObjectName } from '../../format/names.ts'
-import { isOfPageFile } from '../../repo/sealed-pages.ts'
+import { isOfPageFile } from '../../repo/index/sealed-pages.ts'
 import type { EventSink, ProblemEvent } from '../events.ts'
 
 export interface AffectedSnapshot {

@@ -1,10 +1,10 @@
 // What is damaged in the trash and costs nobody anything: snapshots that somebody has forgotten because they could not be read, and
 // parts of copies that a forget has left which failed. No record names those, so nobody brings them back; a purge removes them.
 import { snapshotName } from '../../format/names.ts'
-import { keyOfPlace, LogFacts } from '../../repo/log-facts.ts'
-import { EXPLAINING_ROLES, readLog } from '../../repo/log.ts'
+import { keyOfPlace, LogFacts } from '../../repo/history/log-facts.ts'
+import { EXPLAINING_ROLES, readLog } from '../../repo/history/log.ts'
 import type { Repository } from '../../repo/repository.ts'
-import { listTrash } from '../../repo/trash.ts'
+import { listTrash } from '../../repo/history/trash.ts'
 
 /** Names in the trash; `present` has the names of all snapshots that are in their places, which were not forgotten. */
 export async function givenUpInTrash(repo: Repository, present: ReadonlySet<string>): Promise<ReadonlySet<string>> {

@@ -4,7 +4,7 @@ import { toHex } from '../../base/bytes.ts'
 import { hash, initHashing, keyedHash } from '../../crypto/hash.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import { encodeHeader, OBJECT_TYPES, SEALED_TYPES } from '../../format/object-header.ts'
-import { encodeBlock } from '../../repo/block-codec.ts'
+import { encodeBlock } from '../../repo/packs/block-codec.ts'
 import { PackVerifier } from './pack-verifier.ts'
 import type { PackJob } from './pack-verifier.ts'
 

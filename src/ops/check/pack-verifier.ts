@@ -8,7 +8,7 @@ import type { Suite } from '../../crypto/seal.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { PackKind } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, SEALED_TYPES } from '../../format/object-header.ts'
-import { decodeBlockBriefly } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly } from '../../repo/packs/block-codec.ts'
 
 export interface PackJob {
   readonly objectName: string

@@ -4,7 +4,7 @@ import { BackupError } from '../../base/errors.ts'
 import type { SecureRandom } from '../../base/random.ts'
 import type { LocalState } from '../../repo/local-state.ts'
 import type { Repository } from '../../repo/repository.ts'
-import type { WriterIdentity } from '../../repo/writer-identity.ts'
+import type { WriterIdentity } from '../../repo/writers/writer-identity.ts'
 import type { EventSink } from '../events.ts'
 
 export interface PruneContext {

@@ -1,8 +1,8 @@
 // One prune of one domain, step by step (prune.ts).
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
-import { fullPackSize } from '../../repo/pack-layout.ts'
-import type { WriterIdentity } from '../../repo/writer-identity.ts'
+import { fullPackSize } from '../../repo/packs/pack-layout.ts'
+import type { WriterIdentity } from '../../repo/writers/writer-identity.ts'
 import { BlockCopier } from './block-copier.ts'
 import { applyPlans, carryOut } from './carry-out.ts'
 import { batchesOf, choose, settleCopies, usesOf } from './choose.ts'
@@ -29,9 +29,9 @@ import type { Root } from './roots.ts'
 import { SealingAnew } from './sealing-anew.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
-import { Condemned, readPlans } from '../../repo/condemned.ts'
-import { settle } from '../../repo/settle.ts'
-import { readDirectories } from '../../repo/unindexed-packs.ts'
+import { Condemned, readPlans } from '../../repo/packs/condemned.ts'
+import { settle } from '../../repo/objects/settle.ts'
+import { readDirectories } from '../../repo/packs/unindexed-packs.ts'
 
 /** Time between two looks at those for whom a plan waits, for who stays. */
 const LOOK_MS = 60_000

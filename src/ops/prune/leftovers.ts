@@ -11,16 +11,16 @@ import {
   sessionName,
 } from '../../format/names.ts'
 import { readSessionKeys } from '../../format/session-keys.ts'
-import { unlessGone } from '../../repo/gone-object.ts'
-import { putOwn } from '../../repo/put-own.ts'
-import { settle } from '../../repo/settle.ts'
+import { unlessGone } from '../../repo/objects/gone-object.ts'
+import { putOwn } from '../../repo/objects/put-own.ts'
+import { settle } from '../../repo/objects/settle.ts'
 import { listAll } from '../../store/store.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
 import type { Roots } from './roots.ts'
 import { listSessionNames, SessionReader } from './sessions.ts'
 import type { SessionNames } from './sessions.ts'
-import { deleteParityOf } from '../../repo/parity-maker.ts'
+import { deleteParityOf } from '../../repo/objects/parity-maker.ts'
 
 /** By the clock of the store. Nothing that is confirmed depends on it. */
 const GHOST_MS = 90 * 24 * 3_600_000

@@ -3,8 +3,8 @@
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { snapshotName } from '../../format/names.ts'
-import { EXPLAINING_ROLES, readLog } from '../../repo/log.ts'
-import { keyOfPlace, LogFacts } from '../../repo/log-facts.ts'
+import { EXPLAINING_ROLES, readLog } from '../../repo/history/log.ts'
+import { keyOfPlace, LogFacts } from '../../repo/history/log-facts.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { Root } from './roots.ts'
 

@@ -12,7 +12,7 @@ import type { Extent } from '../../format/extent.ts'
 import { nodeName } from '../../format/node-order.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { decodeTreeNode, isLeaf } from '../../format/tree-node.ts'
-import { decodeBlockBriefly } from '../../repo/block-codec.ts'
+import { decodeBlockBriefly } from '../../repo/packs/block-codec.ts'
 
 export interface ScanSetup {
   readonly repoId: Uint8Array

@@ -7,7 +7,7 @@ import { HEADER_SIZE } from '../../format/object-header.ts'
 import { packName } from '../../format/names.ts'
 import { tablesDigest } from '../../format/tables-digest.ts'
 import type { PackKind } from '../../format/names.ts'
-import type { IndexablePack } from '../../repo/loaded-index.ts'
+import type { IndexablePack } from '../../repo/index/loaded-index.ts'
 import { BlobTable } from './blob-table.ts'
 
 /** How far a pack can be relied on; of the copies of a blob the one in the pack with the lowest number counts. */

@@ -10,7 +10,7 @@ import { listSessionNames, SessionReader } from './sessions.ts'
 import type { Session } from './sessions.ts'
 import { readWatch, writeWatch } from './watch-memory.ts'
 import type { WatchedSession } from './watch-memory.ts'
-import type { ListedPlan } from '../../repo/condemned.ts'
+import type { ListedPlan } from '../../repo/packs/condemned.ts'
 
 /** A session shows a sign of life every hour; who has shown none for a day is taken for dead. */
 export const SILENCE_MS = 24 * 3_600_000

@@ -10,7 +10,7 @@ import { checkParityObject, encodeParityObject, isParityOf } from '../../format/
 import { hash } from '../../crypto/hash.ts'
 import { ParityEncoder } from '../../parity/code.ts'
 import { shapeFor } from '../../parity/shape.ts'
-import { parityShareOf } from '../../repo/parity-maker.ts'
+import { parityShareOf } from '../../repo/objects/parity-maker.ts'
 import { listAll } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import type { EventSink } from '../events.ts'

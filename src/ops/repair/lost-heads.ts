@@ -2,7 +2,7 @@
 // repair would not miss them. What this machine remembers says that they must be there.
 import { fromHex } from '../../base/bytes.ts'
 import { parseObjectName, PREFIXES, trashCopiesPrefix, writerName } from '../../format/names.ts'
-import type { LostPlace } from '../../repo/chain-look.ts'
+import type { LostPlace } from '../../repo/history/chain-look.ts'
 import type { Repository } from '../../repo/repository.ts'
 import type { Store } from '../../store/store.ts'
 import { ObjectVerifier } from '../check/object-verifier.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BlobLocation, BlockPlace } from '../../repo/loaded-index.ts'
+import type { BlobLocation, BlockPlace } from '../../repo/index/loaded-index.ts'
 import { ContentPlan } from './content-plan.ts'
 import type { BlockWork, WorkSink } from './content-plan.ts'
 import type { FileTask } from './file-task.ts'

@@ -1,5 +1,5 @@
 // Which parts of which packs to read, in which order: every block once, neighbours in one request. Pure.
-import type { BlockPlace } from '../../repo/loaded-index.ts'
+import type { BlockPlace } from '../../repo/index/loaded-index.ts'
 
 /** Anything that is wanted from a block. */
 export interface WantedBlock {

@@ -2,8 +2,8 @@
 import type { Suite } from '../../crypto/seal.ts'
 import type { Content } from '../../format/entry-model.ts'
 import type { BlobRef, Extent } from '../../format/extent.ts'
-import type { BlobType } from '../../repo/blob-keys.ts'
-import type { BlobLocation } from '../../repo/loaded-index.ts'
+import type { BlobType } from '../../repo/index/blob-keys.ts'
+import type { BlobLocation } from '../../repo/index/loaded-index.ts'
 import type { Store } from '../../store/store.ts'
 import type { NodeReader } from '../browse/tree-walk.ts'
 

@@ -1,10 +1,10 @@
 // What a run by policy would do that no run before it did: it stops there, for a policy that was mistyped, a machine that is
 // flooded with snapshots, or one that was renamed looks like this.
 import { toHex } from '../../base/bytes.ts'
-import type { OpenedRecord } from '../../repo/log.ts'
+import type { OpenedRecord } from '../../repo/history/log.ts'
 import { keptBy } from './rules.ts'
 import type { Dated } from './rules.ts'
-import { DAY_MS } from '../../repo/trash.ts'
+import { DAY_MS } from '../../repo/history/trash.ts'
 import { UNCOUNTED } from './plan.ts'
 import type { Candidate, GroupPlan, RetentionPlan } from './plan.ts'
 

@@ -1,9 +1,9 @@
 // Stores tree nodes that are made in this thread, a few at a time, as part of a session.
 import type { Repository } from '../../repo/repository.ts'
-import { bundleTargetFor } from '../../repo/bundle-target.ts'
-import { MetaSink } from '../../repo/meta-sink.ts'
-import type { MetaBundle } from '../../repo/meta-sink.ts'
-import { TreeBuilder } from '../../repo/tree-builder.ts'
+import { bundleTargetFor } from '../../repo/packs/bundle-target.ts'
+import { MetaSink } from '../../repo/packs/meta-sink.ts'
+import type { MetaBundle } from '../../repo/packs/meta-sink.ts'
+import { TreeBuilder } from '../../repo/trees/tree-builder.ts'
 import type { WriteSession } from '../../repo/write-session.ts'
 import { MetaBlocks } from '../backup/meta-blocks.ts'
 

@@ -3,7 +3,7 @@
 import { concatBytes, fromHex, utf8 } from '../../../src/base/bytes.ts'
 import { readU32, writeU32 } from '../../../src/format/integers.ts'
 import { SEALED_TYPES } from '../../../src/format/object-header.ts'
-import { decodeBlock } from '../../../src/repo/block-codec.ts'
+import { decodeBlock } from '../../../src/repo/packs/block-codec.ts'
 import { fixedBytes, fixedRepoId, fixedSealer } from '../../support/format-keys.ts'
 import type { FailCase, Section } from '../section.ts'
 

@@ -1,0 +1,104 @@
+// Secrets of sessions, taken out of skeys/<sid> with the domain's private keys, once each.
+import { equalBytes, toHex } from '../../base/bytes.ts'
+import { BackupError, codeOf, doing } from '../../base/errors.ts'
+import type { Sealer } from '../../crypto/seal.ts'
+import { sessionKeysName } from '../../format/names.ts'
+import { checkMember, ForeignObject } from './membership.ts'
+import { decodeSessionKeys, readSessionKeys, unwrapSessionSecret } from '../../format/session-keys.ts'
+import type { Repository } from '../repository.ts'
+
+export type Purpose = 'data' | 'meta'
+
+export class SessionKeyRing {
+  readonly #repo: Repository
+  readonly #secrets = new Map<string, Promise<Uint8Array>>()
+  readonly #sealers = new Map<string, Promise<Sealer>>()
+  /** Domains of the sessions whose keys were read, by session id, hex: shared by the domains of a credential. */
+  readonly #domainIds: Map<string, Uint8Array>
+
+  constructor(repo: Repository, domainIds = new Map<string, Uint8Array>()) {
+    this.#repo = repo
+    this.#domainIds = domainIds
+  }
+
+  /** The same for another domain of the credential. */
+  inDomain(repo: Repository): SessionKeyRing {
+    return new SessionKeyRing(repo, this.#domainIds)
+  }
+
+  /** Sealer for the blocks of a session. */
+  sealer(sid: Uint8Array, purpose: Purpose): Promise<Sealer> {
+    const key = `${purpose} ${toHex(sid)}`
+    let known = this.#sealers.get(key)
+    if (known === undefined) {
+      known = this.secret(sid, purpose).then((secret) => this.#repo.sealerOf(secret))
+      this.#sealers.set(key, known)
+      known.catch(() => this.#sealers.delete(key))
+    }
+    return known
+  }
+
+  /**
+   * The secret itself, 32 bytes: for worker threads. `wrong-key` when the credential may not read this, `ForeignObject` when
+   * the session is of another domain.
+   */
+  secret(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
+    const key = `${purpose} ${toHex(sid)}`
+    let known = this.#secrets.get(key)
+    if (known === undefined) {
+      known = this.#open(sid, purpose)
+      this.#secrets.set(key, known)
+      known.catch(() => this.#secrets.delete(key))
+    }
+    return known
+  }
+
+  /** Keeps the secret of a session that this process runs itself. */
+  learn(sid: Uint8Array, purpose: Purpose, secret: Uint8Array): void {
+    this.#secrets.set(`${purpose} ${toHex(sid)}`, Promise.resolve(secret))
+  }
+
+  async #open(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
+    const name = sessionKeysName(sid)
+    const { domain, domainKeys } = this.#repo
+    const privateKeys = domainKeys.privateKeys(purpose)
+    if (privateKeys.length === 0) {
+      throw new BackupError('wrong-key', `this credential may not read ${what(purpose)}`, name, {
+        hint: 'use a credential with the role read or admin',
+      })
+    }
+    const known = this.#domainIds.get(toHex(sid))
+    if (known !== undefined && !equalBytes(known, domain.id)) throw new ForeignObject(name, known)
+    const bytes = await this.#fetch(name)
+    return doing('opening a session’s keys', name, async () => {
+      const writer = await this.#repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+      const keys = decodeSessionKeys(bytes, name, writer)
+      if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
+      checkMember(writer, keys.domainId, name)
+      this.#domainIds.set(toHex(sid), keys.domainId)
+      if (!equalBytes(keys.domainId, domain.id)) throw new ForeignObject(name, keys.domainId)
+      const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
+      for (const { recipient, privateKey } of privateKeys) {
+        const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name, recipient)
+        if (secret !== null) return secret
+      }
+      throw domainKeys.lackError(name)
+    })
+  }
+
+  async #fetch(name: string): Promise<Uint8Array> {
+    try {
+      return await this.#repo.store.get(name)
+    } catch (cause) {
+      if (codeOf(cause) !== 'not-found') throw cause
+      throw new BackupError('corrupt', 'the keys of a session are missing; what it stored cannot be opened', name, {
+        cause,
+        hint: 'restore the object from a copy of the store',
+      })
+    }
+  }
+}
+
+function what(purpose: Purpose): string {
+  return purpose === 'data' ? 'the content of files' : 'trees and snapshots'
+}

@@ -1,0 +1,141 @@
+// Revoking a writer: what of it counts on is named one by one, since whoever has its key can sign at any place of its
+// chains (docs/format.md, 9.4).
+import { fromHex } from '../../base/bytes.ts'
+import { BackupError } from '../../base/errors.ts'
+import type { Role } from '../../format/bundle.ts'
+import { KEPT_SNAPSHOTS_MAX } from '../../format/log-record.ts'
+import type { LogAction } from '../../format/log-record.ts'
+import { parseObjectName, PREFIXES, SEQ_MAX, writerName } from '../../format/names.ts'
+import { openWriterName } from '../../format/writer-cert.ts'
+import { listAll } from '../../store/store.ts'
+import { recordChains, snapshotChains } from '../history/chain-look.ts'
+import { listLog } from '../history/log.ts'
+import type { ListedRecord } from '../history/log.ts'
+import type { Repository } from '../repository.ts'
+import type { ListedSnapshot } from '../history/snapshot-catalog.ts'
+import { eachOnce, listTrash } from '../history/trash.ts'
+
+export interface KnownWriter {
+  /** Hex. */
+  readonly wid: string
+  /** Empty where this credential cannot open it. */
+  readonly name: string
+  readonly role: Role
+}
+
+/** What of a writer counts no longer; everything from now on unless given. */
+export interface RevokeSince {
+  /** Snapshots from this number on. */
+  readonly fromSeq?: number
+  /** What the store received then or later, in milliseconds since 1970 by its clock. */
+  readonly sinceMs?: number
+}
+
+export interface RevocationPlan {
+  readonly action: LogAction & { readonly kind: 'revoke' }
+  /** Of the snapshots that are there or in the trash. */
+  readonly kept: readonly ListedSnapshot[]
+  readonly dropped: readonly ListedSnapshot[]
+  readonly droppedRecords: readonly ListedRecord[]
+}
+
+/** Writers with a certificate that can be verified, in the order of their ids. */
+export async function knownWriters(repo: Repository): Promise<KnownWriter[]> {
+  const writers: KnownWriter[] = []
+  for await (const { name } of listAll(repo.store, PREFIXES.writers)) {
+    const parsed = parseObjectName(name)
+    if (parsed?.kind !== 'writer') continue
+    try {
+      const certificate = await repo.writers.certificate(fromHex(parsed.wid)!)
+      const open = (each: Repository) => openWriterName(certificate, each.indexSealer, name)
+      writers.push({ wid: parsed.wid, role: certificate.role, name: firstOpened(repo.inDomains, open) })
+    } catch (error) {
+      // `check` and `audit` name those that are damaged or that somebody has made himself.
+      if (!(error instanceof BackupError) || error.code === 'unreachable') throw error
+    }
+  }
+  return writers
+}
+
+function firstOpened(repos: readonly Repository[], open: (repo: Repository) => string): string {
+  for (const each of repos) {
+    try {
+      return open(each)
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code !== 'corrupt') throw error
+    }
+  }
+  return ''
+}
+
+/** Digits of an id that a person has to type at least. */
+const PREFIX_MIN = 4
+
+/** The one writer of that name, or whose id begins like this. Throws `not-found`, or `usage` where several do. */
+export function findWriter(writers: readonly KnownWriter[], spec: string): KnownWriter {
+  const isId = /^[0-9a-f]+$/.test(spec) && spec.length >= PREFIX_MIN
+  const found = writers.filter(({ name, wid }) => name === spec || (isId && wid.startsWith(spec)))
+  if (found.length === 1) return found[0]!
+  if (found.length === 0) {
+    throw new BackupError('not-found', 'no writer has this name or id', spec, {
+      hint: '`holdfast audit` lists the writers with their names and ids',
+    })
+  }
+  const ids = found.map(({ wid }) => wid.slice(0, 8)).join(', ')
+  throw new BackupError('usage', `${found.length} writers are called so`, spec, { hint: `say which one: ${ids}` })
+}
+
+/** What revoking this writer comes to; changes nothing. */
+export async function planRevocation(
+  repo: Repository,
+  wid: string,
+  { fromSeq, sinceMs = Infinity }: RevokeSince,
+  reason: string | undefined,
+): Promise<RevocationPlan> {
+  const [listed, trashed, log] = [await repo.catalog.list(), eachOnce(await listTrash(repo)), await listLog(repo)]
+  const own = <T extends { readonly wid: string }>(all: readonly T[]) => all.filter((each) => each.wid === wid)
+  const there = own(listed)
+  const late = there.filter(({ receivedMs }) => receivedMs >= sinceMs).map(({ seq }) => seq)
+  const isThere = new Set(there.map(({ id }) => id))
+  const all = [...there, ...own(trashed).filter(({ id }) => !isThere.has(id))]
+  const next =
+    Math.max((await newestSound(snapshotChains(repo), there))?.seq ?? 0, ...own(trashed).map(({ seq }) => seq)) + 1
+  const from = Math.min(fromSeq ?? next, next, ...late, SEQ_MAX)
+  const kept = all.filter(({ seq }) => seq < from)
+  if (kept.length > KEPT_SNAPSHOTS_MAX) {
+    throw new BackupError('limit', `this writer has ${kept.length} snapshots before number ${from}`, writerName(wid), {
+      hint: `a record names ${KEPT_SNAPSHOTS_MAX} of them; forget older ones first`,
+    })
+  }
+  const early = own(log).filter(({ receivedMs }) => receivedMs < sinceMs)
+  const last = await newestSound(recordChains(repo), early)
+  return {
+    action: {
+      kind: 'revoke',
+      wid: fromHex(wid)!,
+      fromSeq: from,
+      snapshots: [...new Set(kept.map(({ id }) => id))].map((id) => fromHex(id)!),
+      ...(last !== undefined && { lastRecord: { seq: last.seq, hash: fromHex(last.id)! } }),
+      ...(reason !== undefined && { reason }),
+    },
+    kept,
+    dropped: all.filter(({ seq }) => seq >= from),
+    droppedRecords: own(log).filter(({ seq }) => seq > (last?.seq ?? 0)),
+  }
+}
+
+/** The newest that is what its name says: names alone prove nothing. */
+async function newestSound<T extends { readonly seq: number }>(
+  chains: { previousOf(listed: T): Promise<unknown> },
+  chain: readonly T[],
+): Promise<T | undefined> {
+  for (const listed of chain.toSorted((a, b) => b.seq - a.seq)) {
+    try {
+      await chains.previousOf(listed)
+      return listed
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code === 'unreachable') throw error
+    }
+  }
+  return undefined
+}
