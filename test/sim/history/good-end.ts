@@ -137,7 +137,9 @@ async function checkIsClean({ world }: History): Promise<void> {
   if (stoppedBy !== undefined) throw stoppedBy
   // Of the keys of a session that never began a put that failed may have left a part: nobody needs it, and nobody can tell.
   const stored = new Set(
-    world.log.operations.flatMap(({ kind, name, outcome }) => (kind === 'put' && outcome === 'ok' ? [name] : [])),
+    world.log.operations.flatMap(({ kind, name, outcome, found: made }) =>
+      kind === 'put' && outcome === 'ok' && made ? [name] : [],
+    ),
   )
   const isLeftOver = (object: string) => object.startsWith(PREFIXES.sessionKeys) && !stored.has(object)
   const [found] = [
