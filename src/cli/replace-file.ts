@@ -2,14 +2,22 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Writes a file in the place of what has its name; it survives a power cut. Throws the system's error. */
-export function replaceFile(file: string, content: Uint8Array | string, mode: number): void {
+/**
+ * Writes a file in the place of what has its name; it survives a power cut, unless it is not `lasting`. Throws the system's
+ * error.
+ */
+export function replaceFile(
+  file: string,
+  content: Uint8Array | string,
+  mode: number,
+  { lasting = true }: { readonly lasting?: boolean } = {},
+): void {
   const temporary = `${file}.${process.pid}.tmp`
   try {
     const fd = openSync(temporary, 'w', mode)
     try {
       writeFileSync(fd, content)
-      fsyncSync(fd)
+      if (lasting) fsyncSync(fd)
     } finally {
       closeSync(fd)
     }
@@ -18,6 +26,7 @@ export function replaceFile(file: string, content: Uint8Array | string, mode: nu
     rmSync(temporary, { force: true })
     throw cause
   }
+  if (!lasting) return
   const folder = openSync(dirname(file), 'r')
   try {
     fsyncSync(folder)

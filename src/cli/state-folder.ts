@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
 import { BackupError, codeOf, errnoOf, wrap } from '../base/errors.ts'
 import { lockFile } from '../posix/locks.ts'
-import type { LocalState } from '../repo/local-state.ts'
+import type { LocalState, StateWriteOptions } from '../repo/local-state.ts'
 import type { Environment } from './environment.ts'
 import { makeFolders } from './make-folders.ts'
 import { replaceFile } from './replace-file.ts'
@@ -25,7 +25,7 @@ export function openStateFolder(folder: string): LocalState {
   }
   return {
     read: async (name) => readIfThere(fileOf(name)),
-    write: async (name, bytes) => writeState(fileOf(name), bytes),
+    write: async (name, bytes, opts) => writeState(fileOf(name), bytes, opts),
     remove: async (name) => {
       const file = fileOf(name)
       changing('removing local state', file, () => rmSync(file, { force: true }))
@@ -54,10 +54,10 @@ function readIfThere(file: string): Uint8Array | null {
   }
 }
 
-function writeState(file: string, bytes: Uint8Array): void {
+function writeState(file: string, bytes: Uint8Array, opts?: StateWriteOptions): void {
   changing('writing local state', file, () => {
     makeFolders(dirname(file))
-    replaceFile(file, bytes, 0o600)
+    replaceFile(file, bytes, 0o600, opts)
   })
 }
 

@@ -1,9 +1,14 @@
 // What a client keeps on its own disk: its writer's key, the heads it has seen. Nothing of it is needed to restore; a
 // client that lost it enrols again. The caller says where it lies; the repository layer sees names and bytes.
+export interface StateWriteOptions {
+  /** Whether it survives a power cut, which it does unless this is false; waiting for the disk takes some 20 ms. */
+  readonly lasting?: boolean
+}
+
 export interface LocalState {
   read(name: string): Promise<Uint8Array | null>
   /** Replaces atomically. */
-  write(name: string, bytes: Uint8Array): Promise<void>
+  write(name: string, bytes: Uint8Array, opts?: StateWriteOptions): Promise<void>
   /** Nothing happens when it is not there. */
   remove(name: string): Promise<void>
   /** Runs `step` while no other process of this machine does so under the same name. */

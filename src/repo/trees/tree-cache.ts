@@ -38,6 +38,8 @@ const NO_CONTEXT = new Uint8Array(0)
 const SPARSE_BELOW = 0.5
 /** Parts less than half full: each backup of a tree that changes little adds one, and all are read by the next. */
 const SMALL_PARTS_MAX = 8
+/** What a power cut takes is found out by its seal. */
+const LOSABLE = { lasting: false }
 const VERSION = 2
 
 export interface TreeCacheOptions {
@@ -106,7 +108,7 @@ export class TreeCache {
     await this.#writing
     const { state, prefix, sealer } = this.#opts
     const head: Head = { nextPart: this.#nextPart, snapshot, nodes: this.#next }
-    await state.write(headName(prefix), sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, encodeHead(head)))
+    await state.write(headName(prefix), sealer.seal(SEALED_TYPES.localState, NO_CONTEXT, encodeHead(head)), LOSABLE)
     for (const part of gone) await state.remove(partName(prefix, part))
   }
 
@@ -147,7 +149,7 @@ export class TreeCache {
     const sealed = sealer.seal(SEALED_TYPES.localState, contextOf(number), concatBytes(this.#pending))
     this.#pending = []
     this.#pendingSize = 0
-    this.#writing = this.#writing.then(() => state.write(partName(prefix, number), sealed))
+    this.#writing = this.#writing.then(() => state.write(partName(prefix, number), sealed, LOSABLE))
     this.#writing.catch(() => {}) // `finish` tells
   }
 
