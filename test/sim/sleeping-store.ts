@@ -1,7 +1,7 @@
 // A store around a store whose process falls asleep before certain requests, until somebody wakes it: for scenes in which
 // it matters what others do meanwhile.
-import { Passing } from '../../src/store/passing-store.ts'
-import type { ListPage, ObjectInfo, PutResult, Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { Accompanied } from './passing-store.ts'
 
 type Kind = 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep'
 
@@ -40,32 +40,12 @@ export class Sleeper {
   }
 }
 
-class SleepingStore extends Passing {
+class SleepingStore extends Accompanied {
   readonly #before: (kind: Kind, name: string) => Promise<void>
 
   constructor(inner: Store, before: (kind: Kind, name: string) => Promise<void>) {
-    super(inner)
+    super(inner, (kind, name) => before(kind as Kind, name))
     this.#before = before
-  }
-
-  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
-    await this.#before('put', name)
-    return super.put(name, parts)
-  }
-
-  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
-    await this.#before('get', name)
-    return super.get(name, range)
-  }
-
-  override async stat(name: string): Promise<ObjectInfo | null> {
-    await this.#before('stat', name)
-    return super.stat(name)
-  }
-
-  override async list(prefix: string, cursor?: string): Promise<ListPage> {
-    await this.#before('list', prefix)
-    return super.list(prefix, cursor)
   }
 
   override async keep(name: string): Promise<boolean> {
