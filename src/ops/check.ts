@@ -89,8 +89,12 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
-    const stoppedBy = await unlessDamaged(this.#damage, () => this.#everything())
-    this.#damage.tell()
+    let stoppedBy: BackupError | undefined
+    try {
+      stoppedBy = await unlessDamaged(this.#damage, () => this.#everything())
+    } finally {
+      this.#damage.tell()
+    }
     return {
       counts: this.#counts,
       indexIncomplete: this.#indexes.some(({ index }) => index.isIncomplete),

@@ -10,6 +10,7 @@ import { hash } from '../../src/crypto/hash.ts'
 import { parityName, PREFIXES } from '../../src/format/names.ts'
 import { encodeParityObject } from '../../src/format/parity-object.ts'
 import { checkRepository } from '../../src/ops/check.ts'
+import type { OperationEvent } from '../../src/ops/events.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import type { RepairResult } from '../../src/ops/repair/repair.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
@@ -167,13 +168,20 @@ test('what is beyond parity is told with the paths it costs, noted in the log, a
   await backUp(s.scratch, [s.source], { state: s.state })
   const [, , third] = await s.scratch.readAll()
   assert.deepEqual(third, s.content[1])
+  const told: OperationEvent[] = []
   const { counts, damages } = await checkRepository({
     repo: await s.scratch.open(),
     depth: 'all',
     rng: seededRng(1),
     threads: 0,
+    onEvent: (event) => void (event.type !== 'progress' && told.push(event)),
   })
   assert.deepEqual([damages, counts.packsSuperseded], [[], 1])
+  assert.ok(told.length > 0)
+  for (const event of told) {
+    assert.ok(event.type === 'warning' && event.message.startsWith(pack))
+    assert.match(event.message, /nothing needs this pack any more/)
+  }
   assert.deepEqual(kinds(await s.repair()), [])
   // All snapshots are whole again, since what was stored again has the same names.
   assert.deepEqual((await s.scratch.readAll()).slice(0, 2), s.content)

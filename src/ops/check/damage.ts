@@ -78,6 +78,7 @@ export class DamageLog {
   readonly #room = { paths: PATHS_MAX }
   readonly #overflow = new DamageRecord('', 'corrupt', this.#room)
   readonly #untold: { readonly object: string; readonly event: ProblemEvent }[] = []
+  readonly #doubtful = new Set<string>()
   #objects = 0
 
   constructor(onEvent: EventSink) {
@@ -93,11 +94,22 @@ export class DamageLog {
     return this.#records.has(object)
   }
 
-  /** Takes back what was found wrong with an object, if no snapshot needs it; true if it was. */
-  dropUnneeded(object: string): boolean {
+  /** What is wrong with these is told at the end: perhaps nobody needs them. */
+  doubt(objects: Iterable<string>): void {
+    for (const object of objects) this.#doubtful.add(object)
+  }
+
+  /**
+   * Takes back what was found wrong with an object, if no snapshot needs it; true if it was. With `why` what was kept for later
+   * is told now, as what it is.
+   */
+  dropUnneeded(object: string, why?: string): boolean {
     if (this.#records.get(object)?.snapshots !== 0) return false
     this.#records.delete(object)
     this.#objects--
+    for (const { object: of, event } of why === undefined ? [] : this.#untold) {
+      if (of === object) this.#onEvent({ ...event, type: 'warning', message: `${event.message}; ${why}` })
+    }
     return true
   }
 
@@ -113,7 +125,7 @@ export class DamageLog {
     if (record.messages.length < MESSAGES_MAX && !record.messages.includes(message)) {
       record.messages.push(message)
       const event = { type: 'error' as const, code, message: `${object}: ${message}` }
-      if (later) this.#untold.push({ object, event })
+      if (later || this.#doubtful.has(object)) this.#untold.push({ object, event })
       else this.#onEvent(event)
     }
     return record

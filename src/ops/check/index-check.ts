@@ -164,6 +164,7 @@ class IndexCheck {
     const { survey, listed, segments } = this.#opts
     const index = this.#index
     const broken = this.#broken
+    survey.damage.doubt(index.distrusted)
     for (const named of this.#last)
       if (!this.#packs.has(packName(named.pack.kind, named.pack.hash))) this.#add(named, true)
     for (const named of this.#later) {

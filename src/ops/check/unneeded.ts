@@ -23,10 +23,12 @@ export interface UnneededContext {
   readonly survey: Survey
 }
 
+const STORED_AGAIN = 'nothing needs this pack any more: what was in there is stored again'
+
 /** Of a damaged pack that is distrusted everything that is needed is elsewhere, where no snapshot needs it. */
 export function passOverSuperseded({ indexes, survey: { damage }, counts }: UnneededContext): void {
   for (const { index } of indexes) {
-    for (const name of index.distrusted) if (damage.dropUnneeded(name)) counts.packsSuperseded++
+    for (const name of index.distrusted) if (damage.dropUnneeded(name, STORED_AGAIN)) counts.packsSuperseded++
   }
 }
 
