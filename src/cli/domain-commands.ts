@@ -62,8 +62,12 @@ export async function grantDomainTo(
   const removed = await slotsRemoved(opened)
   const changed = await grantDomain(store, unlocked, { domain: spec, slots, credential, removed })
   const { id, name } = domainOf(unlocked.bundle, spec)
-  for (const slot of slots) context.out.line(`key ${shortKey(slot)} has the domain ${escapeText(name)} now`)
-  context.out.record({ type: 'domain_change', action: 'granted', id: toHex(id), name, keys: slots.map(keyId) })
+  for (const [at, { name: old }] of changed.plan.renewed.entries()) {
+    const now = shortKey(changed.names[at]!)
+    context.out.line(`key ${now} has the domain ${escapeText(name)} now; its id was ${shortKey(old)} before`)
+  }
+  const granted = changed.names.map(keyId)
+  context.out.record({ type: 'domain_change', action: 'granted', id: toHex(id), name, keys: granted })
   tellRenewed(context, changed, '')
 }
 

@@ -7,7 +7,7 @@ import { findSlotName, listSlots } from '../repo/keys/key-slots.ts'
 import type { SlotInfo } from '../repo/keys/key-slots.ts'
 import { appendRecord } from '../repo/history/log-append.ts'
 import type { Repository } from '../repo/repository.ts'
-import type { RevokingRecord } from '../repo/writers/revocations.ts'
+import type { Revocation, RevokingRecord } from '../repo/writers/revocations.ts'
 import { findWriter, knownWriters, planRevocation } from '../repo/writers/revoke-writer.ts'
 import type { KnownWriter, RevocationPlan } from '../repo/writers/revoke-writer.ts'
 import { rememberOwn } from '../repo/history/rollback.ts'
@@ -50,8 +50,10 @@ export async function revokeMachine(
       throw new BackupError('usage', 'this is the machine you work on', spec, { hint: 'revoke it from another one' })
     }
     // First what others go by: a key that is gone stops nobody who has kept what it opens.
-    const record = await appendRecord(repo, plan.action, { writer: by, clock, by: whoWorks(context) })
-    await rememberOwn(repo, state, 'record', { ...record, nowMs: clock.now() })
+    if (plan.already === undefined) {
+      const record = await appendRecord(repo, plan.action, { writer: by, clock, by: whoWorks(context) })
+      await rememberOwn(repo, state, 'record', { ...record, nowMs: clock.now() })
+    }
     if (key !== undefined) await removeSlotOf(context, { store, unlocked }, key.name)
   }
   show(context, { writer, plan, key, isDryRun })
@@ -89,16 +91,19 @@ interface Revoked {
   readonly isDryRun: boolean
 }
 
-function show({ out, reporter }: Context, { writer, plan, key, isDryRun }: Revoked): void {
-  const { action, kept, dropped, droppedRecords } = plan
-  const called = `${writer.name === '' ? 'writer' : escapeText(writer.name)} ${writer.wid.slice(0, 8)}`
+function show(context: Context, revoked: Revoked): void {
+  const { out, reporter } = context
+  const { writer, plan, key, isDryRun } = revoked
+  const { action, kept, dropped, droppedRecords, already } = plan
+  if (already !== undefined) return showAlready(context, revoked, already)
+  const called = calledOf(writer)
   out.line(`${isDryRun ? 'would revoke' : 'revoked'} ${called}, ${writer.role}`)
   out.line(
     `  its snapshots from ${action.fromSeq} on do not count; ${counted(kept.length, 'snapshot')} before that ${kept.length === 1 ? 'stays' : 'stay'}`,
   )
   if (dropped.length > 0) out.line(`  ${counted(dropped.length, 'snapshot')} of those that are there count no more`)
   if (droppedRecords.length > 0) out.line(`  ${counted(droppedRecords.length, 'log record')} have no effect any more`)
-  if (key !== undefined) out.line(`  ${isDryRun ? 'would remove' : 'removed'} its key ${shortKey(key.name)}`)
+  if (key !== undefined) out.line(keyLine(key, isDryRun))
   out.record({
     type: 'revocation',
     dry_run: isDryRun,
@@ -119,6 +124,31 @@ function show({ out, reporter }: Context, { writer, plan, key, isDryRun }: Revok
   }
   if (isDryRun) return
   reporter.note('Take away its right to write to the store too: what it stores from now on costs space.')
+}
+
+function showAlready({ out }: Context, { writer, key, isDryRun }: Revoked, { record, fromSeq }: Revocation): void {
+  out.line(`${calledOf(writer)}, ${writer.role}, is ${revokedText(record)} already; nothing more is taken away`)
+  out.line(`  its snapshots from ${fromSeq} on do not count`)
+  if (key !== undefined) out.line(keyLine(key, isDryRun))
+  out.record({
+    type: 'revocation',
+    already: true,
+    dry_run: isDryRun,
+    writer: writer.wid,
+    name: writer.name,
+    role: writer.role,
+    from: fromSeq,
+    ...revokedJson(record),
+    ...(key !== undefined && { key: keyId(key.name) }),
+  })
+}
+
+function calledOf({ name, wid }: KnownWriter): string {
+  return `${name === '' ? 'writer' : escapeText(name)} ${wid.slice(0, 8)}`
+}
+
+function keyLine({ name }: SlotInfo, isDryRun: boolean): string {
+  return `  ${isDryRun ? 'would remove' : 'removed'} its key ${shortKey(name)}`
 }
 
 /** `revoked by ada@desk on 2026-05-01 10:00 (stolen)` */

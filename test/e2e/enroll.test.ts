@@ -254,7 +254,13 @@ test('a machine that is revoked makes no more backups, and nothing takes its sna
 
   const slots = join(scratch.location, 'keys')
   const before = new Map(readdirSync(slots).map((name) => [name, readFileSync(join(slots, name))]))
-  by(['enroll', 'revoke', 'laptop'])
+  const records = () => readdirSync(join(scratch.location, 'log'), { recursive: true }).length
+  const recordsBefore = records()
+  const told = /laptop \w{8}, write, is revoked by .* on \d{4}-.* \(stolen on the train\) already/
+  assert.match(by(['enroll', 'revoke', 'laptop', '--keep-key', '--from', '7']), told)
+  assert.equal(records(), recordsBefore)
+  // Its key goes all the same.
+  assert.match(by(['enroll', 'revoke', 'laptop']), told)
   assert.doesNotMatch(by(['key', 'list']), /laptop/)
   // Who owns the store brings the key slot back: keys that are made later do not get into it.
   const [removed] = [...before.keys()].filter((name) => !readdirSync(slots).includes(name))

@@ -8,6 +8,8 @@ import { checkRepository } from '../../src/ops/check.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readLog } from '../../src/repo/history/log.ts'
 import { LogFacts } from '../../src/repo/history/log-facts.ts'
+import { planRevocation } from '../../src/repo/writers/revoke-writer.ts'
+import type { RevokeSince } from '../../src/repo/writers/revoke-writer.ts'
 import { CountingStore } from '../../src/store/counting-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { HidingStore, HistoryScene, placeOf } from '../support/history-scene.ts'
@@ -123,13 +125,30 @@ test('records of a revoked writer have no effect from then on; earlier ones keep
   )
 })
 
+test('who is revoked already is not revoked again, unless that takes away more', async () => {
+  const { made, ada, eve, early } = await scene()
+  const middleMs = made.now
+  made.now += 1000
+  await eve.backup()
+  await ada.revoke(early.wid)
+  const cases: [RevokeSince, boolean][] = [
+    [{}, true],
+    [{ fromSeq: 3 }, true],
+    [{ fromSeq: 2 }, false],
+    [{ sinceMs: made.now + 1000 }, true],
+    [{ sinceMs: middleMs }, false],
+  ]
+  for (const [since, isAlready] of cases) {
+    const { already } = await planRevocation(await made.open(), early.wid, since, undefined)
+    assert.equal(already?.record.body.by, isAlready ? 'ada@ada' : undefined, JSON.stringify(since))
+  }
+})
+
 test('two who revoke each other are both revoked', async () => {
   const { made, ada, eve, first, early } = await scene()
   const forked = await made.copy()
   await ada.revoke(early.wid)
-  const { action } = await import('../../src/repo/writers/revoke-writer.ts').then(async ({ planRevocation }) =>
-    planRevocation(await made.open(forked), first.wid, {}, undefined),
-  )
+  const { action } = await planRevocation(await made.open(forked), first.wid, {}, undefined)
   const record = await eve.record(action, forked)
   await made.store.put(record.objectName, [await forked.get(record.objectName)])
   const revoked = await (await made.open()).trust.revoked()

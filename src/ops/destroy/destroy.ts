@@ -102,7 +102,8 @@ export async function destroyDomain(
       await Promise.all(names.slice(at, at + REMOVED_AT_ONCE).map((name) => goneWithParity(name, remove)))
     }
   }
-  return { bundle: without, slotName: await renewSlots(store, renewed.filter(isOwn), by) }
+  const own = await renewSlots(store, renewed.filter(isOwn), by)
+  return { bundle: without, slotName: own.slotName }
 }
 
 const REMOVED_AT_ONCE = 8

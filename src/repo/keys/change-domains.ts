@@ -18,6 +18,8 @@ export type OwnSlot = Pick<Unlocked, 'bundle' | 'slotName'>
 
 export interface ChangedDomains extends OwnSlot {
   readonly plan: RenewalPlan
+  /** Names of the slots that were made anew, in the order of the plan. */
+  readonly names: readonly string[]
 }
 
 export interface DomainOptions {
@@ -121,7 +123,7 @@ async function renew(
   bundleFor: (slot: RenewableSlot) => Bundle,
 ): Promise<ChangedDomains> {
   const by = { slotName: own.slotName, credential, maker: bundle, bundleFor }
-  return { bundle, slotName: await renewSlots(store, plan.renewed, by), plan }
+  return { bundle, plan, ...(await renewSlots(store, plan.renewed, by)) }
 }
 
 function withDomain(bundle: Bundle, slot: RenewableSlot, id: Uint8Array): Bundle {

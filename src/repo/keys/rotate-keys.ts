@@ -124,18 +124,18 @@ async function attemptRotation(
     domains: bundle.domains.map((domain) => domains.find(({ id }) => equalBytes(id, domain.id)) ?? domain),
   }
   const by = { slotName, credential, maker, bundleFor: (slot: RenewableSlot) => bundleForHolder(maker, slot) }
-  const newSlotName = await renewSlots(store, plan.renewed, by)
+  const made = await renewSlots(store, plan.renewed, by)
   // Whoever was removed meanwhile may have read them: these keys become older ones before anybody uses them.
   if (await removeRenewed(store, plan.renewed, await readRemoved())) return undefined
-  const made = timespecFromMs(clock.now())
+  const time = timespecFromMs(clock.now())
   const announced = [
     ...(description.announced ?? []).filter(({ domainId }) => !domains.some(({ id }) => equalBytes(id, domainId))),
-    ...domains.map((domain): AnnouncedKeys => announcedOf(domain, made)),
+    ...domains.map((domain): AnnouncedKeys => announcedOf(domain, time)),
   ]
   const next = { ...description, announced }
   const descriptionNumber = await putNextDescription(store, unlocked, next)
   if (descriptionNumber === undefined) return undefined
-  return { ...unlocked, bundle: maker, slotName: newSlotName, description: next, descriptionNumber, plan, domains }
+  return { ...unlocked, bundle: maker, slotName: made.slotName, description: next, descriptionNumber, plan, domains }
 }
 
 /**

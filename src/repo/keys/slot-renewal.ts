@@ -109,9 +109,17 @@ export interface RenewalBy {
   readonly remove?: (name: string) => Promise<boolean>
 }
 
-/** Makes the slots anew, one after the other; gives the name of the slot that the credential in use opens now. */
-export async function renewSlots(store: Store, slots: readonly RenewableSlot[], by: RenewalBy): Promise<string> {
+export interface RenewedSlots {
+  /** Of the slot that the credential in use opens now. */
+  readonly slotName: string
+  /** Of the new slots, in the order of the old ones. */
+  readonly names: readonly string[]
+}
+
+/** Makes the slots anew, one after the other. */
+export async function renewSlots(store: Store, slots: readonly RenewableSlot[], by: RenewalBy): Promise<RenewedSlots> {
   let { slotName } = by
+  const names: string[] = []
   for (const renewable of slots) {
     const { slot, copies } = renewable
     const bundle = by.bundleFor(renewable)
@@ -125,11 +133,12 @@ export async function renewSlots(store: Store, slots: readonly RenewableSlot[], 
       if (!equalBytes(there, bytes)) throw notAsWritten(name)
       if (copies.includes(by.slotName)) await openAgain(store, name, bundle, by.credential)
     })
+    names.push(name)
     if (copies.includes(by.slotName)) slotName = name
     const { remove = (old) => store.delete(old) } = by
     for (const old of copies) await removeOld(old, remove)
   }
-  return slotName
+  return { slotName, names }
 }
 
 /**

@@ -14,6 +14,7 @@ import type { ListedRecord } from '../history/log.ts'
 import type { Repository } from '../repository.ts'
 import type { ListedSnapshot } from '../history/snapshot-catalog.ts'
 import { eachOnce, listTrash } from '../history/trash.ts'
+import type { Revocation } from './revocations.ts'
 
 export interface KnownWriter {
   /** Hex. */
@@ -37,6 +38,8 @@ export interface RevocationPlan {
   readonly kept: readonly ListedSnapshot[]
   readonly dropped: readonly ListedSnapshot[]
   readonly droppedRecords: readonly ListedRecord[]
+  /** What revokes it already, where this would take away no more. */
+  readonly already: Revocation | undefined
 }
 
 /** Writers with a certificate that can be verified, in the order of their ids. */
@@ -89,9 +92,10 @@ export function findWriter(writers: readonly KnownWriter[], spec: string): Known
 export async function planRevocation(
   repo: Repository,
   wid: string,
-  { fromSeq, sinceMs = Infinity }: RevokeSince,
+  since: RevokeSince,
   reason: string | undefined,
 ): Promise<RevocationPlan> {
+  const { fromSeq, sinceMs = Infinity } = since
   const [listed, trashed, log] = [await repo.catalog.list(), eachOnce(await listTrash(repo)), await listLog(repo)]
   const own = <T extends { readonly wid: string }>(all: readonly T[]) => all.filter((each) => each.wid === wid)
   const there = own(listed)
@@ -109,6 +113,9 @@ export async function planRevocation(
   }
   const early = own(log).filter(({ receivedMs }) => receivedMs < sinceMs)
   const last = await newestSound(recordChains(repo), early)
+  const dropped = all.filter(({ seq }) => seq >= from)
+  const droppedRecords = own(log).filter(({ seq }) => seq > (last?.seq ?? 0))
+  const known = (await repo.trust.revoked()).get(wid)
   return {
     action: {
       kind: 'revoke',
@@ -119,9 +126,24 @@ export async function planRevocation(
       ...(reason !== undefined && { reason }),
     },
     kept,
-    dropped: all.filter(({ seq }) => seq >= from),
-    droppedRecords: own(log).filter(({ seq }) => seq > (last?.seq ?? 0)),
+    dropped,
+    droppedRecords,
+    already: known !== undefined && takesMore(known, since, { dropped, droppedRecords }) ? undefined : known,
   }
+}
+
+/** Whether something counts as yet that would count no more. Without a word of since when, that is past for who is revoked. */
+function takesMore(
+  { fromSeq, snapshots, lastRecord }: Revocation,
+  since: RevokeSince,
+  { dropped, droppedRecords }: Pick<RevocationPlan, 'dropped' | 'droppedRecords'>,
+): boolean {
+  if (since.fromSeq !== undefined && since.fromSeq < fromSeq) return true
+  if (since.sinceMs === undefined) return false
+  return (
+    dropped.some(({ seq, id }) => seq < fromSeq && snapshots.has(id)) ||
+    droppedRecords.some(({ seq }) => seq <= (lastRecord?.seq ?? 0))
+  )
 }
 
 /** The newest that is what its name says: names alone prove nothing. */
