@@ -107,7 +107,7 @@ async function forgetNamed(
     forgotten: gone.size,
     kept: undefined,
     purged: 0,
-    untilMs: context.clock.now() + days * DAY_MS,
+    trash: { days, nowMs: context.clock.now(), left: gone.size },
   })
 }
 
@@ -146,22 +146,27 @@ async function forgetByPlan(
     forgotten = (await carryOut(repository, plan, opts)).snapshots
   }
   const purged = await purgeDue(context, repository, { days, allowUnread: flags.allowUnusual === true }, signing)
-  const untilMs = context.clock.now() + days * DAY_MS
-  showOutcome(context, { forgotten: forgotten.length, kept: kept + going.length - forgotten.length, purged, untilMs })
+  const left = forgotten.filter(({ id }) => !purged.has(id)).length
+  showOutcome(context, {
+    forgotten: forgotten.length,
+    kept: kept + going.length - forgotten.length,
+    purged: purged.size,
+    trash: { days, nowMs: context.clock.now(), left },
+  })
 }
 
-/** What lay in the trash for long enough goes with the next run. */
-export async function purgeDue(
+/** What lay in the trash for long enough goes with the next run; gives the ids. */
+async function purgeDue(
   context: Context,
   repository: Repository,
   { days, allowUnread }: { readonly days: number; readonly allowUnread: boolean },
   signing: Signing,
-): Promise<number> {
+): Promise<ReadonlySet<string>> {
   const { snapshots } = await readTrash(repository)
   const nowMs = context.clock.now()
-  if (!snapshots.some(({ forgottenMs }) => nowMs - forgottenMs > days * DAY_MS)) return 0
+  if (!snapshots.some(({ forgottenMs }) => nowMs - forgottenMs > days * DAY_MS)) return new Set()
   const { purged } = await purgeTrash(repository, { ...(await signing()), days, allowUnread })
-  return purged.length
+  return new Set(purged.map(({ id }) => id))
 }
 
 function reasonOf({ reason }: ForgetFlags): { readonly reason?: string } {

@@ -7,11 +7,11 @@ import type { DamagedSnapshot } from '../ops/forget-damaged.ts'
 import { LogFacts } from '../repo/history/log-facts.ts'
 import { readLog } from '../repo/history/log.ts'
 import { RetentionRecords } from '../repo/history/retention-records.ts'
-import { DAY_MS } from '../repo/history/trash.ts'
 import type { ForgetFlags } from './commands/forget.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
+import { NOT_KEPT, restorableUntil } from './forget-view.ts'
 import { withMaintenance } from './maintenance.ts'
 import { shortId } from './snapshot-view.ts'
 import { counted, formatLocalTime, formatSize, formatUtcTime } from './units.ts'
@@ -43,13 +43,15 @@ export async function runForgetDamaged(
     const { snapshots } = dryRun
       ? { snapshots: damaged }
       : await forgetDamaged(repository, damaged, { ...(await signing()), ...(reason !== undefined && { reason }) })
-    const until = timespecFromMs(context.clock.now() + trashDays * DAY_MS)
+    const until = restorableUntil({ days: trashDays, nowMs: context.clock.now() })
     const { out } = context
     if (dryRun) out.line(`dry run: ${counted(snapshots.length, 'damaged snapshot')} would be forgotten`)
     else {
       out.line(`${counted(snapshots.length, 'damaged snapshot')} forgotten`)
       out.line(
-        `their bytes are in the trash until ${formatLocalTime(until)}: where a repair makes them good before the next prune, \`holdfast trash recall\` brings them back`,
+        until === undefined
+          ? NOT_KEPT
+          : `their bytes are in the trash until ${formatLocalTime(until)}: where a repair makes them good before the next prune, \`holdfast trash recall\` brings them back`,
       )
     }
     out.record({
@@ -57,7 +59,7 @@ export async function runForgetDamaged(
       dry_run: dryRun,
       forgotten: snapshots.length,
       purged: 0,
-      restorable_until: dryRun ? undefined : formatUtcTime(until),
+      restorable_until: dryRun || until === undefined ? undefined : formatUtcTime(until),
     })
     return EXIT.ok
   })

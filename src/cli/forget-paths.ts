@@ -6,7 +6,8 @@ import { BackupError } from '../base/errors.ts'
 import { secureRandom } from '../base/random.ts'
 import { locate } from '../ops/browse/tree-path.ts'
 import { checkLogIsRead, checkNotHeld, readRetention } from '../ops/forget.ts'
-import { rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
+import { checkSomethingStays, rewriteSnapshots, snapshotsWith } from '../ops/rewrite.ts'
+import type { Work } from '../ops/rewrite.ts'
 import { filterSnapshots } from '../ops/snapshot-filter.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { SnapshotInfo } from '../repo/history/snapshot-catalog.ts'
@@ -44,6 +45,7 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
       records.held,
       context.clock.now(),
     )
+    checkSomethingStays(work)
     if (flags.dryRun === true) {
       for (const { snapshot, paths } of work) {
         out.line(`${titleOf(snapshot)} has ${paths.map((path) => escapeName(path)).join(' ')}`)
@@ -84,8 +86,6 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)
   })
 }
-
-type Work = Awaited<ReturnType<typeof snapshotsWith>>
 
 /** Nothing is done then: it is more likely a slip than a wish that has come true. */
 async function nowhere(

@@ -3,7 +3,9 @@ import type { ForgetPlan } from '../ops/forget.ts'
 import { goers } from '../ops/forget.ts'
 import type { GroupPlan, Verdict } from '../ops/retention/plan.ts'
 import { timespecFromMs } from '../base/time.ts'
+import type { Timespec } from '../base/time.ts'
 import type { SnapshotInfo } from '../repo/history/snapshot-catalog.ts'
+import { DAY_MS } from '../repo/history/trash.ts'
 import type { Context } from './context.ts'
 import { escapeName, escapeText } from './escape.ts'
 import { jsonName, jsonTime } from './json-lines.ts'
@@ -53,16 +55,27 @@ interface Outcome {
   readonly kept: number | undefined
   readonly purged: number
   readonly dryRun?: boolean
-  readonly untilMs?: number
+  /** Where those that were forgotten are. */
+  readonly trash?: InTrash
 }
 
-export function showOutcome({ out }: Context, { forgotten, kept, purged, dryRun = false, untilMs }: Outcome): void {
-  const until = untilMs === undefined || forgotten === 0 ? undefined : timespecFromMs(untilMs)
+interface InTrash {
+  readonly days: number
+  readonly nowMs: number
+  /** How many of them the same run has not purged. */
+  readonly left: number
+}
+
+export function showOutcome({ out }: Context, { forgotten, kept, purged, dryRun = false, trash }: Outcome): void {
+  const until = trash === undefined || forgotten === 0 ? undefined : restorableUntil(trash)
   if (dryRun) out.line(`dry run: ${counted(forgotten, 'snapshot')} would be forgotten, ${kept} kept`)
   else if (forgotten === 0) out.line(`nothing to forget: ${counted(kept ?? 0, 'snapshot')} kept`)
   else {
     out.line(`${counted(forgotten, 'snapshot')} forgotten${kept === undefined ? '' : `, ${kept} kept`}`)
-    out.line(`in the trash until ${formatLocalTime(until!)}: \`holdfast trash recall\` brings them back`)
+    if (until !== undefined) {
+      out.line(`in the trash until ${formatLocalTime(until)}: \`holdfast trash recall\` brings them back`)
+    } else if (trash?.left === 0) out.line('they are gone for good: the trash keeps what is forgotten for 0 days')
+    else out.line(NOT_KEPT)
   }
   if (purged > 0) out.line(`${counted(purged, 'snapshot')} purged from the trash`)
   out.record({
@@ -73,6 +86,15 @@ export function showOutcome({ out }: Context, { forgotten, kept, purged, dryRun 
     purged,
     restorable_until: until === undefined ? undefined : formatUtcTime(until),
   })
+}
+
+/** Of what the trash holds for no time at all. */
+export const NOT_KEPT =
+  'do not count on bringing them back: the trash keeps what is forgotten for 0 days, so the next `forget` or `trash purge` takes them'
+
+/** Undefined where nothing says that they can be brought back. */
+export function restorableUntil({ days, nowMs }: Pick<InTrash, 'days' | 'nowMs'>): Timespec | undefined {
+  return days === 0 ? undefined : timespecFromMs(nowMs + days * DAY_MS)
 }
 
 /** What is told when nothing says what is to be kept. */

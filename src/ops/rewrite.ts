@@ -21,7 +21,7 @@ import { contains, locate } from './browse/tree-path.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
 import type { RetentionState } from './forget.ts'
-import { PathDropper } from './rewrite/drop-paths.ts'
+import { nothingLeft, PathDropper } from './rewrite/drop-paths.ts'
 import type { DroppedCounts, DroppedTree } from './rewrite/drop-paths.ts'
 import { TreeStore } from './rewrite/tree-store.ts'
 
@@ -43,12 +43,15 @@ export interface RewrittenSnapshot {
   readonly dropped: DroppedCounts
 }
 
+/** Snapshots, and the paths that are to be left out of each. */
+export type Work = readonly { readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[]
+
 /** Which of the snapshots have one of the paths, and where; paths are as for `locate`. */
 export async function snapshotsWith(
   repo: Repository,
   snapshots: readonly SnapshotInfo[],
   paths: readonly Uint8Array[],
-): Promise<{ readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[]> {
+): Promise<Work> {
   const found: { snapshot: SnapshotInfo; paths: Uint8Array[] }[] = []
   for (const snapshot of snapshots) {
     const reader = repo.of(snapshot)
@@ -67,18 +70,28 @@ export async function snapshotsWith(
   return found
 }
 
+/** Throws `usage` for the first of which nothing would be left; who only asks what would be done is told that too. */
+export function checkSomethingStays(work: Work): void {
+  for (const { snapshot, paths } of work) {
+    const { sources } = snapshot.body
+    if (sources.some((source) => !paths.some((path) => contains(path, source)))) continue
+    throw nothingLeft(paths, snapshot.id)
+  }
+}
+
 /**
  * Rewrites snapshots of one domain, whose index `repo` has loaded. Throws `wrong-key` when the credential may not make
  * snapshots or write such records; `fenced` as a backup does: then the old ones are still there.
  */
 export async function rewriteSnapshots(
   repo: Repository,
-  work: readonly { readonly snapshot: SnapshotInfo; readonly paths: readonly Uint8Array[] }[],
+  work: Work,
   opts: RewriteOptions,
 ): Promise<RewrittenSnapshot[]> {
   const { writer, clock, onEvent = ignoreEvents, signal, state, reason } = opts
   checkNeed(repo.bundle.role, { need: 'admin', what: 'leaving paths out of snapshots', location: repo.store.location })
   await checkMayLog(repo, writer, 'rewrite')
+  checkSomethingStays(work)
   const rewritten: RewrittenSnapshot[] = []
   const places: Rewritten[] = []
   const old: SnapshotInfo[] = []

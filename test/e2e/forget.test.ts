@@ -125,7 +125,9 @@ test('a run that would remove unusually much stops, and goes on when it is told 
   assert.equal(stopped.status, 9)
   assert.match(stopped.stderr, /6 of 7 snapshots would go; none was ever forgotten/)
   assert.equal(idsOf(program).length, 7)
-  program.expect(0, 'forget', '--keep-last', '1', '--allow-unusual')
+  const done = program.expect(0, 'forget', '--keep-last', '1', '--allow-unusual', '--trash-days', '0')
+  assert.match(done, /the trash keeps what is forgotten for 0 days/)
+  assert.doesNotMatch(done, /brings them back/)
   assert.equal(idsOf(program).length, 1)
   program.expect(0, 'trash', 'purge', '--older-than', '0')
   assert.equal(program.run('trash', 'recall', '--all').status, 0)
@@ -161,6 +163,11 @@ test('a path is dropped from all snapshots, which stay what they were otherwise'
   const [first, second, third] = idsOf(program) as [string, string, string]
   const path = join(source, 'deep/er')
   assert.equal(program.expect(0, 'forget', '--path', path, '--dry-run').trim().split('\n').length, 2)
+  // Of the first one nothing would be left, dry run or not, and nothing is done with the others.
+  for (const more of [['--dry-run'], []]) {
+    const refused = program.run('forget', '--path', source, ...more)
+    assert.deepEqual([refused.status, /nothing would be left of a snapshot/.test(refused.stderr)], [2, true])
+  }
   program.expect(0, 'hold', 'add', second)
   assert.equal(program.run('forget', '--path', path).status, 9)
   program.expect(0, 'hold', 'remove', second)

@@ -97,9 +97,23 @@ test('a snapshot of which nothing would be left is refused, and no prune waits f
   const [clock, random, host] = [systemClock, secureRandom, 'test']
   const writer = await writerIdentity(repo, { state: memoryState(), clock, random, host })
   const opts = { writer, clock, random, host, by: host, tool: host, state }
-  await assert.rejects(rewriteSnapshots(repo, work, opts), { code: 'usage', message: /nothing would be left/ })
-  const listed: string[] = []
-  for await (const { name } of listAll(await scene.scratch.store(), PREFIXES.sessions)) listed.push(name)
+  const refused = { code: 'usage', message: /nothing would be left/ }
+  const sessions = async (): Promise<string[]> => {
+    const listed: string[] = []
+    for await (const { name } of listAll(await scene.scratch.store(), PREFIXES.sessions)) listed.push(name)
+    return listed
+  }
+  const before = await sessions()
+  await assert.rejects(rewriteSnapshots(repo, work, opts), refused)
+  assert.deepEqual(await sessions(), before)
+  // Of one that says that it has more sources than it has, that shows when it is read.
+  const lying = work.map(({ snapshot, paths }) => {
+    const { body } = snapshot
+    return { paths, snapshot: { ...snapshot, body: { ...body, sources: [...body.sources, Buffer.from('/more')] } } }
+  })
+  await assert.rejects(rewriteSnapshots(repo, lying, opts), refused)
+  const listed = await sessions()
+  assert.ok(listed.length > before.length)
   const ids = (kind: string) => listed.filter((name) => parseObjectName(name)?.kind === kind)
   assert.equal(ids('session').length, ids('session-end').length, listed.join())
 })

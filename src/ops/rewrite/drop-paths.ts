@@ -52,16 +52,7 @@ export class PathDropper {
       kept.push(await this.#without(source, below, total, 0))
     }
     if (total.files + total.directories + total.others === 0) return undefined
-    if (kept.length === 0) {
-      throw new BackupError(
-        'usage',
-        'nothing would be left of a snapshot',
-        paths.map((path) => displayText(path)).join(),
-        {
-          hint: 'forget it: `holdfast forget SNAPSHOT`',
-        },
-      )
-    }
+    if (kept.length === 0) throw nothingLeft(paths)
     const { ref } = this.#builder.directory(kept, true)
     await this.#afterDirectory()
     return { root: ref, sources: kept.map(({ name }) => name), dropped: total }
@@ -123,6 +114,15 @@ export class PathDropper {
     add(own, below)
     return own
   }
+}
+
+/** Names the snapshot, hex, where it is known. */
+export function nothingLeft(paths: readonly Uint8Array[], id?: string): BackupError {
+  const subject = paths.map((path) => displayText(path)).join()
+  const named = id === undefined ? 'SNAPSHOT' : id.slice(0, 10)
+  return new BackupError('usage', 'nothing would be left of a snapshot', subject, {
+    hint: `forget it: \`holdfast forget ${named}\``,
+  })
 }
 
 function add(total: { -readonly [K in keyof DroppedCounts]: number }, more: DroppedCounts): void {
