@@ -68,10 +68,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       const what = counted(counts.packsGone, 'pack')
       out.line(`${what} that the index names and nobody needs, not there any more: a prune takes them out of the index`)
     }
-    if (counts.snapshotsGivenUp > 0) {
-      const what = counted(counts.snapshotsGivenUp, 'damaged snapshot')
-      out.line(`${what} in the trash, forgotten because of the damage or left by a forget that failed`)
-    }
+    showGivenUp(context, counts)
     if (counts.packsHashedOnly > 0) {
       const what = counted(counts.packsHashedOnly, 'pack')
       out.line(`${what} compared with the hash in the name alone: this key may not open what is in there`)
@@ -126,10 +123,23 @@ export async function runScrub(context: Context, flags: { readonly limitRate?: n
     )
     context.reporter.finish()
     context.out.line(`read ${counted(result.objects, 'object')} (${formatSize(result.bytes)})`)
+    showGivenUp(context, result)
     showFindings(context, result)
-    context.out.record({ type: 'summary', ...findingCounts(result), objects: result.objects, bytes_read: result.bytes })
+    context.out.record({
+      type: 'summary',
+      ...findingCounts(result),
+      objects: result.objects,
+      bytes_read: result.bytes,
+      snapshots_given_up: result.snapshotsGivenUp,
+    })
     return exitCodeOf(result)
   })
+}
+
+function showGivenUp({ out }: Context, { snapshotsGivenUp }: Pick<CheckResult['counts'], 'snapshotsGivenUp'>): void {
+  if (snapshotsGivenUp === 0) return
+  const what = counted(snapshotsGivenUp, 'damaged snapshot')
+  out.line(`${what} in the trash, forgotten because of the damage or left by a forget that failed`)
 }
 
 /** Snapshots that do not count: they are no damage. */

@@ -2,7 +2,9 @@
 // cannot tell is what is inside, and whether an object that nothing in the clear speaks of is missing.
 import { BackupError } from '../base/errors.ts'
 import { initHashing } from '../crypto/hash.ts'
+import { isDamagedCopy } from '../format/damaged-copy.ts'
 import { PREFIXES, sessionKeysName, snapshotName } from '../format/names.ts'
+import type { ObjectName } from '../format/names.ts'
 import { checkFeatures } from '../format/repo-description.ts'
 import type { Store } from '../store/store.ts'
 import { readDescriptions } from '../repo/descriptions.ts'
@@ -14,7 +16,7 @@ import type { Damage } from './check/damage.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject, Unreadable } from './check/object-survey.ts'
 import { likelyDescription } from './check/likely-description.ts'
-import { NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
+import { hasNamedHash, NOT_AS_NAMED, ObjectVerifier } from './check/object-verifier.ts'
 import type { PublicFacts } from './check/object-verifier.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
@@ -32,6 +34,8 @@ export interface ScrubResult {
   readonly damageCount: number
   /** As in a check. */
   readonly cutOff: readonly string[]
+  /** Damaged copies in the trash that nobody brings back: no damage. */
+  readonly snapshotsGivenUp: number
   readonly stoppedBy: BackupError | undefined
   /** Names that no object of a repository has: the first UNKNOWN_MAX, and how many there are. */
   readonly unknown: readonly string[]
@@ -60,6 +64,7 @@ export async function scrubStore({ store, onEvent = ignoreEvents, signal }: Scru
     damages: damage.list(),
     damageCount: damage.count,
     cutOff: scrub.cutOff,
+    snapshotsGivenUp: scrub.snapshotsGivenUp,
     stoppedBy,
     unknown: unknown.slice(0, UNKNOWN_MAX),
     unknownCount: total.unknownCount,
@@ -88,12 +93,22 @@ interface Totals {
   unknownCount: number
   /** Session keys and snapshots: what others refer to. */
   readonly names: Set<string>
+  /** Snapshots that are in their places. */
+  readonly inPlace: Set<string>
   /** Whether there are records of maintenance: what they forget is sealed. */
   hasLog: boolean
 }
 
 async function countObjects(store: Store, stopped: () => void): Promise<Totals> {
-  const total: Totals = { objects: 0, bytes: 0, unknown: [], unknownCount: 0, names: new Set(), hasLog: false }
+  const total: Totals = {
+    objects: 0,
+    bytes: 0,
+    unknown: [],
+    unknownCount: 0,
+    names: new Set(),
+    inPlace: new Set(),
+    hasLog: false,
+  }
   for await (const object of surveyNames(store, '')) {
     stopped()
     if (!('parsed' in object)) {
@@ -106,6 +121,7 @@ async function countObjects(store: Store, stopped: () => void): Promise<Totals> 
     if (object.parsed.kind === 'log') total.hasLog = true
     const { parsed } = object
     if (parsed.kind === 'session-keys' || parsed.kind === 'snapshot') total.names.add(object.name)
+    if (parsed.kind === 'snapshot') total.inPlace.add(object.name)
     if (parsed.kind === 'trash') total.names.add(snapshotName(parsed.wid, parsed.seq, parsed.hash))
   }
   return total
@@ -115,6 +131,7 @@ class Scrub {
   objectsDone = 0
   bytesDone = 0
   cutOff: readonly string[] = []
+  snapshotsGivenUp = 0
   readonly #sessions = new SessionFacts()
   readonly #survey: Survey
   readonly #verifier: ObjectVerifier
@@ -166,10 +183,21 @@ class Scrub {
     this.bytesDone += size
     this.#progress(name)
     if (this.#sessions.isTorn(object, bytes)) return
+    if (this.#isGivenUp(parsed, bytes)) return void this.snapshotsGivenUp++
     const verified = this.#verifier.verify(name, parsed, bytes)
     this.#sessions.note(parsed, verified)
     const { head } = verified
     if (head !== undefined && parsed.kind === 'snapshot') this.#links.push({ objectName: name, id: parsed.hash, head })
+  }
+
+  /**
+   * Whether it is a copy in the trash that nobody brings back: it was damaged when it was put there, or it is a part that a
+   * forget has left which failed, so that the snapshot is still in its place.
+   */
+  #isGivenUp(parsed: ObjectName, bytes: Uint8Array): boolean {
+    if (parsed.kind !== 'trash' || hasNamedHash(parsed, bytes)) return false
+    const { wid, seq, hash, copy } = parsed
+    return isDamagedCopy(copy, bytes) || this.#total.inPlace.has(snapshotName(wid, seq, hash))
   }
 
   #progress(name: string): void {

@@ -1,13 +1,14 @@
 // A snapshot that cannot be read keeps prunes from running until somebody lets go of it; and nothing that can be read, or made
 // good, is let go of like that.
 import assert from 'node:assert/strict'
-import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { parseObjectName, parityName, PREFIXES, sessionKeysName } from '../../src/format/names.ts'
 import { auditHistory } from '../../src/ops/audit.ts'
+import { scrubStore } from '../../src/ops/scrub.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { checkDamagedNotHeld, examineDamaged, findListed, forgetDamaged } from '../../src/ops/forget-damaged.ts'
 import { readRetentionRecords } from '../../src/ops/forget.ts'
@@ -64,6 +65,8 @@ for (const how of ['name', 'id', 'number'] as const) {
     await assertSound(scene, 1, 2)
     const { damages, counts } = await checked(scene)
     assert.deepEqual([damages, counts.snapshotsGivenUp], [[], 1])
+    const scrubbed = await scrubStore({ store: await scene.scratch.store() })
+    assert.deepEqual([scrubbed.damages, scrubbed.snapshotsGivenUp], [[], 1])
     const repo = await scene.scratch.open()
     const { findings, writers } = await auditHistory({ repo })
     assert.deepEqual(findings, [])
@@ -78,6 +81,25 @@ for (const how of ['name', 'id', 'number'] as const) {
     assert.deepEqual((await auditHistory({ repo: await scene.scratch.open() })).findings, [])
   })
 }
+
+test('a copy in the trash that becomes damaged there is damage to a scrub, also one that was damaged before', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  await letGo(scene, await spoilSnapshot(scene))
+  await scene.forget([0], { purge: false })
+  const names = await scene.names(PREFIXES.trash)
+  for (const name of names) {
+    const path = join(scene.scratch.location, name)
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 1]! ^= 1
+    rmSync(path)
+    writeFileSync(path, bytes)
+  }
+  const { damages } = await scrubStore({ store: await scene.scratch.store() })
+  assert.deepEqual(
+    damages.map(({ object }) => object),
+    names,
+  )
+})
 
 test('one whose keys are lost is let go of too', async (t) => {
   const scene = await PruningScene.create(t, ['a'], ['b'])

@@ -16,6 +16,7 @@ import {
   trashName,
 } from '../../src/format/names.ts'
 import { encodeSessionMark } from '../../src/format/session.ts'
+import { scrubStore } from '../../src/ops/scrub.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { readLog } from '../../src/repo/history/log.ts'
 import { LogFacts } from '../../src/repo/history/log-facts.ts'
@@ -375,6 +376,8 @@ test('a part of a copy in the trash, left by a forget that failed, keeps nobody 
   const store = await scene.scratch.store()
   const bytes = await store.get(name!)
   await store.put(trashName(parsed.wid, parsed.seq, parsed.hash, secureRandom(16)), [bytes.subarray(0, 100)])
+  const scrubbed = await scrubStore({ store })
+  assert.deepEqual([scrubbed.damages, scrubbed.snapshotsGivenUp], [[], 1])
   const gone = trashName(parsed.wid, 9, '9'.repeat(64), secureRandom(16))
   await store.put(gone, [bytes.subarray(0, 100)])
   await scene.prune({ wait: true, silenceMs: 0 })

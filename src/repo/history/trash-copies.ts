@@ -4,6 +4,8 @@ import { fromHex, toHex } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { BackupError, doing } from '../../base/errors.ts'
 import type { SecureRandom } from '../../base/random.ts'
+import { hash } from '../../crypto/hash.ts'
+import { numberOfDamagedCopy } from '../../format/damaged-copy.ts'
 import type { ChainPlace } from '../../format/log-record.ts'
 import { ID_SIZE, snapshotName, trashName } from '../../format/names.ts'
 import type { Store } from '../../store/store.ts'
@@ -25,14 +27,15 @@ export interface Copied {
   readonly copy: string
 }
 
-/** Gives its number. */
+/** Gives its number, by which a copy of bytes that were damaged before is told from one that was damaged since. */
 export async function putCopy(
   store: Store,
   { wid, seq, id }: ListedSnapshot,
   bytes: Uint8Array,
   random: SecureRandom,
 ): Promise<string> {
-  const copy = toHex(random(ID_SIZE))
+  const isSound = toHex(hash(bytes)) === id
+  const copy = toHex(isSound ? random(ID_SIZE) : numberOfDamagedCopy(bytes, random(ID_SIZE)))
   const name = trashName(wid, seq, id, copy)
   await doing('putting a copy into the trash', name, () => putOwn(store, name, bytes))
   return copy
