@@ -16,6 +16,7 @@ import { historyLook, rememberHistory } from './history.ts'
 import type { JsonRecord, JsonValue } from './json-lines.ts'
 import { openUncompared, warnOf, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
+import { pruneLines, pruneRecord } from './prune-records.ts'
 import { repairLines, repairRecord } from './repair-records.ts'
 import { counted, formatLocalTime, formatUtcTime } from './units.ts'
 
@@ -71,7 +72,7 @@ function checkpointIn(given: string): Checkpoint {
   }
 }
 
-function show({ out }: Context, result: AuditResult, checkpoint: Checkpoint | undefined): void {
+function show({ out, globals }: Context, result: AuditResult, checkpoint: Checkpoint | undefined): void {
   const { writers, findings, findingCount, remarks, unreadable, snapshots, records } = result
   const held = checkpoint === undefined ? '' : `; checkpoint of ${formatLocalTime({ sec: checkpoint.time, nsec: 0 })}`
   out.line(
@@ -85,6 +86,8 @@ function show({ out }: Context, result: AuditResult, checkpoint: Checkpoint | un
     for (const line of repairLines(repair)) out.line(line)
     out.record(repairRecord(repair))
   }
+  for (const line of pruneLines(result.prunes, { all: globals.verbose })) out.line(line)
+  for (const prune of result.prunes) out.record(pruneRecord(prune))
   for (const remark of remarks) {
     out.line(`note: ${escapeText(remark)}`)
     out.record({ type: 'remark', message: remark })

@@ -7,7 +7,6 @@ import { initHashing } from '../crypto/hash.ts'
 import type { Checkpoint } from '../format/checkpoint.ts'
 import type { ChainName } from '../format/log-record.ts'
 import { PREFIXES } from '../format/names.ts'
-import type { RepairAction } from '../format/repair-action.ts'
 import type { HistoryLook } from '../repo/history/rollback.ts'
 import { keyOfPlace, LogFacts } from '../repo/history/log-facts.ts'
 import type { OpenedRecord } from '../repo/history/log.ts'
@@ -24,12 +23,15 @@ import { Findings } from './audit/finding.ts'
 import type { Finding } from './audit/finding.ts'
 import { HistoryReader } from './audit/history-reader.ts'
 import { hadHeads } from './audit/past-heads.ts'
+import { recordsOf } from './audit/recorded.ts'
+import type { RecordedPrune, RecordedRepair } from './audit/recorded.ts'
 import { TimeAudit } from './audit/time-audit.ts'
 import { ignoreEvents } from './events.ts'
 import type { EventSink } from './events.ts'
 
 export type { AuditedChain, Gap } from './audit/chain-audit.ts'
 export type { Finding } from './audit/finding.ts'
+export type { RecordedPrune, RecordedRepair } from './audit/recorded.ts'
 
 export interface AuditOptions {
   readonly repo: Repository
@@ -60,16 +62,13 @@ export interface AuditResult {
   readonly findingCount: number
   /** Records of what could not be made good, in order of name. */
   readonly repairs: readonly RecordedRepair[]
+  /** Records of packs that were deleted, in the order in which the store received them. */
+  readonly prunes: readonly RecordedPrune[]
   /** Worth knowing. */
   readonly remarks: readonly string[]
   readonly unreadable: readonly { readonly object: string; readonly message: string }[]
   readonly snapshots: number
   readonly records: number
-}
-
-export interface RecordedRepair {
-  readonly record: OpenedRecord
-  readonly action: RepairAction
 }
 
 /** Throws `unreachable` when the store stops answering, and `interrupted`. */
@@ -139,10 +138,8 @@ class Audit {
       writers,
       findings: this.#findings.list,
       findingCount: this.#findings.count,
-      repairs: facts.effective.flatMap((record) => {
-        const { action } = record.body
-        return action.kind === 'repair' ? [{ record, action }] : []
-      }),
+      repairs: recordsOf(facts, 'repair'),
+      prunes: recordsOf(facts, 'prune').sort((a, b) => a.record.receivedMs - b.record.receivedMs),
       remarks: this.#findings.remarks,
       unreadable: this.#reader.unreadable,
       snapshots: counts.snapshot?.length ?? 0,

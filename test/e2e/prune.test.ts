@@ -30,6 +30,7 @@ test('what was forgotten and purged is given back, and a prune that is killed lo
   program.shell(`timeout -s KILL 0.6 "$HOLDFAST" ${args.join(' ')}`)
   program.expect(0, ...args)
   program.expect(0, 'check', '--read-data')
+  assert.match(program.expect(0, 'audit'), /^pruned by .+ on \d{4}-.+: \d+ packs? deleted \([\d.]+ \w+\)$/m)
   const target = join(folder, 'target')
   program.expect(0, 'restore', 'latest', '--target', target)
   assert.deepEqual(readFileSync(join(target, file('kept'))), readFileSync(file('kept')))
