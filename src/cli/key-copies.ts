@@ -1,6 +1,6 @@
 // `holdfast key export` and `key import`: sealed copies of key slots outside of the store.
 import { readFileSync, statSync } from 'node:fs'
-import { BackupError, doingSync } from '../base/errors.ts'
+import { BackupError, codeOf, doingSync } from '../base/errors.ts'
 import { KEY_SLOT_SIZE_MAX } from '../format/key-slot.ts'
 import { findSlotName, readSlots } from '../repo/keys/key-slots.ts'
 import { copyOfSlot, putCopyOfSlot } from '../repo/keys/slot-copies.ts'
@@ -36,7 +36,13 @@ export async function importKey(context: Context, source: string): Promise<void>
   await withStore(
     context,
     async (store) => {
-      const name = await putCopyOfSlot(store, bytes, file)
+      const name = await putCopyOfSlot(store, bytes, file).catch((cause: unknown) => {
+        if (!['corrupt', 'unsupported'].includes(codeOf(cause))) throw cause
+        throw new BackupError('usage', 'this is no whole copy of a key', file, {
+          cause,
+          hint: 'give what `holdfast key export` has written',
+        })
+      })
       context.out.line(`put key ${shortKey(name)} back`)
       context.out.record({ type: 'key_change', action: 'imported', id: keyId(name) })
       context.reporter.note(

@@ -1,6 +1,7 @@
 // Which repository this user's client has met at which place. A passphrase and a key file prove by themselves that a key
-// slot was made by somebody who knows them. A slot for a public key can be made by everybody, whoever owns the store
-// included, with keys of his own in it; so the root key is compared with the one that was seen first.
+// slot was made by somebody who knows them, and may be used for several repositories: another one than before is told. A slot
+// for a public key can be made by everybody, whoever owns the store included, with keys of his own in it; so the root key is
+// compared with the one that was seen first.
 import { createHash } from 'node:crypto'
 import { equalBytes, fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
@@ -23,7 +24,11 @@ export async function knowingRoot<T extends Opened>(
   credential: Credential,
   open: (root?: Uint8Array) => Promise<T>,
 ): Promise<T> {
-  if (vouches(credential)) return open()
+  if (vouches(credential)) {
+    const opened = await open()
+    await tellIfAnother(context, location, opened.description.rootPublic)
+    return opened
+  }
   const known = await knownRoot(context, location)
   const opened = await open(known)
   if (known === undefined) {
@@ -33,6 +38,18 @@ export async function knowingRoot<T extends Opened>(
     )
   }
   return opened
+}
+
+/** Two disks may take turns at one place, and a repository may be made anew there; a store may also show the wrong one. */
+async function tellIfAnother(context: Context, location: string, root: Uint8Array): Promise<void> {
+  const known = await knownRoot(context, location).catch((error: unknown) => {
+    if (error instanceof BackupError) return undefined // told where a public key needs it
+    throw error
+  })
+  if (known === undefined || equalBytes(known, root)) return
+  context.reporter.warn(
+    `This is another repository than the one known at ${escapeText(location)}: its root key is ${rootFingerprint(root)}, before it was ${rootFingerprint(known)}. A backup makes it the known one.`,
+  )
 }
 
 /** Whether the repository at this place was met before, so that a stranger's would be noticed. */

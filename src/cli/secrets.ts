@@ -134,6 +134,16 @@ async function together(context: Context, location: string): Promise<FoundCreden
     // Of several identities each may be for another part.
     count += way.kind === 'identity' ? way.files.length : 1
   }
+  if (count < 2 && members.every((member) => member.kind === 'passphrase')) {
+    throw new BackupError(
+      'usage',
+      `${count === 0 ? 'no credential is' : 'a passphrase alone is'} given`,
+      '--together',
+      {
+        hint: 'it takes two or more that are needed together, such as --key-file FILE besides the passphrase',
+      },
+    )
+  }
   if (count < 2) members.push((await askOnce(location)).credential)
   const credential = severalUnlocker(members)
   return { credential, description: credential.description }

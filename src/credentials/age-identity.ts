@@ -62,6 +62,11 @@ async function identityLines(text: string, path: string, plugins: PluginEnvironm
 }
 
 async function ownIdentity(line: string, subject: string): Promise<AgeIdentity> {
+  if (/^(ssh-|age1)/.test(line)) {
+    throw new BackupError('usage', 'this is a public key; only the private one opens', subject, {
+      hint: 'give the file that ssh-keygen has put beside it, without .pub, or the one of age-keygen',
+    })
+  }
   const hybrid = hybridIdentity(line)
   if (hybrid !== undefined) return ownHybrid(line, hybrid)
   const { Decrypter } = await import('age-encryption')

@@ -136,11 +136,12 @@ export function methodId(method: SlotMethod): string {
 
 /**
  * How much a try costs, to compare slots of one kind: for a passphrase in KiB filled, for an age file by its length, as each
- * stanza in it may have to be tried.
+ * stanza in it may have to be tried, for a TPM by whether somebody has to be asked.
  */
 export function tryCost(method: SlotMethod): number {
   if (method.kind === 'age') return method.file.length
   if (method.kind === 'several') return method.parts.reduce((sum, part) => sum + tryCost(part.method), 0)
+  if (method.kind === 'tpm') return method.pin ? 1 : 0
   return method.kind === 'passphrase' ? method.params.memoryKiB * method.params.passes : 0
 }
 

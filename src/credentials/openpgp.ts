@@ -17,6 +17,8 @@ export interface Gpg {
 interface PublicKey {
   readonly fingerprint: string
   readonly userId: string
+  /** Why gpg encrypts nothing for it; undefined where it does. */
+  readonly unusable: string | undefined
 }
 
 /** Keys by fingerprint, key id or mail address. Throws `not-found` for none, `usage` for several that one of them means. */
@@ -62,25 +64,45 @@ export function openPgpUnlocker(gpg: Gpg = {}): Unlocker {
 async function findKey(spec: string, gpg: Gpg): Promise<PublicKey> {
   const run = await runGpg(gpg, ['--with-colons', '--list-keys', '--', spec], { outputMax: LISTING_MAX })
   const keys = run.code === 0 ? readListing(displayText(run.stdout)) : []
-  if (keys.length === 1) return keys[0]!
+  const usable = keys.filter((key) => key.unusable === undefined)
+  if (usable.length === 1) return usable[0]!
+  if (keys.length > 0 && usable.length === 0) {
+    throw new BackupError('usage', `this key of gpg ${keys[0]!.unusable}`, spec, {
+      hint: 'name another one; gpg --list-keys shows what each is good for',
+    })
+  }
   if (keys.length === 0) {
     throw new BackupError('not-found', 'gpg has no such key', spec, { hint: 'gpg --list-keys shows those it has' })
   }
-  throw new BackupError('usage', `gpg has ${keys.length} keys of this name`, spec, {
-    hint: `name one by its fingerprint: ${keys.map(({ fingerprint }) => fingerprint).join(', ')}`,
+  throw new BackupError('usage', `gpg has ${usable.length} keys of this name`, spec, {
+    hint: `name one by its fingerprint: ${usable.map(({ fingerprint }) => fingerprint).join(', ')}`,
   })
 }
 
 const LISTING_MAX = 1024 * 1024
 
-/** GnuPG's doc/DETAILS: `pub` begins a key, the first `fpr` and `uid` after it are the key's own. */
+/** The second field of `pub`: what is not in here is a measure of trust, which nobody asks for. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  e: 'has expired',
+  r: 'was revoked',
+  d: 'is disabled',
+  i: 'is invalid',
+}
+
+/**
+ * GnuPG's doc/DETAILS: `pub` begins a key, the first `fpr` and `uid` after it are the key's own. Capital letters among its
+ * capabilities are those of the whole key, with its subkeys.
+ */
 function readListing(text: string): PublicKey[] {
-  const keys: { fingerprint: string; userId: string }[] = []
+  const keys: { fingerprint: string; userId: string; unusable: string | undefined }[] = []
   for (const line of text.split('\n')) {
     const fields = line.split(':')
     const key = keys.at(-1)
-    if (fields[0] === 'pub') keys.push({ fingerprint: '', userId: '' })
-    else if (key === undefined) continue
+    if (fields[0] === 'pub') {
+      const encrypts = (fields[11] ?? '').includes('E')
+      const unusable = UNUSABLE[fields[1] ?? ''] ?? (encrypts ? undefined : 'cannot encrypt')
+      keys.push({ fingerprint: '', userId: '', unusable })
+    } else if (key === undefined) continue
     else if (fields[0] === 'fpr') key.fingerprint ||= fields[9] ?? ''
     else if (fields[0] === 'uid') key.userId ||= (fields[9] ?? '').replaceAll('\\x3a', ':')
   }

@@ -174,9 +174,10 @@ export function loginError(cause: unknown, name: string): BackupError {
 function onlyToken(tokens: readonly Token[], { token: filter, modulePath }: Pkcs11Uri): Token {
   const found = tokens.filter((one) => matches(one, filter))
   if (found.length === 1) return found[0]!
-  const names = tokens.map(({ token, serial }) => `${token} (serial ${serial})`).join(', ')
+  const setUp = tokens.filter(({ token }) => token !== '')
+  const names = setUp.map(({ token, serial }) => `${token} (serial ${serial})`).join(', ')
   if (found.length === 0) {
-    const hint = tokens.length === 0 ? 'plug it in; the library sees none' : `the library sees ${names}`
+    const hint = setUp.length === 0 ? 'plug it in; the library sees none' : `the library sees ${names}`
     throw new BackupError('not-found', 'there is no such token', describeUri(filter, {}) || modulePath, { hint })
   }
   throw new BackupError('usage', `${found.length} tokens are meant`, describeUri(filter, {}) || modulePath, {

@@ -6,7 +6,7 @@ import { BackupError } from '../base/errors.ts'
 import { concatBytes, utf8 } from '../base/bytes.ts'
 import { KEY_FILE_PATTERN, parseKeyFile } from '../crypto/keyfile.ts'
 import { wipe } from '../crypto/wipe.ts'
-import { bytesOfWords, wordsOfBytes } from './words.ts'
+import { bytesOfWords, refuseSheet, wordsOfBytes } from './words.ts'
 
 const SECRET_SIZE = 32
 export const RECOVERY_WORDS = 24
@@ -26,6 +26,7 @@ export function recoveryWords(secret: Uint8Array): string[] {
 export function parseRecoverySecret(text: string, subject: string): Uint8Array {
   const line = KEY_FILE_PATTERN.exec(text)?.[0]
   if (line !== undefined) return parseKeyFile(utf8(line), subject)
+  refuseSheet(text, subject)
   const bytes = bytesOfWords(text, RECOVERY_WORDS, subject)
   const secret = bytes.slice(0, SECRET_SIZE)
   if (checksum(secret)[0] !== bytes[SECRET_SIZE]) {

@@ -12,7 +12,7 @@ import { concatBytes, equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
 import { SHARE_SET_SIZE } from '../format/slot-kinds.ts'
-import { bytesOfWords, typedWords, wordsOfBytes } from './words.ts'
+import { bytesOfWords, refuseSheet, typedWords, wordsOfBytes } from './words.ts'
 
 export interface Share {
   /** 4 bytes. */
@@ -73,6 +73,7 @@ export function parseShare(text: string, subject: string): Share {
 export function parseShares(text: string, subject: string): Share[] {
   const lines = linesIn(text)
   if (lines.length > 0) return lines.map((line) => parseShare(`holdfast-share-1 ${line}`, subject))
+  refuseSheet(text, subject)
   const words = typedWords(text)
   const shares: Share[] = []
   for (let at = 0; at === 0 || at < words.length; at += SHARE_WORDS) {

@@ -162,7 +162,10 @@ function readPem(text: string, passphrase: string | undefined, subject: string):
     key = createPrivateKey({ key: text, format: 'pem', ...(passphrase !== undefined && { passphrase }) })
   } catch (cause) {
     if (passphrase !== undefined) throw wrongPassphrase(subject, cause)
-    throw new BackupError('usage', 'this private key cannot be read', subject, { cause })
+    throw new BackupError('usage', 'this private key cannot be read', subject, {
+      cause,
+      hint: 'ssh-keygen -y -f FILE tells whether it is whole',
+    })
   }
   if (key.asymmetricKeyType !== 'rsa') {
     throw new BackupError('usage', `a PEM key of type ${key.asymmetricKeyType} cannot be used to decrypt`, subject, {

@@ -79,7 +79,7 @@ export function tpmUnlocker(tpm: Tpm, ask: Ask): Unlocker {
         await tools.makeStorageKey()
         if (!(await tools.load(publicArea, privateArea, slotName))) return null
         // Nobody is asked for the PIN of another machine, and one that was wrong is not tried with the next slot.
-        if (failure !== undefined) throw failure
+        if (failure !== undefined && method.pin) throw failure
         const typed = method.pin ? utf8(await (pin ??= askPin(ask))) : undefined
         try {
           await tools.startSession()
@@ -99,7 +99,7 @@ async function askPin(ask: Ask): Promise<string> {
   const typed = await ask.secret('PIN of the key in the TPM: ')
   if (typed !== null) return typed
   throw new BackupError('usage', 'the key in the TPM has a PIN and there is nobody to ask', SUBJECT, {
-    hint: 'for unattended runs add a key without a PIN: `holdfast key add --tpm`',
+    hint: 'for unattended runs add a key without a PIN: `holdfast key add --tpm-key`',
   })
 }
 

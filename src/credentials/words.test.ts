@@ -6,6 +6,7 @@ import { fromHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { formatKeyFile } from '../crypto/keyfile.ts'
 import { parseRecoverySecret, recoveryWords } from './recovery-words.ts'
+import { parseShares } from './share.ts'
 import { WORDS } from './word-list.ts'
 import { bytesOfWords, wordsOfBytes } from './words.ts'
 
@@ -108,4 +109,16 @@ test('what a code reader gives, or a whole sheet, does as well as the words', ()
   const file = formatKeyFile(SECRET)
   assert.deepEqual(parseRecoverySecret(file, 'x'), SECRET)
   assert.deepEqual(parseRecoverySecret(`A sheet\n 1 abandon\n${file} and more`, 'x'), SECRET)
+})
+
+test('a sheet that is cut off before its code is told as such', () => {
+  for (const text of ['%PDF-1.4\nbytes', 'Holdfast recovery sheet\n====\n 1 abandon', 'Holdfast share 2 of 3\n===']) {
+    const cutOff = {
+      code: 'usage',
+      message: /the code of a sheet is not in this file: x/,
+      hint: /words that are printed/,
+    }
+    assert.throws(() => parseRecoverySecret(text, 'x'), cutOff)
+    assert.throws(() => parseShares(text, 'x'), cutOff)
+  }
 })

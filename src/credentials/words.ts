@@ -54,6 +54,17 @@ export function bytesOfWords(text: string, count: number, subject: string): Uint
   return bytes
 }
 
+/**
+ * Throws `usage` for a file that is a sheet, or a picture of one, and has not its code: all that is printed on it is more than
+ * words.
+ */
+export function refuseSheet(text: string, subject: string): void {
+  if (!/^%PDF-|Holdfast (recovery sheet|share \d)/.test(text)) return
+  throw new BackupError('usage', 'the code of a sheet is not in this file', subject, {
+    hint: 'it is cut off, or a picture of the sheet: type the words that are printed on it',
+  })
+}
+
 /** Lower-case words; numbers and punctuation around them are not theirs. */
 export function typedWords(text: string): string[] {
   return text.toLowerCase().match(/\p{L}+/gu) ?? []

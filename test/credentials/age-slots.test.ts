@@ -132,6 +132,12 @@ test('what cannot be used is refused with what to do, and without showing a secr
   )
   await assert.rejects(parse('ssh-ed25519 AAAA'), isError('corrupt', /ends early/, 'flag'))
   await assert.rejects(parse('nonsense'), isError('usage', /no recipient/, 'flag'))
+  for (const recipient of ['ssh-ed25519 AAAA me@here', 'age1qqqqqq']) {
+    await assert.rejects(
+      unlocker(recipient),
+      isError('usage', /this is a public key; only the private one/, 'id, line 1'),
+    )
+  }
   const identity = (await generateX25519Identity()).replace(/.$/, 'B')
   await assert.rejects(unlocker(identity), (error: unknown) => {
     assert.ok(isError('usage', /no identity of age/, 'id, line 1')(error))

@@ -69,6 +69,22 @@ test('a key is named so that only one can be meant, and is listed by its fingerp
   await assert.rejects(forOpenPgpKeys(['--list-keys'], home), isError('not-found', /no such key/))
 })
 
+test('a key that has expired, or cannot encrypt, is refused with the reason; beside one that can it is not meant', async (t) => {
+  const home = GnupgHome.create(t)
+  if (home === null) return
+  const make = (address: string, algorithm: string, usage: string, until: string) =>
+    home.run([
+      ...['--faked-system-time', '20200101T000000!', '--passphrase', ''],
+      ...['--quick-generate-key', address, algorithm, usage, until],
+    ])
+  make('old@example.org', 'rsa2048', 'sign,encrypt', '1d')
+  make('signer@example.org', 'ed25519', 'sign', 'never')
+  await assert.rejects(forOpenPgpKeys(['old@example.org'], home), isError('usage', /has expired: old@example.org/))
+  await assert.rejects(forOpenPgpKeys(['signer@example.org'], home), isError('usage', /cannot encrypt: signer@/))
+  home.newKey('Old <old@example.org>')
+  assert.match((await forOpenPgpKeys(['old@example.org'], home)).detail, /Old <old@example\.org>$/)
+})
+
 test('without gpg, with one that fails and with a damaged message there is an error that says so', async (t) => {
   const home = GnupgHome.create(t)
   if (home === null) return

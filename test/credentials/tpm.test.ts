@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import { secureRandom } from '../../src/base/random.ts'
-import { newSlotKey, slotKeyOf } from '../../src/credentials/credential.ts'
+import { newSlotKey, slotKeyOf, tryCost } from '../../src/credentials/credential.ts'
 import { forTpm, tpmUnlocker } from '../../src/credentials/tpm.ts'
 import { initHashing } from '../../src/crypto/hash.ts'
 import { asking } from '../support/asking.ts'
@@ -64,12 +64,15 @@ test('a PIN is asked for once; a wrong one is not tried with the next slot', asy
   const wrong = asking('4321', 'grüße 1234')
   await assert.rejects(open(wrong, 3), isError('wrong-key', /the PIN is wrong: TPM/, /locks itself/))
   assert.equal(wrong.heard.length, 1)
-  await assert.rejects(open(asking()), isError('usage', /has a PIN and there is nobody to ask/))
+  await assert.rejects(open(asking()), isError('usage', /has a PIN and there is nobody to ask/, /key add --tpm-key`/))
   await assert.rejects(open(asking('0000')), isError('wrong-key', /the PIN is wrong/))
   await assert.rejects(open(asking('grüße 1234')), isError('refused', /locked after too many wrong PINs/))
-  // A key without a PIN does not depend on that.
+  // A key without a PIN does not depend on that, and is tried first.
   const other = await forTpm(tpm, { machine: 'here' }).wrap(secret, secureRandom)
-  assert.deepEqual(await tpmUnlocker(tpm, asking()).unwrap(other, 'keys/y'), secret)
+  const unlocker = tpmUnlocker(tpm, asking('0000'))
+  await assert.rejects(unlocker.unwrap(method, 'keys/x'))
+  assert.deepEqual(await unlocker.unwrap(other, 'keys/y'), secret)
+  assert.ok(tryCost(other) < tryCost(method))
 })
 
 test('a slot that was made up is damaged or for somebody else, and no more', async (t) => {

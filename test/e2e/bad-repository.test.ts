@@ -264,9 +264,26 @@ test('a description or a key slot that is cut short or missing is named, and a s
     /no key slot can be used, of 1: .*\n {2}because .*: keys\/[0-9a-f]{64}\n {2}hint: bring it back with `holdfast key import` .* copy the folder `keys`/
   fails(operator.run(['snapshots']), 4, unusable)
   rmSync(slotFile)
-  fails(operator.run(['snapshots']), 6, /there are no key slots: \S+\/repository\n/)
+  fails(operator.run(['snapshots']), 6, /there are no key slots: \S+\/repository\n {2}hint: copy the folder `keys` /)
   writeFileSync(slotFile, slotBytes)
   assert.deepEqual(await scratch.readAll(), [content])
+})
+
+test('another repository in the place of the known one is told, where the same secret opens both', async (t) => {
+  const { scratch, operator, photos } = await withSnapshot(t)
+  const known = operator.run(['backup', photos])
+  assert.doesNotMatch(known.stderr, /another repository/)
+  rmSync(scratch.location, { recursive: true })
+  const elsewhere = { env: { XDG_STATE_HOME: join(operator.home, 'of-another-machine') } }
+  assert.equal(operator.run(['init'], elsewhere).status, 0)
+  const told = operator.run(['snapshots'])
+  assert.equal(told.status, 0, told.stderr)
+  assert.match(
+    told.stderr,
+    /This is another repository than the one known at \S+\/repository: its root key is .{35}, before/,
+  )
+  assert.equal(operator.run(['backup', photos]).status, 0)
+  assert.doesNotMatch(operator.run(['snapshots']).stderr, /another repository/)
 })
 
 test('a repository folder without write permission is read and not written to', async (t) => {

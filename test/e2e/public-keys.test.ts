@@ -210,7 +210,12 @@ test('a key that was exported opens again after the store has lost its keys', (t
   assert.equal(ann.run(['key', 'import', 'copy.bin']).status, 11)
   rmSync(join(ann.repository, 'keys'), { recursive: true })
   assert.equal(ann.run(['snapshots'], WITH_PASSPHRASE).status, 6)
-  assert.equal(ann.run(['key', 'import', 'photos/a.raw']).status, 4)
+  writeFileSync(ann.at('part.bin'), readFileSync(ann.at('copy.bin')).subarray(0, 200))
+  for (const file of ['photos/a.raw', 'part.bin']) {
+    const refused = ann.run(['key', 'import', file])
+    assert.equal(refused.status, 2)
+    assert.match(refused.stderr, /this is no whole copy of a key: .*\n {2}because .*\n {2}hint: give what/)
+  }
   ann.ok(['key', 'import', 'copy.bin'])
   assert.match(ann.ok(['snapshots'], WITH_PASSPHRASE), /photos/)
 })

@@ -154,6 +154,11 @@ test('keys that are needed together open together, and none of them alone', (t) 
     assert.notEqual(run.status, 0, `${variables} ${flags}`)
     assert.match(run.stderr, /opens no key slot/)
   }
+  assert.match(
+    tryWith('HOLDFAST_PASSWORD=anna', '--together').stderr,
+    /a passphrase alone is given: --together\n.*besides/,
+  )
+  assert.match(tryWith('', '--together').stderr, /no credential is given: --together/)
   assert.match(tryWith('', '--key-file stick --tpm').stderr, /two credentials are given.*\n.*--together/)
   assert.match(
     program.expect(0, 'key', 'list'),

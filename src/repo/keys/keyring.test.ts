@@ -12,7 +12,7 @@ import { encodeKeySlot, encodeRenewedSlot } from '../../format/key-slot.ts'
 import { keySlotName, PREFIXES } from '../../format/names.ts'
 import { MemoryStore } from '../../store/memory-store.ts'
 import { SlotKeys } from '../../credentials/credential.ts'
-import type { SecretCredential } from '../../credentials/credential.ts'
+import type { Recipient, SecretCredential, Unlocker } from '../../credentials/credential.ts'
 import { findSlotName, listSlots, readSlot, readSlots, SLOTS_MAX, SLOTS_READ_MAX } from './key-slots.ts'
 import { addSlot, changePassphrase, createSlot, openWithCredential, removeSlot } from './keyring.ts'
 import type { NewSlot } from './keyring.ts'
@@ -94,6 +94,33 @@ test('a damaged slot is reported and does not stand in the way of the others', a
     assert.match((error as BackupError).hint!, /a key slot is damaged: .*`holdfast key import`/)
     return (error as BackupError).cause !== undefined
   })
+})
+
+test('what a credential of another program lacks is told before damage to a slot, else how to bring the slot back', async () => {
+  const { store, bundle, first } = await repository()
+  const bytes = await store.get(first)
+  bytes[200]! ^= 1
+  store.damage(first, bytes)
+  await addSlot(store, bundle, newKeyFile(), DETAILS)
+  const recipient: Recipient = {
+    kind: 'openpgp',
+    detail: '',
+    wrap: async () => ({ kind: 'openpgp', message: Uint8Array.of(1) }),
+  }
+  await addSlot(store, bundle, recipient, DETAILS)
+  const gpg = (lacks?: BackupError): Unlocker => ({
+    kind: 'openpgp',
+    description: 'gpg',
+    mayOpen: ({ kind }) => kind === 'openpgp',
+    unwrap: async () => (lacks === undefined ? null : Promise.reject(lacks)),
+  })
+  const hintOf = (credential: Unlocker) =>
+    openWithCredential({ store, repoIds: [bundle.repoId] }, credential).then(
+      () => assert.fail('nothing opens'),
+      (error: BackupError) => error.hint,
+    )
+  assert.match((await hintOf(gpg()))!, /a key slot is damaged: .*`holdfast key import`/)
+  assert.equal(await hintOf(gpg(new BackupError('not-found', 'no gpg', 'gpg', { hint: 'install it' }))), 'install it')
 })
 
 test('when every slot is damaged, that is what is said, not that the passphrase is wrong', async () => {

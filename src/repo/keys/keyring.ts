@@ -318,10 +318,13 @@ function cannotOpen(
   tried: number,
   problems: readonly BackupError[],
 ): BackupError {
-  const cause = problems[0]
+  // What a program or a plugin lacks is nearer than damage to a slot that may be somebody else's.
+  const cause = ('unwrap' in credential ? problems.find(({ code }) => code !== 'corrupt') : undefined) ?? problems[0]
   const unusable = problems.length === 0 ? '' : `; ${problems.length} cannot be used`
   if (tried === 0 && slots.length === 0) {
-    if (cause === undefined) return new BackupError('not-found', 'there are no key slots', store.location)
+    if (cause === undefined) {
+      return new BackupError('not-found', 'there are no key slots', store.location, { hint: BRING_BACK_ALL })
+    }
     return new BackupError(codeOf(cause), `no key slot can be used, of ${problems.length}`, store.location, {
       cause,
       hint: BRING_BACK,
@@ -331,9 +334,8 @@ function cannotOpen(
   const kinds = slots.flatMap(({ slot: { method } }) => (method.kind === 'other' ? [] : [method.kind]))
   return new BackupError('wrong-key', `${what} opens no key slot (${tried} tried${unusable})`, store.location, {
     ...(cause !== undefined && { cause }),
-    // What a program or a plugin lacks is nearer than another credential.
     hint:
-      ('unwrap' in credential ? cause?.hint : undefined) ??
+      ('unwrap' in credential && cause?.code !== 'corrupt' ? cause?.hint : undefined) ??
       (problems.some(({ code }) => code === 'corrupt')
         ? `a key slot is damaged: if it is yours, ${BRING_BACK}`
         : undefined) ??
@@ -341,6 +343,8 @@ function cannotOpen(
   })
 }
 
+const BRING_BACK_ALL =
+  'copy the folder `keys` from another copy of the repository, or put one back with `holdfast key import` that `holdfast key export` has saved'
 const BRING_BACK =
   'bring it back with `holdfast key import` from what `holdfast key export` has saved, or copy the folder `keys` from another copy of the repository'
 
