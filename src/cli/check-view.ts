@@ -6,6 +6,7 @@ import { secureRandom, seededRng, type Rng } from '../base/random.ts'
 import { checkRepository, type CheckOptions, type CheckResult } from '../ops/check.ts'
 import { scrubStore } from '../ops/scrub.ts'
 import { ReadTimes } from '../repo/packs/read-times.ts'
+import { checkSigns } from '../repo/writers/writer-identity.ts'
 import type { Store } from '../store/store.ts'
 import { ThrottledStore } from '../store/throttled-store.ts'
 import { attestPacks, checkAttested } from './attestation.ts'
@@ -25,6 +26,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
   checkAttested(flags)
   return withStore(context, async (opened) => {
     const repository = await openWith(context, throttled(opened, context, flags.limitRate))
+    if (flags.attest === true) checkSigns(repository)
     const times = await ReadTimes.load(repository, openStateFolder(stateFolder(context.env)))
     const sinceMs = flags.resume === true ? unfinishedCheck(times, opened) : undefined
     const kept =

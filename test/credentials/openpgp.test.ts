@@ -73,10 +73,14 @@ test('a key that has expired, or cannot encrypt, is refused with the reason; bes
   const home = GnupgHome.create(t)
   if (home === null) return
   const make = (address: string, algorithm: string, usage: string, until: string) =>
-    home.run([
-      ...['--faked-system-time', '20200101T000000!', '--passphrase', ''],
-      ...['--quick-generate-key', address, algorithm, usage, until],
-    ])
+    home.run(
+      ['--faked-system-time', '20200101T000000!', '--passphrase', '', '--quick-generate-key'].concat(
+        address,
+        algorithm,
+        usage,
+        until,
+      ),
+    )
   make('old@example.org', 'rsa2048', 'sign,encrypt', '1d')
   make('signer@example.org', 'ed25519', 'sign', 'never')
   await assert.rejects(forOpenPgpKeys(['old@example.org'], home), isError('usage', /has expired: old@example.org/))

@@ -294,6 +294,11 @@ test('what a key may not do is refused before anything is done, with what it tak
     assert.match(refused, /has the role maintain/)
     assert.match(refused, /hint: with the role maintain one can see names and trees/)
   }
+  // Nor does a machine that was not let in read everything first, to sign then what nobody would count.
+  by(['key', 'add', '--role', 'read', '--new-key-file', 'reader.key'])
+  const unsigned = by(['check', '--read-data', '--attest', '--key-file', 'reader.key'], EXIT.wrongKey)
+  assert.match(unsigned, /may not enrol a writer.*\n.*enroll request`, and approve that with --role read/)
+  assert.doesNotMatch(unsigned, /checked/)
   assert.deepEqual(await scratch.readAll(), before)
   // What it may, it may.
   on(['forget', '--keep-last', '1', '--dry-run'])

@@ -102,13 +102,17 @@ async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> 
   }
 }
 
+/** Throws `wrong-key` where nothing that this machine signs with this credential would count: for what takes long before it signs. */
+export function checkSigns({ bundle, machineSeed, store }: Repository): void {
+  if (bundle.rootSeed !== undefined || bundle.writer !== undefined || machineSeed !== undefined) return
+  throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', store.location, {
+    hint: `let this machine in with \`holdfast enroll request\`, and approve that with --role ${bundle.role}`,
+  })
+}
+
 async function enrol(repo: Repository, seed: Uint8Array, { clock, host }: IdentityOptions): Promise<void> {
   const { bundle, store, description } = repo
-  if (bundle.rootSeed === undefined) {
-    throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', store.location, {
-      hint: 'let this machine in with `holdfast enroll request`',
-    })
-  }
+  checkSigns(repo)
   const { publicKey } = signingKeyFromSeed(seed)
   await putCertificate(bundle, bundle, publicKey, { store, clock, name: host, suite: description.suite })
 }
