@@ -23,6 +23,7 @@ import type { AttestablePack, CheckOptions, CheckResult } from './check/options.
 import type { ListedPack } from './check/pack-check.ts'
 import { readPacks } from './check/pack-reading.ts'
 import { CheckProgress } from './check/progress.ts'
+import { RecordChains } from './check/record-chains.ts'
 import { SnapshotCheck } from './check/snapshot-check.ts'
 import type { CheckedSnapshot } from './check/snapshot-check.ts'
 import { TreeCheck } from './check/tree-check.ts'
@@ -61,6 +62,7 @@ class Check {
   /** One for each domain of the credential. */
   #indexes: readonly CheckedIndex[] = []
   readonly #sessions = new SessionFacts()
+  readonly #records = new RecordChains()
   readonly #attestable: AttestablePack[] = []
 
   constructor(opts: CheckOptions) {
@@ -118,10 +120,12 @@ class Check {
         if (givenUp?.has(name) === true && !hasNamedHash(parsed, bytes)) return void this.#counts.snapshotsGivenUp++
         const verified = this.#verifier.verify(name, parsed, bytes)
         this.#sessions.note(parsed, verified)
+        if (verified.record !== undefined) this.#records.note(name, verified.record)
         if (verified.foreign === true) this.#counts.objectsForeign++
         this.#progress.object(name)
       })
     }
+    await this.#records.check(this.#repo, this.#survey)
     this.#indexes = await checkIndexes({
       repos: this.#repo.inDomains,
       survey: this.#survey,

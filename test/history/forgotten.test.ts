@@ -1,6 +1,7 @@
 // Snapshots that a record explains are no loss to a check or a scrub; what no record explains is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fromHex } from '../../src/base/bytes.ts'
 import { seededRng } from '../../src/base/random.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { scrubStore } from '../../src/ops/scrub.ts'
@@ -52,4 +53,19 @@ test('a log record that is damaged is damage to a check and to a scrub', async (
     damages.map(({ object }) => object),
     [objectName],
   )
+})
+
+test('a log record that others follow and that is gone is damage to a check, until it is accepted as lost', async () => {
+  const scene = await HistoryScene.create()
+  const ada = scene.machine('ada')
+  const note = (text: string) => ada.record({ kind: 'note', text })
+  const [first, second] = [await note('one'), await note('two'), await note('three')]
+  await scene.store.delete(second!.objectName)
+  assert.deepEqual(await damagesOf(scene), [
+    `${second!.objectName}: record 3 of its writer follows it, and it is not there`,
+  ])
+  await scene.store.delete(first.objectName)
+  const lost = { wid: fromHex(second!.wid)!, seq: second!.seq, hash: fromHex(second!.id)! }
+  await ada.record({ kind: 'accept', snapshots: [], records: [lost] })
+  assert.deepEqual(await damagesOf(scene), [])
 })

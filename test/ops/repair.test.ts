@@ -13,9 +13,11 @@ import { checkRepository } from '../../src/ops/check.ts'
 import type { OperationEvent } from '../../src/ops/events.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import type { RepairResult } from '../../src/ops/repair/repair.ts'
+import { appendRecord } from '../../src/repo/history/log-append.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { ParityEncoder } from '../../src/parity/code.ts'
 import { shapeFor } from '../../src/parity/shape.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { storeOf } from '../damage/small-repository.ts'
@@ -63,6 +65,23 @@ test('small objects and metadata that are gone are brought back from parity', as
   assert.deepEqual(new Set(result.steps.flatMap((step) => ('object' in step ? [step.object] : []))), new Set(gone))
   assert.deepEqual(await s.damages(), [])
   assert.deepEqual(await objectsOf(await s.scratch.store()), s.objects)
+})
+
+test('a log record that is gone from the middle of its chain is brought back', async (t) => {
+  const s = await scene(t)
+  const repo = await s.scratch.open()
+  const shared = { state: s.state, clock: systemClock, random: secureRandom }
+  const writer = await writerIdentity(repo, { ...shared, host: 'test' })
+  const append = (text: string) =>
+    appendRecord(repo, { kind: 'note', text }, { writer, clock: systemClock, by: 'test' })
+  const [, { objectName }] = [await append('one'), await append('two'), await append('three')]
+  const bytes = readFileSync(s.pathOf(objectName))
+  rmSync(s.pathOf(objectName))
+  assert.deepEqual(await s.damages(), [objectName])
+  const { steps } = await s.repair()
+  assert.deepEqual(steps, [{ kind: 'brought-back', object: objectName, from: 'parity' }])
+  assert.deepEqual(readFileSync(s.pathOf(objectName)), bytes)
+  assert.deepEqual(await s.damages(), [])
 })
 
 test('parity that is damaged or gone is made again', async (t) => {

@@ -7,6 +7,7 @@ import { decodeDeletionPlan } from '../../format/deletion-plan.ts'
 import { decodeEnrolmentRequest } from '../../format/enrolment-request.ts'
 import { decodeKeySlot } from '../../format/key-slot.ts'
 import { decodeLogRecord, readLogHead, verifyLogRecord } from '../../format/log-record.ts'
+import type { LogRecordHead } from '../../format/log-record.ts'
 import { hashInName, planName, sessionName, writerName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { checkHeader, OBJECT_TYPES, readHeader } from '../../format/object-header.ts'
@@ -36,6 +37,8 @@ export interface PublicFacts {
 export interface Verified {
   /** Of a snapshot. */
   readonly head?: SnapshotHead
+  /** Of a record of the log. */
+  readonly record?: LogRecordHead
   /** Who declared a session, hex. */
   readonly declaredBy?: string
   /** It is of a domain that the credential does not have, so that what is sealed in it was not looked at. */
@@ -166,10 +169,11 @@ export class ObjectVerifier {
     const writer = this.#writer(claimed.wid, name, 'log', true)
     const head = verifyLogRecord(bytes, name, { publicKey: writer.publicKey, repoId })
     if (toHex(head.wid) !== wid || head.seq !== seq) throw otherName(name)
-    if (this.#domains.length === 0) return NOTHING
-    return unlessForeign(() => {
+    if (this.#domains.length === 0) return { record: head }
+    const verified = unlessForeign(() => {
       openInDomains(this.#domains, writer, name, (keys) => decodeLogRecord(bytes, name, { ...keys, repoId }))
     })
+    return { ...verified, record: head }
   }
 
   #mark(name: string, sid: string, number: number | 'end', bytes: Uint8Array): Verified {
