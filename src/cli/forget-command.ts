@@ -1,8 +1,10 @@
 // `holdfast forget`: by policy, by the rules on the command line, or by name.
 import { resolve } from 'node:path'
 import { BackupError, reasonsOf } from '../base/errors.ts'
+import { timespecFromMs } from '../base/time.ts'
 import { carryOut, checkLogIsRead, checkNotHeld, goers, planForget, readRetention } from '../ops/forget.ts'
 import type { ForgetPlan, RetentionState } from '../ops/forget.ts'
+import type { Verdict } from '../ops/retention/plan.ts'
 import { filterSnapshots } from '../ops/snapshot-filter.ts'
 import type { SnapshotFilter } from '../ops/snapshot-filter.ts'
 import type { Repository } from '../repo/repository.ts'
@@ -17,6 +19,8 @@ import { namedSnapshots, withMaintenance } from './maintenance.ts'
 import type { Signing } from './maintenance.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
 import { policyOfFlags } from './retention-flags.ts'
+import { shortId } from './snapshot-view.ts'
+import { formatLocalTime } from './units.ts'
 
 export async function runForget(context: Context, flags: ForgetFlags, specs: readonly string[]): Promise<ExitCode> {
   const policy = policyOfFlags(flags)
@@ -137,6 +141,7 @@ async function forgetByPlan(
   const dryRun = flags.dryRun === true
   showPlan(context, plan, dryRun)
   showUnusual(context, plan)
+  noteLate(context, going, context.clock.now() + days * DAY_MS)
   noteWithoutPolicy(context, plan)
   if (dryRun) return showOutcome(context, { forgotten: going.length, kept, purged: 0, dryRun })
   let forgotten: readonly { readonly id: string }[] = []
@@ -153,6 +158,16 @@ async function forgetByPlan(
     purged: purged.size,
     trash: { days, nowMs: context.clock.now(), left },
   })
+}
+
+/** Nobody purges what may still be brought back: who has promised that it is gone by a day has to do that himself. */
+function noteLate({ reporter }: Context, going: readonly Verdict<SnapshotInfo>[], untilMs: number): void {
+  for (const { snapshot, goneByMs } of going) {
+    if (goneByMs === undefined || goneByMs >= untilMs) continue
+    const id = shortId(snapshot.id)
+    const day = formatLocalTime(timespecFromMs(goneByMs))
+    reporter.note(`${id} must be gone by ${day}, before its time in the trash is over: \`holdfast trash purge ${id}\``)
+  }
 }
 
 /** What lay in the trash for long enough goes with the next run; gives the ids. */

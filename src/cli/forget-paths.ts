@@ -80,7 +80,7 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
       count += rewritten.length
     }
     out.line(`${counted(count, 'snapshot')} rewritten; the old ones are in the trash`)
-    out.line('when it must be gone now: `holdfast trash purge --older-than 0`, then prune')
+    out.line('when it must be gone now: `holdfast trash purge --older-than 0`, then `holdfast prune --max-unused 0%`')
     out.record({ type: 'summary', rewritten: count, paths: wanted.map((path) => displayText(path)) })
     const [problem] = problems
     return problem === undefined ? EXIT.ok : exitCodeOf(problem.code)

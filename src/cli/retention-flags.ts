@@ -71,10 +71,19 @@ export function policyOfFlags(flags: RetentionFlags): RetentionPolicy | undefine
     const span = flags[`keepWithin${titled(period)}`]
     if (span !== undefined) within.push({ period, span })
   }
-  const tags = (flags.keepTag ?? []).map((list) => list.split(','))
+  const tags = (flags.keepTag ?? []).map(parseTags)
   const { keepLast: last, groupBy = ['sources'], trashDays = TRASH_DAYS } = flags
   if (last === undefined && calendar.length + within.length + tags.length === 0) return undefined
   return { ...(last !== undefined && { last }), calendar, within, tags, groupBy, trashDays }
+}
+
+/** An empty one, as of a variable that is not set, would keep nothing where all was meant. */
+function parseTags(list: string): string[] {
+  const tags = list.split(',')
+  if (!tags.includes('')) return tags
+  throw new BackupError('usage', 'a tag is empty', `--keep-tag ${JSON.stringify(list)}`, {
+    hint: 'write one tag or several with commas, such as --keep-tag nightly,offsite',
+  })
 }
 
 /** Flags that give the policy, as somebody would type them. */

@@ -1,7 +1,7 @@
 // The descriptions of a repository as far as they can be read without any key: whoever can write to the store can add one
 // that is well made, for another repository. Which one is the repository's own only an open key slot tells.
 import { equalBytes } from '../base/bytes.ts'
-import { BackupError, doing } from '../base/errors.ts'
+import { BackupError } from '../base/errors.ts'
 import { checkFeatures, decodeRepoDescription, DESCRIPTION_SIZE_MAX } from '../format/repo-description.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
 import { NAME_NUMBER_MAX, parseObjectName, PREFIXES } from '../format/names.ts'
@@ -55,7 +55,10 @@ export async function readDescriptions(store: Store): Promise<FoundDescriptions>
   }
   const [first, ...rest] = found
   if (first !== undefined) return { found: [first, ...rest], damaged }
-  return doing('reading the repository’s description', store.location, () => Promise.reject(damaged[0]))
+  throw new BackupError('corrupt', 'reading the repository’s description', store.location, {
+    cause: damaged[0],
+    hint: '`holdfast repair` computes it from its parity, or takes it from another copy of the repository (--from)',
+  })
 }
 
 /** A number that no description has, whoever has put it: the next one after all. */

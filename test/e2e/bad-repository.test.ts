@@ -141,7 +141,7 @@ test('a repository that has lost its description is not made anew', async (t) =>
     RunOptions?,
   ][]) {
     const lost =
-      /the description of this repository \(format\/\) is missing, and \S+ is there: .*\n {2}hint: bring the folder/
+      /the description of this repository \(format\/\) is missing, and \S+ is there: .*\n {2}hint: `holdfast repair` computes it/
     fails(operator.run(args, opts), 4, lost)
   }
   assert.deepEqual(listing(scratch.location), before)
@@ -250,7 +250,11 @@ test('a description or a key slot that is cut short or missing is named, and a s
   chmodSync(first, 0o600)
   for (const size of [0, bytes.length - 1]) {
     truncateSync(first, size)
-    fails(operator.run(['snapshots']), 4, /reading the repository’s description: .*\n {2}because .*: format\/1\n/)
+    fails(
+      operator.run(['snapshots']),
+      4,
+      /reading the repository’s description: .*\n {2}because .*: format\/1\n {2}hint: `holdfast repair` computes it/,
+    )
   }
   writeFileSync(join(scratch.location, 'format/2'), bytes)
   assert.equal(operator.run(['snapshots']).status, 0)

@@ -104,6 +104,8 @@ test('what is held stays until it is released, and dates count', async (t) => {
   program.expect(0, 'backup', source, '--keep-until', '90d')
   program.expect(0, 'backup', source)
   assert.equal(program.run('backup', source, '--keep-until', '90d', '--destroy-by', '3d').status, 2)
+  const preview = program.run('forget', '--keep-last', '1', '--dry-run')
+  assert.match(preview.stderr, /([0-9a-f]{10}) must be gone by .* in the trash is over: `holdfast trash purge \1`/)
   const shown = program.expect(0, 'forget', '--keep-last', '1', '--json').trim().split('\n')
   const records = shown.map((line) => JSON.parse(line))
   const reasons = records
@@ -134,7 +136,7 @@ test('a run that would remove unusually much stops, and goes on when it is told 
 })
 
 test('what makes no sense together is refused before anything is done', async (t) => {
-  const { program } = await scene(t, 1)
+  const { program, source } = await scene(t, 1)
   const [id] = idsOf(program)
   for (const args of [
     ['forget', id!, '--keep-last', '1'],
@@ -142,6 +144,11 @@ test('what makes no sense together is refused before anything is done', async (t
     ['forget', '--keep-daily', '0'],
     ['forget', '--keep-daily', '3/0'],
     ['forget', '--keep-within', '3'],
+    ['forget', '--keep-tag', ''],
+    ['policy', 'set', '--keep-tag', 'a,'],
+    ['forget', '--path', '/', '--dry-run'],
+    ['forget', '--path', source, '--dry-run'],
+    ['forget', '--path', '/'],
     ['forget', '--keep-last', '1', '--group-by', 'writer'],
     ['policy', 'set'],
     ['policy', 'set', '--none', '--keep-last', '1'],

@@ -35,6 +35,8 @@ export interface Verdict<S extends Candidate> {
   readonly isKept: boolean
   /** Why it is kept, or why it goes although nothing but a date says so; empty when no rule keeps it. */
   readonly reasons: readonly string[]
+  /** Of one that goes because of such a date: when it must be gone from the trash too. */
+  readonly goneByMs?: number
 }
 
 export interface GroupPlan<S extends Candidate> {
@@ -82,6 +84,7 @@ export function planRetention<S extends Candidate>(input: PlanInput<S>): Retenti
 interface Order {
   readonly isKept: boolean
   readonly reasons: readonly string[]
+  readonly goneByMs?: number
 }
 
 function orderFor<S extends Candidate>(
@@ -97,7 +100,8 @@ function orderFor<S extends Candidate>(
   if (until !== undefined && until > nowMs) return { isKept: true, reasons: [`keep until ${day(until)}`] }
   const by = earliest(body.destroyBy && timespecToMs(body.destroyBy), found?.destroyByMs)
   // So that it is gone from the trash by then.
-  if (by !== undefined && by - trashDays * DAY_MS <= nowMs) return { isKept: false, reasons: [`destroy by ${day(by)}`] }
+  if (by !== undefined && by - trashDays * DAY_MS <= nowMs)
+    return { isKept: false, reasons: [`destroy by ${day(by)}`], goneByMs: by }
   if (receivedMs > nowMs + DAY_MS) return { isKept: true, reasons: ['of the future'] }
   return undefined
 }

@@ -118,7 +118,7 @@ export class PathDropper {
 
 /** Names the snapshot, hex, where it is known. */
 export function nothingLeft(paths: readonly Uint8Array[], id?: string): BackupError {
-  const subject = paths.map((path) => displayText(path)).join()
+  const subject = paths.map((path) => (path.length === 0 ? '/' : displayText(path))).join()
   const named = id === undefined ? 'SNAPSHOT' : id.slice(0, 10)
   return new BackupError('usage', 'nothing would be left of a snapshot', subject, {
     hint: `forget it: \`holdfast forget ${named}\``,

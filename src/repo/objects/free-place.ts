@@ -41,7 +41,7 @@ export async function refuseRemains(store: Store): Promise<void> {
     if (kind === undefined || kind === 'key-slot') continue
     const what = `the description of this repository (format/) is missing, and ${name} is there`
     throw new BackupError('corrupt', what, store.location, {
-      hint: 'bring the folder format/ back from another copy of the repository; nothing can be read without it',
+      hint: '`holdfast repair` computes it from its parity, or takes it from another copy of the repository (--from); nothing can be read without it',
     })
   }
 }
