@@ -38,6 +38,7 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
     const asked = named.size === 0 ? filtered : all.filter(({ id }) => named.has(id))
     const work = await snapshotsWith(repository, asked, wanted)
     if (work.length === 0) throw await nowhere(repository, asked, wanted)
+    checkSomethingStays(work)
     noteMissing(context, wanted, work)
     if (flags.allowUnusual !== true) checkLogIsRead(state)
     checkNotHeld(
@@ -45,7 +46,6 @@ export async function forgetPaths(context: Context, flags: ForgetFlags, specs: r
       records.held,
       context.clock.now(),
     )
-    checkSomethingStays(work)
     if (flags.dryRun === true) {
       for (const { snapshot, paths } of work) {
         out.line(`${titleOf(snapshot)} has ${paths.map((path) => escapeName(path)).join(' ')}`)

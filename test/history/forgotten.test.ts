@@ -59,13 +59,13 @@ test('a log record that others follow and that is gone is damage to a check, unt
   const scene = await HistoryScene.create()
   const ada = scene.machine('ada')
   const note = (text: string) => ada.record({ kind: 'note', text })
-  const [first, second] = [await note('one'), await note('two'), await note('three')]
-  await scene.store.delete(second!.objectName)
+  const [first, second] = [await note('one'), await note('two'), await note('three')] as const
+  await scene.store.delete(second.objectName)
   assert.deepEqual(await damagesOf(scene), [
-    `${second!.objectName}: record 3 of its writer follows it, and it is not there`,
+    `${second.objectName}: record 3 of its writer follows it, and it is not there`,
   ])
   await scene.store.delete(first.objectName)
-  const lost = { wid: fromHex(second!.wid)!, seq: second!.seq, hash: fromHex(second!.id)! }
+  const lost = { wid: fromHex(second.wid)!, seq: second.seq, hash: fromHex(second.id)! }
   await ada.record({ kind: 'accept', snapshots: [], records: [lost] })
   assert.deepEqual(await damagesOf(scene), [])
 })
