@@ -81,9 +81,8 @@ export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Pro
 
 function checkPackDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
   const plans = [...contents.plans].flatMap(([name, { packs }]) => (packs.has(removal.name) ? [name] : []))
-  const carried = plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))
-  if (!carried)
-    throw new OrderViolation('M2', 'no plan was put, waited for, and what is needed looked at again', removal)
+  const broken = brokenRule(own, plans, removal, contents)
+  if (broken !== undefined) throw new OrderViolation(broken, BROKEN[broken], removal)
   const index = wholeLists({ operations: own }, PREFIXES.index).findLast(({ ended }) => ended < removal.began)
   for (const segment of index?.names ?? []) {
     if (contents.segments.get(segment)?.includes(removal.name) !== true) continue
@@ -92,21 +91,35 @@ function checkPackDeletion(own: readonly Operation[], removal: Operation, conten
   }
 }
 
-/** M1, M2 and M3 for one plan. */
-function mayBeCarriedOut(own: readonly Operation[], plan: string, removal: Operation, contents: Contents): boolean {
-  const puts = own.filter(({ kind, name, outcome }) => kind === 'put' && name === plan && outcome === 'ok')
-  return puts.some((put) => {
+const BROKEN = {
+  M1: 'no plan for it was acknowledged before the sessions were listed',
+  M2: 'not all sessions that were there after the plan are over',
+  M3: 'what is needed was not looked at again since the sessions are over',
+} as const
+
+/** M1, M2 and M3 for what one of these plans condemns: the first rule that is broken by all of them; undefined for none. */
+function brokenRule(
+  own: readonly Operation[],
+  plans: readonly string[],
+  removal: Operation,
+  contents: Contents,
+): keyof typeof BROKEN | undefined {
+  const puts = own.filter(({ kind, name, outcome }) => kind === 'put' && plans.includes(name) && outcome === 'ok')
+  let broken: keyof typeof BROKEN = 'M1'
+  for (const put of puts) {
     // The first look at sessions after a plan tells for whom it waits; what is remembered of it holds for later runs.
     const sessions = wholeLists({ operations: own }, PREFIXES.sessions).find(({ began }) => began > put.ended!)
-    if (sessions === undefined || sessions.ended > removal.began) return false
+    if (sessions === undefined || sessions.ended > removal.began) continue
     const sids = sessions.names.flatMap((name) => {
       const parsed = parseObjectName(name)
       return parsed?.kind === 'session' ? [parsed.sid] : []
     })
     const over = sids.map((sid) => overSince(own, sid, sessions.began, contents))
     const waited = Math.max(sessions.ended, ...over)
-    return waited < removal.began && wasLookedAtAgain(own, waited, removal.began)
-  })
+    if (waited < removal.began && wasLookedAtAgain(own, waited, removal.began)) return undefined
+    if (broken !== 'M3') broken = waited < removal.began ? 'M3' : 'M2'
+  }
+  return broken
 }
 
 /** When it was seen for the first time that nothing comes from a session any more; infinity if it never was. */
@@ -170,13 +183,13 @@ function checkSegmentDeletion(own: readonly Operation[], removal: Operation, { s
   }
 }
 
-/** M6: packs that a prune has made were read back before a segment names them. */
+/** M4: packs that a prune has made were read back before a segment names them. */
 function checkSegmentPut(own: readonly Operation[], segment: Operation, { segments }: Contents): void {
   for (const pack of segments.get(segment.name) ?? []) {
     const put = own.find(({ kind, name, found }) => kind === 'put' && name === pack && found)
     if (put === undefined) continue
     const readBack = own.some((get) => isRead(get, pack) && get.began > put.ended! && get.ended! < segment.began)
-    if (!readBack) throw new OrderViolation('M6', `${pack} was not read back`, segment)
+    if (!readBack) throw new OrderViolation('M4', `${pack} was not read back`, segment)
   }
 }
 
@@ -184,8 +197,8 @@ function checkSegmentPut(own: readonly Operation[], segment: Operation, { segmen
 function checkKeysDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {
   const sid = removal.name.slice(PREFIXES.sessionKeys.length)
   const plans = [...contents.plans].flatMap(([name, { sessions }]) => (sessions.has(sid) ? [name] : []))
-  if (plans.some((plan) => mayBeCarriedOut(own, plan, removal, contents))) return
-  throw new OrderViolation('M9', 'no plan was put, waited for, and what is there looked at again', removal)
+  const broken = brokenRule(own, plans, removal, contents)
+  if (broken !== undefined) throw new OrderViolation('M9', BROKEN[broken], removal)
 }
 
 /** M7: the end of a session is acknowledged before its intent goes, unless the session is fenced. */
