@@ -22,11 +22,11 @@ interface Folder {
 const STATS_AT_ONCE = 64
 /**
  * What the system has in memory it answers in a few microseconds, a fraction of what it takes to pass the question to another
- * thread and back. Answers that take longer than this, in milliseconds each, come from somewhere else, and so will those that follow.
+ * thread and back. An answer that takes longer than this, in milliseconds, comes from somewhere else, and so will those that
+ * follow; unless the processor was somebody else's for a while, which happens once in hundreds of answers.
  */
-const QUICK_MS = 0.02
-/** The processor may be somebody else's for a while. */
-const PAUSE_MS = 5
+const QUICK_MS = 0.1
+const QUICK_FOR_EACH_SLOW = 50
 
 export class FsLister {
   readonly #root: FsRoot
@@ -146,16 +146,18 @@ export class FsLister {
 
   /** Asks in this thread as long as answers are quick and good; how many there were. */
   #quickStats(names: readonly string[], objects: ObjectInfo[]): number {
-    const began = this.#clock.monotonic()
     let asked = 0
-    while (asked < names.length && this.#clock.monotonic() - began <= PAUSE_MS + asked * QUICK_MS) {
+    let slow = 0
+    for (let before = this.#clock.monotonic(); asked < names.length; asked++) {
       const name = names[asked]!
       try {
         objects.push(objectInfo(name, statSync(this.#root.pathOf(name))))
       } catch {
         break // it is asked again, and what is wrong is told
       }
-      asked++
+      const now = this.#clock.monotonic()
+      if (now - before > QUICK_MS && ++slow * QUICK_FOR_EACH_SLOW > asked + QUICK_FOR_EACH_SLOW) return asked + 1
+      before = now
     }
     return asked
   }

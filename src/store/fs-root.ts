@@ -22,14 +22,17 @@ interface Identity {
 export class FsRoot {
   readonly path: string
   readonly #identity: Identity
+  readonly #prefix: string
 
   constructor(path: string, identity: Identity) {
     this.path = path
+    this.#prefix = path.endsWith('/') ? path : `${path}/`
     this.#identity = identity
   }
 
+  /** `name` is empty or one that an object or a folder of objects may have: there is nothing in it to normalize. */
   pathOf(name: string): string {
-    return join(this.path, name)
+    return name === '' ? this.path : this.#prefix + name
   }
 
   /**
