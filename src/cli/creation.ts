@@ -14,6 +14,7 @@ import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { rememberRoot } from './known-roots.ts'
 import { openWith, warnOf } from './repository.ts'
 import { credentialForNew } from './secrets.ts'
+import { costOfNew } from './slot-cost.ts'
 import { openStoreAt, repositoryLocation } from './stores.ts'
 
 export interface CreationFlags extends RecipientFlags {
@@ -170,6 +171,7 @@ export async function createAt(
     random: secureRandom,
     chunker: DEFAULT_PARAMS,
     suite,
+    ...(await costOfNew(context, credential)),
     ...(parity !== null && { parity }),
   })
 }

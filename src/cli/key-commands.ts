@@ -18,6 +18,7 @@ import { rememberRoot } from './known-roots.ts'
 import { areTogether, checkNewKeys, newCredential, newPassphrase, type NewKeyFlags } from './new-keys.ts'
 import type { UnlockedStore } from './repository.ts'
 import { newSheets } from './sheets/new-sheets.ts'
+import { costOfNew } from './slot-cost.ts'
 import { tableLines } from './table.ts'
 import { formatLocalTime } from './units.ts'
 
@@ -74,7 +75,7 @@ export async function addKey(context: Context, { store, unlocked }: UnlockedStor
   let name: string
   try {
     credential = await newCredential(context, store.location, flags, sheets?.credential)
-    name = await addSlot(store, bundle, credential, details)
+    name = await addSlot(store, bundle, credential, { ...details, ...(await costOfNew(context, credential)) })
   } catch (error) {
     sheets?.discard()
     // Written by this run, or there would be no credential: it opens nothing, and would stand in the way of the next one.
@@ -137,7 +138,8 @@ export async function changeKey(
     })
   }
   const passphrase = await newPassphrase(context, store.location, flags.newPasswordFile)
-  const details = slotDetails(context, unlocked.description.suite)
+  const cost = await costOfNew(context, { kind: 'passphrase', passphrase })
+  const details = { ...slotDetails(context, unlocked.description.suite), ...cost }
   const name = await changePassphrase(store, unlocked, passphrase, details, (slot) =>
     recordRemoval(context, { store, unlocked }, slot),
   )

@@ -7,6 +7,7 @@ import { writeKeyFile } from './creation.ts'
 import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { askTwice, NEW_PASSPHRASE, passphraseFromFile } from './secrets.ts'
 import type { SheetFlags } from './sheets/new-sheets.ts'
+import { costOfNew } from './slot-cost.ts'
 
 export interface NewKeyFlags extends RecipientFlags, SheetFlags {
   readonly newKeyFile?: string
@@ -92,7 +93,8 @@ async function several(
   // Before the key file is written.
   checkSeveral(count, threshold)
   if (newKeyFile !== undefined) parts.push(await writeKeyFile(newKeyFile))
-  return forSeveral(parts, threshold)
+  const withPassphrase = parts.find(({ kind }) => kind === 'passphrase')
+  return forSeveral(parts, threshold, withPassphrase && (await costOfNew(context, withPassphrase)).cost)
 }
 
 export async function newPassphrase(context: Context, location: string, file: string | undefined): Promise<string> {

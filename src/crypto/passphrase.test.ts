@@ -4,7 +4,16 @@ import { test } from 'node:test'
 import { argon2id } from '@noble/hashes/argon2.js'
 import { toHex, utf8 } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
-import { LANES_MAX, MEMORY_KIB_MAX, MEMORY_KIB_MIN, PASSES_MAX, passphraseKey } from './passphrase.ts'
+import {
+  calibratedCost,
+  LANES_MAX,
+  MEMORY_KIB_MAX,
+  MEMORY_KIB_MIN,
+  NEW_SLOT_COST,
+  NEW_SLOT_PASSES_MAX,
+  PASSES_MAX,
+  passphraseKey,
+} from './passphrase.ts'
 import type { PassphraseParams } from './passphrase.ts'
 
 const SALT = Uint8Array.from({ length: 16 }, (_, at) => at)
@@ -81,4 +90,14 @@ test('the largest number of lanes works with the least memory', async () => {
 test('a passphrase that is empty or not Unicode text is refused', async () => {
   await assert.rejects(passphraseKey('', CHEAP), failsWith('usage'))
   await assert.rejects(passphraseKey('\ud800', CHEAP), failsWith('usage'))
+})
+
+test('a new slot costs more on a fast machine, up to a bound, and never less on a slow one', async () => {
+  const passesWhereOneTakes = async (ms: number) => {
+    let now = 0
+    return (await calibratedCost({ monotonic: () => (now += ms) })).passes
+  }
+  assert.equal(await passesWhereOneTakes(5000), NEW_SLOT_COST.passes)
+  assert.equal(await passesWhereOneTakes(50), 6)
+  assert.equal(await passesWhereOneTakes(0), NEW_SLOT_PASSES_MAX)
 })

@@ -1,6 +1,7 @@
 // From a passphrase to a key: Argon2id (RFC 9106), by OpenSSL on a thread of libuv. docs/format.md, 3.6.
 import { argon2 } from 'node:crypto'
 import { utf8 } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError, wrap } from '../base/errors.ts'
 import { KEY_SIZE } from './hash.ts'
 import { wipe } from './wipe.ts'
@@ -14,8 +15,12 @@ export interface PassphraseParams {
 }
 
 export const PASSPHRASE_SALT_SIZE = 16
-/** What new slots get; docs/decisions/0003-argon2-parameters.md. */
+/** What new slots get at least; docs/decisions/0003-argon2-parameters.md. */
 export const NEW_SLOT_COST = { memoryKiB: 128 * 1024, passes: 3, lanes: 4 } as const
+/** A machine that needs less than this for them makes slots with more passes. */
+const NEW_SLOT_MS = 300
+/** One that is ten times as slow still opens such a slot within seconds. */
+export const NEW_SLOT_PASSES_MAX = 8
 /** 8 MiB; a slot below it gives a guesser too much. */
 export const MEMORY_KIB_MIN = 8 * 1024
 /** 4 GiB; the slot comes from the store, and a hostile one must not take all memory of the machine. */
@@ -45,6 +50,15 @@ export async function passphraseKey(
   } finally {
     wipe(message)
   }
+}
+
+/** What a new slot gets on this machine: as many passes as it makes in NEW_SLOT_MS, by the time of one. */
+export async function calibratedCost(clock: Pick<Clock, 'monotonic'>): Promise<Omit<PassphraseParams, 'salt'>> {
+  const salt = new Uint8Array(PASSPHRASE_SALT_SIZE)
+  const began = clock.monotonic()
+  await argon2id(utf8('calibration'), { ...NEW_SLOT_COST, salt, passes: 1 })
+  const passes = Math.floor(NEW_SLOT_MS / Math.max(1, clock.monotonic() - began))
+  return { ...NEW_SLOT_COST, passes: Math.min(NEW_SLOT_PASSES_MAX, Math.max(NEW_SLOT_COST.passes, passes)) }
 }
 
 /** Throws `limit` if a reader must not compute with these parameters. */

@@ -122,7 +122,8 @@ class Audit {
       )
     }
     if (this.#reader.closed > 0) {
-      const what = `what ${this.#reader.closed} snapshots had seen of others was not compared: this key may not open them`
+      const snapshots = this.#reader.closed === 1 ? '1 snapshot' : `${this.#reader.closed} snapshots`
+      const what = `what ${snapshots} had seen of others was not compared: this key may not open them`
       this.#findings.remark(what)
     }
     if (this.#reader.foreignRecords > 0) {
