@@ -6,11 +6,14 @@ import type { Entry } from '../../src/format/entry-model.ts'
 import type { Role } from '../../src/format/bundle.ts'
 import { LOCATOR_SIZE } from '../../src/format/block-table.ts'
 import type { IndexedPack } from '../../src/format/index-segment.ts'
-import { packName } from '../../src/format/names.ts'
+import { packName, sessionKeysName } from '../../src/format/names.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import { prune } from '../../src/ops/prune/prune.ts'
 import type { PruneOptions } from '../../src/ops/prune/prune.ts'
+import type { SnapshotInfo } from '../../src/repo/history/snapshot-catalog.ts'
+import { moveToTrash, purgeTrash } from '../../src/repo/history/trash.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { readEverything, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
@@ -187,6 +190,32 @@ test('what somebody puts under the locators of folders keeps nobody from pruning
   for (const { name } of kept) assert.ok(left.has(name))
   await assertNothingIsLost(scene, Promise.resolve())
 })
+
+test('what cannot be opened because keys are damaged is not given up for what somebody else has put under the same locators', async () => {
+  const scene = await sceneWith('write')
+  const { made, hostile } = scene
+  const [first] = await (await made.open()).snapshots()
+  const keys = sessionKeysName(first!.sid)
+  const right = await made.store.get(keys)
+  const { snapshot } = await made.backup({ known: KNOWN, other: Buffer.from('another file') })
+  await forgetForGood(made, first!)
+  hostile.block('data', Buffer.alloc(KNOWN.length, 'junk'), hostile.ref('data', KNOWN))
+  const own = hostile.blob('data', OWN)
+  await commit(hostile, [file('own', OWN.length, own)])
+  made.store.damage(keys, right.with(60, right[60]! ^ 1))
+  await pruneTwice(scene).catch(() => {})
+  // A repair computes them from their parity, or has them from another copy of the repository.
+  made.store.damage(keys, right)
+  await assertNothingIsLost({ ...scene, victim: snapshot.objectName }, Promise.resolve())
+})
+
+async function forgetForGood(made: SmallRepository, snapshot: SnapshotInfo): Promise<void> {
+  const { state, clock, random } = made
+  const repo = await made.open()
+  const writer = await writerIdentity(repo, { state, clock, random, host: 'host' })
+  await moveToTrash(repo, [snapshot], { writer, clock, random, by: 'ada@desk' })
+  await purgeTrash(repo, { writer, clock, by: 'ada@desk', named: new Set([snapshot.id]) })
+}
 
 async function packsOf(repo: Repository) {
   const found = []

@@ -18,6 +18,30 @@ test('an acknowledged object survives a power cut, and so do the folders on the 
   }
 })
 
+test('so does one whose bytes came in pieces', async (t) => {
+  const { calls, root } = world(t)
+  const store = await openFsStore(root, { create: true })
+  for (const name of ['data/ab/01', 'data/ab/02']) {
+    const staged = store.stage()
+    await staged.append([Buffer.from('in two ')])
+    await staged.append([Buffer.from('pieces')])
+    await staged.commit(name)
+    assert.ok(calls.survivesPowerCut(root, name), name)
+  }
+})
+
+test('an object that is kept survives a power cut, whoever has put it', async (t) => {
+  const { calls, root } = world(t)
+  const first = await openFsStore(root, { create: true })
+  await first.put('data/ab/00', [Buffer.from('so that the folder is there')])
+  calls.failure = (call) => (call.kind === 'sync' && call.path.endsWith('/ab') ? errno('EIO') : undefined)
+  await rejectsWith('io', first.put('data/ab/01', [Buffer.from('left')]))
+  calls.failure = () => undefined
+  const second = await openFsStore(root, { create: false })
+  assert.ok(await second.keep('data/ab/01'))
+  assert.ok(calls.survivesPowerCut(root, 'data/ab/01'))
+})
+
 test('of puts at the same time each is durable when it is acknowledged, and they share folder syncs', async (t) => {
   const { calls, root } = world(t)
   const store = await openFsStore(root, { create: true })

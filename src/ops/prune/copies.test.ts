@@ -52,7 +52,10 @@ for (const kind of ['data', 'meta'] as const) {
     assert.deepEqual(scene(kind, STANDING.condemned, STANDING.condemned).isLive, [true, false])
     // The one that stays was not read.
     assert.deepEqual(scene(kind, STANDING.condemned, STANDING.sound).isLive, [true, true])
-    assert.deepEqual(scene(kind, STANDING.missing, STANDING.closed, STANDING.sound).isLive, [false, false, true])
+    assert.deepEqual(scene(kind, STANDING.missing, STANDING.sound).isLive, [false, true])
+    // Its keys may be repaired.
+    assert.deepEqual(scene(kind, STANDING.closed, STANDING.sound).isLive, [true, true])
+    assert.deepEqual(scene(kind, STANDING.sound, STANDING.closed).isLive, [true, false])
   })
 }
 

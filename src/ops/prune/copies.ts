@@ -94,8 +94,8 @@ export class Copies {
     const packs = this.#packs()
     const keeper = packs.packOf(counting)
     if (!KEEPERS.has(keeper.standing)) return false
-    // Nobody can open it.
-    if (standing >= STANDING.closed) return true
+    // There is nothing to be lost. What nobody can open may be opened again when its keys are repaired.
+    if (standing === STANDING.missing) return true
     if (packs.blobs.isVerified(counting)) return true
     return this.#reliefs.get(keeper.name)?.some((condemned) => condemned.has(name)) === true
   }
