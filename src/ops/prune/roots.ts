@@ -34,6 +34,8 @@ export class Roots {
   readonly #opened = new Map<string, OpenedSnapshot>()
   /** Names of snapshots that are there and are no roots of ours. */
   readonly #others = new Set<string>()
+  /** Of these the sessions, hex, where somebody has asked for them and they can be told. */
+  readonly #sessionsOfOthers = new Map<string, string | undefined>()
   /** By name: what is the matter with them, and their sessions, hex, where these can be told. */
   readonly #unreadable = new Map<string, { readonly error: BackupError; readonly sid: string | undefined }>()
 
@@ -69,6 +71,15 @@ export class Roots {
     return [...present.values()].map(({ snapshot, inTrash }) => {
       return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
     })
+  }
+
+  /** Whether a session, hex, has a snapshot that is there and is no root of ours, as those of other domains are. */
+  async isOfOthers(sid: string): Promise<boolean> {
+    for (const name of this.#others) {
+      if (!this.#sessionsOfOthers.has(name)) this.#sessionsOfOthers.set(name, await this.#sessionOf(name))
+      if (this.#sessionsOfOthers.get(name) === sid) return true
+    }
+    return false
   }
 
   /**

@@ -59,6 +59,8 @@ export class SessionWatch {
     const open = new Map<string, WatchedSession & Session>()
     for (const session of sessions) {
       if (session.state !== 'open' && session.state !== 'unsound') continue
+      // A damaged one does not say of which domain it is, and it confirms the snapshot.
+      if (session.state === 'unsound' && (await this.#roots.isOfOthers(session.sid))) continue
       const watched = this.#watched(session, remembered.sessions.get(session.sid))
       if (session.state === 'open' && watched.silentMs < this.#silenceMs)
         open.set(session.sid, { ...session, ...watched })
