@@ -8,6 +8,8 @@ import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
 import { parityName, planName } from '../../src/format/names.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
+import { repair } from '../../src/ops/repair/repair.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { largePack, names, objectsOf, scene } from '../support/repair-scene.ts'
@@ -91,4 +93,16 @@ test('what a plan condemns is not brought back', async (t) => {
     [pack],
   )
   assert.match(reasons.get(pack)!.join(), /somebody is deleting it/)
+})
+
+test('who has one domain leaves alone the parity of what others miss', async (t) => {
+  const s = await scene(t)
+  await s.scratch.addDomains('other')
+  const [pack] = names(s, 'pack')
+  rmSync(s.pathOf(pack!))
+  const repo = await s.scratch.openWith(await s.scratch.addRole('maintain', ['other']))
+  const someone = { clock: systemClock, random: secureRandom, host: 'other', tool: 'test', by: 'other@test' }
+  const { lostCount } = await repair(repo, { ...someone, state: memoryState() })
+  assert.equal(lostCount, 0)
+  assert.notEqual(await repo.store.stat(parityName(pack!)), null)
 })

@@ -50,6 +50,7 @@ class Repair {
   readonly #steps: RepairStep[] = []
   readonly #reasons = new Map<string, readonly string[]>()
   readonly #healing: ObjectHealing
+  readonly #verifier: ObjectVerifier
   readonly #verify: (name: string, parsed: ObjectName, bytes: Uint8Array) => void
   #writer: WriterIdentity | undefined
 
@@ -58,8 +59,8 @@ class Repair {
     this.#opts = opts
     this.#onEvent = opts.onEvent ?? ignoreEvents
     const facts = { repoId: repo.id, rootPublic: repo.bundle.rootPublic }
-    const verifier = new ObjectVerifier(facts, repo.inDomains)
-    this.#verify = (name, parsed, bytes) => void verifier.verify(name, parsed, bytes)
+    this.#verifier = new ObjectVerifier(facts, repo.inDomains)
+    this.#verify = (name, parsed, bytes) => void this.#verifier.verify(name, parsed, bytes)
     this.#healing = new ObjectHealing({
       store: repo.store,
       mirror: opts.mirror,
@@ -79,7 +80,8 @@ class Repair {
     }
     let found = await this.#bringBackAll()
     if (await this.#mendIndex(found)) found = await this.#check()
-    if (found.damageCount === 0) await this.#tidyParity()
+    // Of a pack of another domain nobody here can tell whether it is missed.
+    if (found.damageCount === 0 && !this.#verifier.hasForeignDomains) await this.#tidyParity()
     const { damages, damageCount, unreadable } = found
     if (damageCount > 0) await this.#record(found)
     return {
