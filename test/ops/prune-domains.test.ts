@@ -59,7 +59,13 @@ test('a damaged intent of another domain confirms its snapshot as before', async
   const right = await store.get(intent)
   await store.replace!(intent, [right.with(60, right[60]! ^ 1)])
   const pid = secureRandom(16)
-  const { signer } = await writerIdentity(member, { state: memoryState(), clock: systemClock, random: secureRandom, host: 'other', act: 'plan' })
+  const { signer } = await writerIdentity(member, {
+    state: memoryState(),
+    clock: systemClock,
+    random: secureRandom,
+    host: 'other',
+    act: 'plan',
+  })
   const plan = { pid, dataPacks: [], metaPacks: [], sessions: [secureRandom(16)], created: { sec: 1, nsec: 0 } }
   await store.put(planName(pid), [encodeDeletionPlan(plan, { sealer: member.indexSealer, signer })])
   await scene.prune({ repo: member, state: memoryState() })

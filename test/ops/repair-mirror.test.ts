@@ -8,6 +8,8 @@ import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
 import { parityName, planName } from '../../src/format/names.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
+import { encodeSessionKeys, wrapSessionSecret } from '../../src/format/session-keys.ts'
+import { ensureParity } from '../../src/ops/repair/heal-objects.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
@@ -105,4 +107,34 @@ test('who has one domain leaves alone the parity of what others miss', async (t)
   const { lostCount } = await repair(repo, { ...someone, state: memoryState() })
   assert.equal(lostCount, 0)
   assert.notEqual(await repo.store.stat(parityName(pack!)), null)
+})
+
+test('keys that another writer has signed take the place of no damaged ones', async (t) => {
+  const s = await scene(t)
+  const mirror = await mirrorOf(s)
+  const intruder = await s.scratch.openWith(await s.scratch.addRole('write'))
+  const { id: repoId, domain, domainKeys, store } = intruder
+  const { suite } = intruder.description
+  const { signer } = await writerIdentity(intruder, {
+    state: memoryState(),
+    clock: systemClock,
+    random: secureRandom,
+    host: 'evil',
+  })
+  for (const name of names(s, 'session-keys')) {
+    const sid = fromHex(name.split('/')[1]!)!
+    const scope = { sid, repoId, suite }
+    const secrets = [
+      wrapSessionSecret('data', secureRandom(32), domainKeys.dataPublic, scope),
+      wrapSessionSecret('meta', secureRandom(32), domainKeys.metaPublic, scope),
+    ]
+    const keys = encodeSessionKeys({ sid, domainId: domain.id, secrets }, { suite, signer })
+    // Whoever is first has put the parity.
+    rmSync(s.pathOf(parityName(name)))
+    await ensureParity({ store, steps: [] }, { shares: intruder.description.parity!, suite }, name, keys)
+    s.put(name, s.objects.get(name)!.with(60, 0))
+  }
+  const { lostCount } = await s.repair({ mirror })
+  assert.equal(lostCount, 0)
+  assert.deepEqual(await s.scratch.readAll(), s.content)
 })

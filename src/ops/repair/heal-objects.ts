@@ -23,6 +23,8 @@ export interface HealContext {
   readonly mirror?: Store | undefined
   /** Throws `corrupt` or `unsupported` unless the bytes are those of the object; in the order of `HEAL_ORDER`. */
   readonly verify: (name: string, parsed: ObjectName, bytes: Uint8Array) => void
+  /** Throws `corrupt` where something that is there says that bytes which are sound in themselves are not those of the object. */
+  readonly vouch?: HealContext['verify']
   readonly steps: RepairStep[]
   /** Why objects could not be healed. */
   readonly reasons: Map<string, readonly string[]>
@@ -35,13 +37,14 @@ export const HEAL_ORDER = [
   PREFIXES.format,
   PREFIXES.writers,
   PREFIXES.keys,
-  PREFIXES.sessionKeys,
   PREFIXES.sessions,
   PREFIXES.plans,
   PREFIXES.log,
   PREFIXES.index,
   PREFIXES.snapshots,
   PREFIXES.trash,
+  // After what tells whose a session is.
+  PREFIXES.sessionKeys,
 ] as const
 
 /** An object as the store has it, once it was found to be right; `parity` says whether it has some. */
@@ -54,7 +57,15 @@ export class ObjectHealing {
 
   constructor(ctx: HealContext) {
     this.#ctx = ctx
-    this.#healer = new Healer(ctx)
+    const { store, mirror, verify, vouch } = ctx
+    this.#healer = new Healer({
+      store,
+      mirror,
+      verify: (name, parsed, bytes) => {
+        verify(name, parsed, bytes)
+        vouch?.(name, parsed, bytes)
+      },
+    })
   }
 
   /** Heals what is damaged under a prefix; `onSound` gets everything that is right then. */

@@ -27,6 +27,7 @@ import { ensureParity, HEAL_ORDER, ObjectHealing } from './heal-objects.ts'
 import type { OnSound } from './heal-objects.ts'
 import { lossRecord } from './loss-record.ts'
 import type { RepairOptions, RepairResult, RepairStep } from './options.ts'
+import { SessionWriters } from './session-writers.ts'
 
 export type { RepairOptions, RepairResult, RepairStep } from './options.ts'
 
@@ -51,7 +52,7 @@ class Repair {
   readonly #reasons = new Map<string, readonly string[]>()
   readonly #healing: ObjectHealing
   readonly #verifier: ObjectVerifier
-  readonly #verify: (name: string, parsed: ObjectName, bytes: Uint8Array) => void
+  readonly #sessions = new SessionWriters()
   #writer: WriterIdentity | undefined
 
   constructor(repo: Repository, opts: RepairOptions) {
@@ -60,11 +61,11 @@ class Repair {
     this.#onEvent = opts.onEvent ?? ignoreEvents
     const facts = { repoId: repo.id, rootPublic: repo.bundle.rootPublic }
     this.#verifier = new ObjectVerifier(facts, repo.inDomains)
-    this.#verify = (name, parsed, bytes) => void this.#verifier.verify(name, parsed, bytes)
     this.#healing = new ObjectHealing({
       store: repo.store,
       mirror: opts.mirror,
-      verify: this.#verify,
+      verify: (name, parsed, bytes) => this.#verify(name, parsed, bytes),
+      vouch: (name, parsed, bytes) => this.#sessions.checkKeys(name, parsed, bytes),
       steps: this.#steps,
       reasons: this.#reasons,
       onEvent: this.#onEvent,
@@ -91,6 +92,10 @@ class Repair {
       reasons: this.#reasons,
       unreadable,
     }
+  }
+
+  #verify(name: string, parsed: ObjectName, bytes: Uint8Array): void {
+    this.#sessions.note(name, parsed, bytes, this.#verifier.verify(name, parsed, bytes))
   }
 
   async #sound(name: string, bytes: Uint8Array): Promise<void> {
