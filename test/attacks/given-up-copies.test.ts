@@ -13,7 +13,11 @@ import type { PruneOptions } from '../../src/ops/prune/prune.ts'
 import type { SnapshotInfo } from '../../src/repo/history/snapshot-catalog.ts'
 import { moveToTrash, purgeTrash } from '../../src/repo/history/trash.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
+import type { LocalState } from '../../src/repo/local-state.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
 import { ENTRY, HostileWriter } from '../damage/hostile-writer.ts'
 import { readEverything, story } from '../damage/observation.ts'
 import { SmallRepository } from '../damage/small-repository.ts'
@@ -58,11 +62,18 @@ async function commit(
   await hostile.snapshot(root)
 }
 
-async function pruneTwice({ made }: Scene, opts: Partial<PruneOptions> = {}): Promise<void> {
-  const { state, clock, random } = made
+async function pruneTwice(
+  { made }: Scene,
+  opts: Partial<PruneOptions> = {},
+  by: { readonly open: () => Promise<Repository>; readonly state: LocalState } = {
+    open: () => made.open(),
+    state: made.state,
+  },
+): Promise<void> {
+  const { clock, random } = made
   for (let i = 0; i < 2; i++) {
-    await prune(await made.open(), {
-      state,
+    await prune(await by.open(), {
+      state: by.state,
       clock,
       random,
       host: 'host',
@@ -136,6 +147,45 @@ test('what a pruner has copied along is no more to be relied on than where it wa
   assert.ok((await made.store.list('gc/')).objects.length > 0)
   await assertNothingIsLost(scene, pruneTwice(scene))
 })
+
+test('what somebody without keys for content has copied along stands for nothing that he condemns with it', async () => {
+  const scene = await sceneWith('write')
+  const { made, hostile } = scene
+  const maintainer = await letIn(made, 'maintain')
+  const maintain = async (silenceMs: number) =>
+    pruneTwice(scene, { silenceMs }, { open: () => maintainer.open(), state: memoryState() })
+  const [first] = await (await made.open()).snapshots()
+  await made.backup({ other: Buffer.from('another file') })
+  await forgetForGood(made, first!)
+  const own = hostile.ref('data', OWN)
+  hostile.bundle('data', [
+    { plain: Buffer.alloc(KNOWN.length, 'junk'), ref: hostile.ref('data', KNOWN) },
+    { plain: OWN, ref: own },
+  ])
+  hostile.blob('data', Buffer.alloc(1000, 'what nobody needs'))
+  await commit(hostile, [file('own', OWN.length, own)])
+  // The backup relies on what it has found, and is under way while the plan is made that condemns it.
+  const meanwhile = new BeforeSnapshot(made.store, () => maintain(1e9))
+  const { snapshot } = await made.backup({ known: KNOWN }, meanwhile)
+  assert.ok((await made.store.list('gc/')).objects.length > 0)
+  await assertNothingIsLost({ ...scene, victim: snapshot.objectName }, maintain(0))
+  assert.deepEqual((await made.store.list('gc/')).objects, [], 'the plan was carried out')
+})
+
+/** Something happens before a snapshot is put. */
+class BeforeSnapshot extends Passing {
+  readonly #happens: () => Promise<void>
+
+  constructor(inner: Store, happens: () => Promise<void>) {
+    super(inner)
+    this.#happens = happens
+  }
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    if (name.startsWith('snap/')) await this.#happens()
+    return super.put(name, parts)
+  }
+}
 
 test('a pack that the index has lost is not given up for what somebody else has put under the same locators', async () => {
   const scene = await sceneWith('write')

@@ -18,13 +18,14 @@ import type { PackSet } from '../../repo/packs/pack-names.ts'
 import { RunningSteps } from '../running-steps.ts'
 import type { BlockCopier } from './block-copier.ts'
 import { isOurs, usesOf } from './choose.ts'
-import type { Copies, Relief } from './copies.ts'
+import type { Copies } from './copies.ts'
 import type { PruneContext } from './context.ts'
 import type { IndexView } from './index-view.ts'
 import type { IndexWriter } from './index-writer.ts'
 import { deleteSessionKeys, isKeyThere } from './leftovers.ts'
 import { STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
+import { noteSameBlocks } from './same-blocks.ts'
 import { settle } from '../../repo/objects/settle.ts'
 import { listSessionNames } from './sessions.ts'
 import { deleteParityOf } from '../../repo/objects/parity-maker.ts'
@@ -129,6 +130,7 @@ async function rescueWhatIsNeeded(
     const isWhole = await mark()
     applyPlans(view, copies, plans, all)
     const isLive = copies.isLive.bind(copies)
+    await noteSameBlocks({ ctx, view, copies }, plans, isLive)
     const needed = [...view.present()].filter(
       (pack) => plans.some(({ packs }) => packs.has(pack.name)) && usesOf(view.packs, pack, isLive).live > 0,
     )
@@ -150,7 +152,7 @@ async function rescueWhatIsNeeded(
   }
 }
 
-type Condemning = Relief & Partial<Pick<ListedPlan, 'sessions'>>
+type Condemning = { readonly packs: PackSet } & Partial<Pick<ListedPlan, 'sessions'>>
 
 /** Notes which packs go by the plans that are carried out, and which by those of others. */
 export function applyPlans(
@@ -159,7 +161,6 @@ export function applyPlans(
   ours: readonly Condemning[],
   all: readonly Condemning[],
 ): void {
-  copies.noteReliefs([...ours, ...all])
   const isIn = (plans: readonly Condemning[]): PackSet => ({
     has: (name) => plans.some(({ packs }) => packs.has(name)),
   })

@@ -4,7 +4,6 @@ import { initHashing } from '../../crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import type { PackKind } from '../../format/names.ts'
 import { Copies } from './copies.ts'
-import type { CopiesOptions } from './copies.ts'
 import { PackTable, STANDING } from './pack-table.ts'
 import type { PackInfo, Standing } from './pack-table.ts'
 
@@ -12,12 +11,8 @@ await initHashing()
 
 /** One blob in a pack of each of these standings; the first of them was read by the walk. */
 function scene(kind: PackKind, ...standings: readonly Standing[]) {
-  return sceneWith({}, kind, ...standings)
-}
-
-function sceneWith(opts: CopiesOptions, kind: PackKind, ...standings: readonly Standing[]) {
   const packs = new PackTable()
-  const copies = new Copies(() => packs, opts)
+  const copies = new Copies(() => packs)
   const infos = standings.map((standing, i) => {
     const locs = new Uint8Array(LOCATOR_SIZE).fill(7)
     const block = { storedLength: 140, plainLength: 100, codec: 0, session: 0, locs, lengths: Uint32Array.of(100) }
@@ -68,22 +63,4 @@ test('a block that was copied is not needed any more as long as the copy stays',
   assert.ok(packs.blobs.isVerified(1), 'what was compared is the same in a copy')
   copy.standing = STANDING.condemnedByOthers
   assert.ok(copies.isLive(old.firstBlock, old))
-})
-
-test('what a plan says was copied goes only where that plan condemns it', () => {
-  const { copies, infos } = scene('data', STANDING.condemned, STANDING.sound, STANDING.sound)
-  const [condemned, copy, other] = infos as [PackInfo, PackInfo, PackInfo]
-  copies.noteReliefs([{ copies: [copy.name], packs: new Set([condemned.name]) }])
-  copies.prefer(() => false)
-  assert.ok(!copies.isLive(condemned.firstBlock, condemned))
-  assert.ok(copies.isLive(copy.firstBlock, copy))
-  assert.ok(copies.isLive(other.firstBlock, other))
-})
-
-test('who can compare content himself takes no plan’s word for it', () => {
-  const { copies, infos } = sceneWith({ readsContent: true }, 'data', STANDING.condemned, STANDING.sound)
-  const [condemned, copy] = infos as [PackInfo, PackInfo]
-  copies.noteReliefs([{ copies: [copy.name], packs: new Set([condemned.name]) }])
-  copies.prefer(() => false)
-  assert.ok(copies.isLive(condemned.firstBlock, condemned))
 })

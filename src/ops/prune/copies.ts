@@ -8,7 +8,6 @@ import { keyedHash } from '../../crypto/hash.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { decodeBlockBriefly } from '../../repo/packs/block-codec.ts'
-import type { PackSet } from '../../repo/packs/pack-names.ts'
 import { readDirectories } from '../../repo/packs/unindexed-packs.ts'
 import type { UnindexedPack } from '../../repo/packs/unindexed-packs.ts'
 import type { PruneContext } from './context.ts'
@@ -30,22 +29,12 @@ const KEEPERS: ReadonlySet<Standing> = new Set([
 export interface CopiesOptions {
   /** Copies that are sealed under the newest keys come first. */
   readonly newestKeys?: boolean
-  /** The credential has the keys of content, and so takes nobody's word for it. */
-  readonly readsContent?: boolean
-}
-
-/** What a plan says of copies. */
-export interface Relief {
-  readonly packs: PackSet
-  readonly copies?: readonly string[]
 }
 
 export class Copies {
   readonly #packs: () => PackTable
-  /** Blocks that this prune has copied, and what they are copied to. */
+  /** Blocks that this prune has copied, or found to be copied, and what they are copied to. */
   readonly #copied = new Map<number, number>()
-  /** By name, packs into which the maker of a plan has copied what was needed of those that the plan condemns. */
-  #reliefs = new Map<string, PackSet[]>()
   readonly #opts: CopiesOptions
 
   constructor(packs: () => PackTable, opts: CopiesOptions = {}) {
@@ -60,16 +49,6 @@ export class Copies {
     const [first, firstCopy] = [packs.firstPlace(from), packs.firstPlace(to)]
     for (let i = 0; first + i < packs.endPlace(from); i++) {
       if (packs.blobs.isVerified(first + i)) packs.blobs.verify(firstCopy + i)
-    }
-  }
-
-  /** Notes what plans say: what their makers have copied of the packs that they condemn is in their `copies`. */
-  noteReliefs(plans: readonly Relief[]): void {
-    this.#reliefs = new Map()
-    // Who can compare has no need to believe it: with what was needed then, something else may have been copied along.
-    if (this.#opts.readsContent === true) return
-    for (const { packs, copies = [] } of plans) {
-      for (const name of copies) this.#reliefs.set(name, [...(this.#reliefs.get(name) ?? []), packs])
     }
   }
 
@@ -90,19 +69,18 @@ export class Copies {
   }
 
   /** Whether a copy in this pack may go in favour of the one that counts. */
-  #mayGo({ name, standing }: PackInfo, counting: number): boolean {
+  #mayGo({ standing }: PackInfo, counting: number): boolean {
     const packs = this.#packs()
     const keeper = packs.packOf(counting)
     if (!KEEPERS.has(keeper.standing)) return false
     // There is nothing to be lost. What nobody can open may be opened again when its keys are repaired.
     if (standing === STANDING.missing) return true
-    if (packs.blobs.isVerified(counting)) return true
-    return this.#reliefs.get(keeper.name)?.some((condemned) => condemned.has(name)) === true
+    return packs.blobs.isVerified(counting)
   }
 
   /**
    * Of each blob with several copies the one is to count that `isBetter` says, among those that can be relied on alike: in packs
-   * of the best standing, and verified, or copied by who has made a plan.
+   * of the best standing, and verified.
    */
   prefer(isBetter: (a: number, b: number) => boolean): void {
     const packs = this.#packs()
@@ -113,8 +91,7 @@ export class Copies {
       if (blobs.isVerified(a) !== blobs.isVerified(b)) return blobs.isVerified(a)
       if (this.#opts.newestKeys === true && one.isUnderOlderKeys !== other.isUnderOlderKeys)
         return other.isUnderOlderKeys
-      const [mine, yours] = [this.#reliefs.has(one.name), this.#reliefs.has(other.name)]
-      return mine === yours ? isBetter(a, b) : mine
+      return isBetter(a, b)
     })
   }
 

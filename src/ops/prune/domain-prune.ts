@@ -59,7 +59,6 @@ export class DomainPrune {
     this.#index = new IndexWriter(this.#ctx, this.#view)
     this.#copies = new Copies(() => this.#view.packs, {
       newestKeys: opts.reencrypt === true,
-      readsContent: repo.domain.dataPrivate !== undefined,
     })
     if (opts.reencrypt === true) this.result.older = new OlderPacks()
     this.#copier = new BlockCopier(this.#ctx, { view: this.#view, index: this.#index, copies: this.#copies })

@@ -1,0 +1,129 @@
+// What a prune makes of plans that others have made, and of what others put while it carries one out.
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { secureRandom } from '../../src/base/random.ts'
+import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
+import { planName, PREFIXES, sessionKeysName } from '../../src/format/names.ts'
+import { newSessionSecrets } from '../../src/repo/declared-session.ts'
+import { memoryState } from '../../src/repo/local-state.ts'
+import { WriteSession } from '../../src/repo/write-session.ts'
+import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { assertSound, PruningScene } from '../support/pruning.ts'
+
+const someone = { clock: systemClock, random: secureRandom, host: 'somebody else' }
+
+/** Somebody else condemns the keys of a session. */
+async function condemnKeys({ scratch }: PruningScene, sid: Uint8Array): Promise<void> {
+  const repo = await scratch.open()
+  const { signer } = await writerIdentity(repo, { ...someone, state: memoryState(), act: 'plan' })
+  const plan = { pid: secureRandom(16), dataPacks: [], metaPacks: [], sessions: [sid], created: { sec: 1, nsec: 0 } }
+  await repo.store.put(planName(plan.pid), [encodeDeletionPlan(plan, { sealer: repo.indexSealer, signer })])
+}
+
+async function assertKeysStay(scene: PruningScene, sid: Uint8Array): Promise<void> {
+  const store = await scene.scratch.store()
+  assert.notEqual(await store.stat(sessionKeysName(sid)), null)
+  assert.equal((await store.list(PREFIXES.plans)).objects.length, 1, 'and the plan with them')
+}
+
+test('keys that a plan condemns stay where a snapshot is sealed with them, though no pack is', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  // Nothing is new, so there is a snapshot and no pack.
+  await scene.backUp()
+  const sid = (await (await scene.scratch.open()).snapshots())[1]!.sid
+  await condemnKeys(scene, sid)
+  await scene.prune()
+  await assertKeysStay(scene, sid)
+  await assertSound(scene, 0, 0)
+})
+
+test('keys that a plan condemns stay where something is lost that they may open', async (t) => {
+  const scene = await PruningScene.create(t, ['a', 'b'], ['a', 'c'])
+  const { sid } = (await (await scene.scratch.open()).snapshots())[0]!
+  await scene.forget([0])
+  const packs = await scene.packs()
+  const own = (await (await scene.scratch.open()).index.packs).filter(({ sessions }) =>
+    sessions.some((each) => Buffer.from(each).equals(sid)),
+  )
+  for (const name of await scene.names(PREFIXES.index)) rmSync(join(scene.scratch.location, name))
+  for (const { objectName } of own) rmSync(join(scene.scratch.location, objectName))
+  assert.ok(own.length > 0 && own.length < packs.length)
+  await condemnKeys(scene, sid)
+  await scene.prune({ allowMissing: true })
+  await assertKeysStay(scene, sid)
+})
+
+/** A session that is under way. */
+async function begin({ scratch }: PruningScene): Promise<WriteSession> {
+  const repo = await scratch.open()
+  const writer = await writerIdentity(repo, { ...someone, state: memoryState() })
+  return WriteSession.begin(repo, { ...someone, writer, secrets: newSessionSecrets(secureRandom), tool: 'test' })
+}
+
+test('who has no key for content sees what another one has copied, and copies nothing twice', async (t) => {
+  const scene = await PruningScene.create(t, ['a', 'b', 'c', 'd'], ['b', 'd'])
+  await scene.forget([0])
+  const session = await begin(scene)
+  const maintain = async () =>
+    scene.prune({
+      repo: await scene.scratch.openWith(credential),
+      maxUnused: 0,
+      state: memoryState(),
+    })
+  const credential = await scene.scratch.addRole('maintain')
+  const first = await maintain()
+  assert.ok(first.newPacks > 0)
+  assert.deepEqual([first.packsDeleted, first.waiting.length], [0, 1])
+  await session.end()
+  const second = await maintain()
+  assert.equal(second.newPacks, 0)
+  assert.ok(second.packsDeleted > 0)
+  await assertSound(scene, 1)
+})
+
+/** Somebody puts an object before the first pack is deleted. */
+class Meanwhile extends Passing {
+  readonly #happens: () => Promise<unknown>
+  #done = false
+
+  constructor(inner: Store, happens: () => Promise<unknown>) {
+    super(inner)
+    this.#happens = happens
+  }
+
+  override async delete(name: string): Promise<boolean> {
+    if (!this.#done && name.startsWith(PREFIXES.data)) {
+      this.#done = true
+      await this.#happens()
+    }
+    return super.delete(name)
+  }
+}
+
+async function segmentsOf(t: TestContext, scene: PruningScene): Promise<ReadonlyMap<string, Uint8Array>> {
+  const store = await scene.scratch.store()
+  t.after(() => store.close())
+  const names = await scene.names(PREFIXES.index)
+  return new Map(await Promise.all(names.map(async (name) => [name, await store.get(name)] as const)))
+}
+
+test('what somebody names while the packs go is taken out of the index again', async (t) => {
+  const scene = await PruningScene.create(t, ['a', 'b', 'c'], ['b'])
+  await scene.forget([0])
+  const before = await segmentsOf(t, scene)
+  const store = await scene.scratch.store()
+  const again = async () => {
+    for (const [name, bytes] of before) await store.put(name, [bytes])
+  }
+  const repo = await scene.scratch.open(new Meanwhile(store, again))
+  assert.ok((await scene.prune({ repo, maxUnused: 0 })).packsDeleted > 0)
+  const there = new Set(await scene.packs())
+  for (const { objectName } of (await scene.scratch.open()).index.packs) assert.ok(there.has(objectName), objectName)
+  assert.deepEqual(await scene.scratch.readAll(), [scene.contents[1]])
+})
