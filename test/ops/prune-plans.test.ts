@@ -1,4 +1,4 @@
-// What a prune makes of plans that others have made, and of what others put while it carries one out.
+// What a prune makes of plans that others have made, and of what others put while it looks or carries one out.
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { memoryState } from '../../src/repo/local-state.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
 import { Passing } from '../../src/store/passing-store.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ListPage, Store } from '../../src/store/store.ts'
 import { assertSound, PruningScene } from '../support/pruning.ts'
 
 const someone = { clock: systemClock, random: secureRandom, host: 'somebody else' }
@@ -126,4 +126,24 @@ test('what somebody names while the packs go is taken out of the index again', a
   const there = new Set(await scene.packs())
   for (const { objectName } of (await scene.scratch.open()).index.packs) assert.ok(there.has(objectName), objectName)
   assert.deepEqual(await scene.scratch.readAll(), [scene.contents[1]])
+})
+
+/** Somebody puts ends of sessions and deletes their intents while these are listed: the list has neither. */
+class Sessionless extends Passing {
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    const page = await super.list(prefix, cursor)
+    return prefix === PREFIXES.sessions ? { ...page, objects: [] } : page
+  }
+}
+
+test('a snapshot whose keys are damaged stands in the way though its session is in no list, as long as its end is there', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  const store = await scene.scratch.store()
+  const keys = sessionKeysName((await (await scene.scratch.open()).snapshots())[0]!.sid)
+  const right = await store.get(keys)
+  await store.replace!(keys, [right.with(60, right[60]! ^ 1)])
+  const before = await scene.packs()
+  const repo = await scene.scratch.open(new Sessionless(store))
+  await assert.rejects(scene.prune({ repo, maxUnused: 0 }), /cannot be read, so nothing is deleted/)
+  assert.deepEqual(await scene.packs(), before)
 })

@@ -2,7 +2,7 @@
 // is in one of three lists, or the log has grown (docs/format.md, 10, rule T3).
 import { toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
-import { parseObjectName, PREFIXES } from '../../format/names.ts'
+import { parseObjectName, PREFIXES, sessionEndName, sessionName } from '../../format/names.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import { keyOfPlace, LogFacts } from '../../repo/history/log-facts.ts'
 import { EXPLAINING_ROLES, listLog, readLog } from '../../repo/history/log.ts'
@@ -62,15 +62,27 @@ export class Roots {
       const parsed = parseObjectName(name)
       // The same bytes lie under another name, and are right there.
       const isElsewhere = parsed !== null && 'hash' in parsed && this.#opened.has(parsed.hash)
-      const isUnconfirmed = sid !== undefined && !alive.has(sid)
+      const isUnconfirmed = sid !== undefined && !(await this.#isAlive(sid, alive))
       if (isElsewhere || isUnconfirmed || (await this.#isGivenUp(name))) this.#others.add(name)
       else blocking.push([name, error])
     }
     this.#unreadable.clear()
     if (blocking.length > 0) throw unreadableSnapshots(new Map(blocking.sort(([a], [b]) => (a < b ? -1 : 1))))
-    return [...present.values()].map(({ snapshot, inTrash }) => {
-      return { ...snapshot, inTrash, confirmed: alive.has(toHex(snapshot.sid)) }
-    })
+    const roots: Root[] = []
+    for (const { snapshot, inTrash } of present.values()) {
+      roots.push({ ...snapshot, inTrash, confirmed: await this.#isAlive(toHex(snapshot.sid), alive) })
+    }
+    return roots
+  }
+
+  /**
+   * Whether a session ended or is open. Who cleared away its intent while it was listed put the end before that, which may be in
+   * no list yet: what a list lacks is asked for by its name.
+   */
+  async #isAlive(sid: string, listed: ReadonlySet<string>): Promise<boolean> {
+    if (listed.has(sid)) return true
+    const { store } = this.#repo
+    return (await store.stat(sessionName(sid))) !== null || (await store.stat(sessionEndName(sid))) !== null
   }
 
   /** Whether a session, hex, has a snapshot that is there and is no root of ours, as those of other domains are. */
