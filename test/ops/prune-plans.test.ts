@@ -4,10 +4,14 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { toHex } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
 import { planName, PREFIXES, sessionKeysName } from '../../src/format/names.ts'
+import { Roots } from '../../src/ops/prune/roots.ts'
+import type { Root } from '../../src/ops/prune/roots.ts'
+import { listSessionNames, SessionReader } from '../../src/ops/prune/sessions.ts'
 import { newSessionSecrets } from '../../src/repo/declared-session.ts'
 import { memoryState } from '../../src/repo/local-state.ts'
 import { WriteSession } from '../../src/repo/write-session.ts'
@@ -60,16 +64,31 @@ test('keys that a plan condemns stay where something is lost that they may open'
 })
 
 /** A session that is under way. */
-async function begin({ scratch }: PruningScene): Promise<WriteSession> {
+async function begin({ scratch }: PruningScene) {
   const repo = await scratch.open()
   const writer = await writerIdentity(repo, { ...someone, state: memoryState() })
-  return WriteSession.begin(repo, { ...someone, writer, secrets: newSessionSecrets(secureRandom), tool: 'test' })
+  const secrets = newSessionSecrets(secureRandom)
+  const session = await WriteSession.begin(repo, { ...someone, writer, secrets, tool: 'test' })
+  return { session, sid: secrets.sid, wid: toHex(writer.wid) }
 }
+
+test('a session is not over because somebody else has put a snapshot that says it is of that session', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  const { sid, wid } = await begin(scene)
+  const repo = await scene.scratch.open()
+  const [root] = await new Roots(repo).list(() => {})
+  const stateWith = async (said: Partial<Root>) => {
+    const sessions = await new SessionReader(repo).sessions(await listSessionNames(repo), [{ ...root!, ...said }])
+    return sessions.find((each) => each.sid === toHex(sid))?.state
+  }
+  assert.equal(await stateWith({ sid }), 'open')
+  assert.equal(await stateWith({ sid, wid }), 'committed')
+})
 
 test('who has no key for content sees what another one has copied, and copies nothing twice', async (t) => {
   const scene = await PruningScene.create(t, ['a', 'b', 'c', 'd'], ['b', 'd'])
   await scene.forget([0])
-  const session = await begin(scene)
+  const { session } = await begin(scene)
   const maintain = async () =>
     scene.prune({
       repo: await scene.scratch.openWith(credential),
