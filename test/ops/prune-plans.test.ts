@@ -8,7 +8,7 @@ import { toHex } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { planName, PREFIXES, sessionKeysName } from '../../src/format/names.ts'
+import { planName, PREFIXES, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { Roots } from '../../src/ops/prune/roots.ts'
 import type { Root } from '../../src/ops/prune/roots.ts'
 import { listSessionNames, SessionReader } from '../../src/ops/prune/sessions.ts'
@@ -52,7 +52,7 @@ test('keys that a plan condemns stay where something is lost that they may open'
   const { sid } = (await (await scene.scratch.open()).snapshots())[0]!
   await scene.forget([0])
   const packs = await scene.packs()
-  const own = (await (await scene.scratch.open()).index.packs).filter(({ sessions }) =>
+  const own = (await scene.scratch.open()).index.packs.filter(({ sessions }) =>
     sessions.some((each) => Buffer.from(each).equals(sid)),
   )
   for (const name of await scene.names(PREFIXES.index)) rmSync(join(scene.scratch.location, name))
@@ -83,6 +83,27 @@ test('a session is not over because somebody else has put a snapshot that says i
   }
   assert.equal(await stateWith({ sid }), 'open')
   assert.equal(await stateWith({ sid, wid }), 'committed')
+})
+
+/** Each intent reads wrong the first time. */
+class WrongOnce extends Passing {
+  readonly #read = new Set<string>()
+
+  override async get(name: string): Promise<Uint8Array> {
+    const bytes = await super.get(name)
+    if (!name.startsWith(PREFIXES.sessions) || this.#read.has(name)) return bytes
+    this.#read.add(name)
+    return bytes.with(60, bytes[60]! ^ 1)
+  }
+}
+
+test('an intent that reads wrong once has nobody taken for dead', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  const { sid } = await begin(scene)
+  const store = await scene.scratch.store()
+  const { fenced } = await scene.prune({ repo: await scene.scratch.open(new WrongOnce(store)) })
+  assert.equal(fenced, 0)
+  assert.notEqual(await store.stat(sessionName(sid)), null)
 })
 
 test('who has no key for content sees what another one has copied, and copies nothing twice', async (t) => {
