@@ -89,8 +89,8 @@ test('a session is not over because somebody else has put a snapshot that says i
 class WrongOnce extends Passing {
   readonly #read = new Set<string>()
 
-  override async get(name: string): Promise<Uint8Array> {
-    const bytes = await super.get(name)
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    const bytes = await super.get(name, range)
     if (!name.startsWith(PREFIXES.sessions) || this.#read.has(name)) return bytes
     this.#read.add(name)
     return bytes.with(60, bytes[60]! ^ 1)
@@ -101,8 +101,7 @@ test('an intent that reads wrong once has nobody taken for dead', async (t) => {
   const scene = await PruningScene.create(t, ['a'])
   const { sid } = await begin(scene)
   const store = await scene.scratch.store()
-  const { fenced } = await scene.prune({ repo: await scene.scratch.open(new WrongOnce(store)) })
-  assert.equal(fenced, 0)
+  await scene.prune({ repo: await scene.scratch.open(new WrongOnce(store)) })
   assert.notEqual(await store.stat(sessionName(sid)), null)
 })
 
