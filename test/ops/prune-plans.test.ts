@@ -186,3 +186,17 @@ test('a snapshot whose keys are damaged stands in the way though its session is 
   await assert.rejects(scene.prune({ repo, maxUnused: 0 }), /cannot be read, so nothing is deleted/)
   assert.deepEqual(await scene.packs(), before)
 })
+
+test('a damaged copy in the trash stands in the way where the record is damaged that may name it', async (t) => {
+  const scene = await PruningScene.create(t, ['a', 'b'], ['b'])
+  await scene.forget([0], { purge: false })
+  const store = await scene.scratch.store()
+  for (const prefix of [PREFIXES.trash, PREFIXES.log]) {
+    const [name] = await scene.names(prefix)
+    const right = await store.get(name!)
+    await store.replace!(name!, [right.with(90, right[90]! ^ 1)])
+  }
+  const before = await scene.packs()
+  await assert.rejects(scene.prune({ maxUnused: 0, allowMissing: true }), /cannot be read, so nothing is deleted/)
+  assert.deepEqual(await scene.packs(), before)
+})

@@ -237,3 +237,21 @@ test('who looks for what must stay begins anew when the log has grown meanwhile'
   assert.ok(await scene.isThere(), 'it was reported as brought back')
   assert.ok(isRoot)
 })
+
+test('who sleeps for days between his copy and his record puts another copy, and does not rely on the first', async () => {
+  const scene = await Scene.create()
+  const { world } = scene
+  const late = new Sleepy(world.objects, /^put log\//)
+  const forgetting = scene.forget(await scene.person('ann', late))
+  await late.asleep
+  await world.clock.sleep(2 * DAY_MS)
+  late.wake()
+  await forgetting
+  const { repo } = await scene.person('bob')
+  const { snapshots } = await readTrash(repo)
+  const { named } = snapshots.find(({ id }) => id === scene.id)!
+  // A copy that no record names may be purged after a day.
+  const ages = named.map(({ receivedMs }) => world.clock.now() - receivedMs)
+  assert.equal(named.length, 2)
+  assert.ok(Math.min(...ages) < DAY_MS)
+})
