@@ -1,6 +1,7 @@
 // Forgetting is moving to the trash, from where a snapshot can be brought back until it is purged by the store's clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
 import { snapshotName, trashName } from '../../src/format/names.ts'
 import { checkRepository } from '../../src/ops/check.ts'
@@ -11,7 +12,10 @@ import { moveToTrash, purgeTrash, putBackRecalled, readTrash, recallFromTrash } 
 import type { TrashOptions } from '../../src/repo/history/trash.ts'
 import type { Repository } from '../../src/repo/repository.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
-import type { Store } from '../../src/store/store.ts'
+import { Passing } from '../../src/store/passing-store.ts'
+import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
+import type { Operation } from '../../src/store/recording-store.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
 import { audit, assertFound } from '../support/audited-history.ts'
 import { DAY, HistoryScene } from '../support/history-scene.ts'
 import type { Machine } from '../support/history-scene.ts'
@@ -280,4 +284,39 @@ test('what was brought back and deleted by somebody who slept meanwhile is put b
   )
   assert.deepEqual((await idsOf(scene)).toSorted(), snapshots.map((each) => each.id).toSorted())
   assert.deepEqual(await putBackRecalled(await scene.open(), opts), [])
+})
+
+/** Acknowledges what is put when nobody puts anything more. */
+class PatientStore extends Passing {
+  #puts = 0
+
+  override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
+    for (let before = -1; before !== this.#puts;) {
+      before = before === -1 ? ++this.#puts : this.#puts
+      await turn()
+      await turn()
+    }
+    return super.put(name, parts)
+  }
+}
+
+test('copies of many snapshots wait together for the store; none is taken out of the history before all copies and the record are acknowledged', async () => {
+  const scene = await HistoryScene.create()
+  const machine = scene.machine('ada')
+  const ids: string[] = []
+  for (let i = 0; i < 12; i++) ids.push((await machine.backup()).id)
+  const log = new OperationLog()
+  const store = new RecordingStore(new PatientStore(scene.store), { log, actor: 'ada' })
+  const [repo, opts] = await opened(scene, machine, store)
+  const { snapshots } = await moveToTrash(repo, await repo.catalog.list(), opts)
+  assert.deepEqual(snapshots.map(({ id }) => id).sort(), ids.sort())
+  const of = (kind: Operation['kind'], prefix: string) =>
+    log.operations.filter((each) => each.kind === kind && each.name.startsWith(prefix))
+  const [copies, records, deletes] = [of('put', 'trash/'), of('put', 'log/'), of('delete', 'snap/')]
+  assert.deepEqual([copies.length, records.length, deletes.length], [12, 1, 12])
+  const first = Math.min(...copies.map(({ ended }) => ended!))
+  assert.ok(copies.every(({ began }) => began < first))
+  const [record] = records
+  assert.ok(copies.every(({ ended }) => ended! < record!.began))
+  assert.ok(deletes.every(({ began }) => record!.ended! < began))
 })
