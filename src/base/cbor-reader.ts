@@ -193,6 +193,12 @@ export class CborReader {
     return this.#bytes.subarray(start, this.#at)
   }
 
+  /** Goes past `length` bytes that begin an item and are those of a whole one, which was read before. */
+  pass(length: number): void {
+    assert(length <= this.#end - this.#at, 'what is passed lies in the bytes')
+    this.#at += length
+  }
+
   /** The input must end here. */
   end(): void {
     assert(this.#depth === 0, 'every array and map was left')

@@ -19,8 +19,7 @@ export function endsOf(node: TreeNode): NodeEnds {
 }
 
 /** The same, in memory of its own. */
-export function keptEnds(node: TreeNode): NodeEnds {
-  const { level, first, last } = endsOf(node)
+export function keptEnds({ level, first, last }: NodeEnds): NodeEnds {
   return { level, first: first?.slice(), last: last?.slice() }
 }
 

@@ -66,6 +66,16 @@ export function encodeTreeNode(node: TreeNode, rule: NameRule = {}, w: CborWrite
  * `bytes`: they keep the whole node in memory, so copy what has to live longer.
  */
 export function decodeTreeNode(bytes: Uint8Array, subject: string, rule: NameRule = {}): TreeNode {
+  return readTreeNode(bytes, subject, rule, decodeLeaf)
+}
+
+/** The same, with the leaf that `leafOf` makes of the entries which it reads: `count` of them. */
+export function readTreeNode<Leaf extends object>(
+  bytes: Uint8Array,
+  subject: string,
+  rule: NameRule,
+  leafOf: (r: CborReader, count: number, rule: NameRule) => Leaf,
+): (Leaf & { readonly level: 0 }) | InnerNode {
   if (bytes.length > NODE_SIZE_MAX) {
     throw new BackupError('corrupt', `tree node has ${bytes.length} bytes, more than ${NODE_SIZE_MAX}`, subject)
   }
@@ -75,12 +85,12 @@ export function decodeTreeNode(bytes: Uint8Array, subject: string, rule: NameRul
   const level = r.uint(LEVEL_MAX)
   if (r.key(0) !== 1) throw r.corrupt('is not a tree node')
   const count = r.array(NODE_ITEMS_MAX)
-  const items = level === 0 ? { entries: decodeLeaf(r, count, rule) } : { children: decodeInner(r, count, rule) }
+  const items = level === 0 ? leafOf(r, count, rule) : { children: decodeInner(r, count, rule) }
   r.leave()
   const unknown = r.remainingFields(fields - 2, 1)
   r.leave()
   r.end()
-  return { level, ...items, ...(unknown !== undefined && { unknown }) } as TreeNode
+  return { level, ...items, ...(unknown !== undefined && { unknown }) } as (Leaf & { readonly level: 0 }) | InnerNode
 }
 
 function encodeLeaf(w: CborWriter, entries: readonly Entry[], rule: NameRule): void {
@@ -94,7 +104,7 @@ function encodeLeaf(w: CborWriter, entries: readonly Entry[], rule: NameRule): v
   }
 }
 
-function decodeLeaf(r: CborReader, count: number, rule: NameRule): Entry[] {
+function decodeLeaf(r: CborReader, count: number, rule: NameRule): { entries: Entry[] } {
   const entries: Entry[] = []
   let previous: Uint8Array | undefined
   for (let i = 0; i < count; i++) {
@@ -103,7 +113,7 @@ function decodeLeaf(r: CborReader, count: number, rule: NameRule): Entry[] {
     previous = entry.name
     entries.push(entry)
   }
-  return entries
+  return { entries }
 }
 
 function encodeInner(w: CborWriter, node: InnerNode, rule: NameRule): void {

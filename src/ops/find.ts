@@ -137,7 +137,7 @@ class Finder {
         if (entry.subtree !== undefined) add(await this.below(at, entry.subtree.ref, false))
       }
     }
-    const result = { matches: found, ends: keptEnds(node) }
+    const result = { matches: found, ends: keptEnds(endsOf(node)) }
     if (this.#remembered.size < REMEMBERED_MAX) this.#remembered.set(key, result)
     return result
   }

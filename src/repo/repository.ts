@@ -11,6 +11,8 @@ import type { Extent } from '../format/extent.ts'
 import { decodeIndexSegment } from '../format/index-segment.ts'
 import type { DecodedIndexSegment } from '../format/index-segment.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
+import { decodeFreshNode } from '../format/known-entries.ts'
+import type { FreshNode, KnownEntries } from '../format/known-entries.ts'
 import { endsOf, nodeName, NodeOrder } from '../format/node-order.ts'
 import { keySealingSuite, OBJECT_TYPES } from '../format/object-header.ts'
 import { readSignerId } from '../format/signed-object.ts'
@@ -275,6 +277,11 @@ export class Repository {
 
   async readNode(ref: Uint8Array, root = false): Promise<TreeNode> {
     return decodeTreeNode(await this.readBlob('tree', ref), nodeName(ref), { root })
+  }
+
+  /** A node that is not the topmost one of a snapshot, without the entries that are known. */
+  async readFreshNode(ref: Uint8Array, known: KnownEntries): Promise<FreshNode> {
+    return decodeFreshNode(await this.readBlob('tree', ref), nodeName(ref), known)
   }
 
   /** Entries of a directory in order of name; `root` for a snapshot's topmost one, whose names are whole paths. */

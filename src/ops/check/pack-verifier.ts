@@ -115,7 +115,7 @@ export class PackVerifier {
     const { locKey, dataKey, treeKey, listKey } = this.#setup
     // A meta pack does not say whether a blob is a node or a content list.
     const keys = kind === 'data' ? [dataKey] : [treeKey, listKey]
-    return keys.some((key) => equalBytes(keyedHash(locKey, keyedHash(key, blob)).subarray(0, LOCATOR_SIZE), loc))
+    return keys.some((key) => equalBytes(keyedHash(locKey, keyedHash(key, blob)).slice(0, LOCATOR_SIZE), loc))
   }
 
   #sealer(kind: PackKind, { sid, secret }: { readonly sid: string; readonly secret: Uint8Array }): Sealer {

@@ -12,6 +12,7 @@ async function checked(snapshot: HandmadeSnapshot, roots: readonly Uint8Array[])
   const broken = new BrokenParts()
   const reader = {
     readNode: (ref: Uint8Array) => snapshot.readNode(ref),
+    readFreshNode: (ref: Uint8Array) => snapshot.readNode(ref),
     readBlob: () => snapshot.readBlob(),
     locate: (type: 'data' | 'tree' | 'list', ref: Uint8Array) => snapshot.locate(type, ref),
   }

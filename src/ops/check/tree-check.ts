@@ -5,9 +5,10 @@ import { decodeContentList, listBytes } from '../../format/content-list.ts'
 import type { ContentListNode } from '../../format/content-list.ts'
 import type { Entry } from '../../format/entry-model.ts'
 import type { BlobRef, Extent } from '../../format/extent.ts'
+import { KnownEntries } from '../../format/known-entries.ts'
+import type { FreshNode } from '../../format/known-entries.ts'
 import { endsOf, keptEnds, nodeName, NodeOrder } from '../../format/node-order.ts'
 import type { NodeEnds } from '../../format/node-order.ts'
-import { isLeaf } from '../../format/tree-node.ts'
 import type { InnerNode, TreeChild, TreeNode } from '../../format/tree-node.ts'
 import type { BlobType } from '../../repo/index/blob-keys.ts'
 import type { BlobLocation } from '../../repo/index/loaded-index.ts'
@@ -20,6 +21,11 @@ export interface TreeReader {
   readNode(ref: BlobRef, root?: boolean): Promise<TreeNode>
   readBlob(type: BlobType, ref: BlobRef): Promise<Uint8Array>
   locate(type: BlobType, ref: BlobRef): BlobLocation | undefined
+}
+
+export interface FreshTreeReader extends TreeReader {
+  /** A node that is not the topmost one of a snapshot, without the entries that are known. */
+  readFreshNode(ref: BlobRef, known: KnownEntries): Promise<FreshNode | TreeNode>
 }
 
 /** Deeper trees than this do not come from a file system. */
@@ -36,12 +42,14 @@ interface ListPlace {
 }
 
 export class TreeCheck {
-  readonly #reader: TreeReader
+  readonly #reader: FreshTreeReader
   readonly #damage: DamageLog
   readonly #broken: BrokenParts
   readonly #progress: () => void
   /** Refs that were checked, hex: snapshots share nearly all of their trees. */
   readonly #seen = new Set<string>()
+  /** Entries without a flaw, whose content is there and whose subtrees were checked. */
+  readonly #known = new KnownEntries()
   /** Ends of the nodes among them that are below others: only crowded directories have such. */
   readonly #ends = new Map<string, NodeEnds>()
   /** Levels and bytes of the content lists among them. */
@@ -49,7 +57,7 @@ export class TreeCheck {
   entries = 0
   nodes = 0
 
-  constructor(reader: TreeReader, damage: DamageLog, broken: BrokenParts, progress: () => void) {
+  constructor(reader: FreshTreeReader, damage: DamageLog, broken: BrokenParts, progress: () => void) {
     this.#reader = reader
     this.#damage = damage
     this.#broken = broken
@@ -75,33 +83,40 @@ export class TreeCheck {
     this.#seen.add(key)
     const node = await this.#read(key, async () => {
       if (depth > DEPTH_MAX) throw new BackupError('corrupt', 'the tree is too deep', nodeName(ref))
-      return this.#reader.readNode(ref, root)
+      return root ? this.#reader.readNode(ref, root) : this.#reader.readFreshNode(ref, this.#known)
     })
     if (node === undefined) return
-    if (above !== undefined) this.#ends.set(key, keptEnds(node))
+    const ends = 'fresh' in node ? node : endsOf(node)
+    if (above !== undefined) this.#ends.set(key, keptEnds(ends))
     const entered = await this.#read(key, async () => {
-      enter(endsOf(node))
+      enter(ends)
       return true
     })
     if (entered === undefined) return
-    if (!first) return order.pass(endsOf(node))
+    if (!first) return order.pass(ends)
     this.nodes++
     this.#progress()
-    if (!isLeaf(node)) {
+    if ('children' in node) {
       for (const child of node.children) await this.#node(child.ref, root, depth, order, { parent: node, child })
-      return
-    }
-    for (const entry of node.entries) {
-      this.entries++
-      await this.#content(entry)
-      if (entry.subtree !== undefined) await this.tree(entry.subtree.ref, false, depth + 1)
+    } else if ('entries' in node) {
+      for (const entry of node.entries) await this.#entry(entry, depth)
+    } else {
+      this.entries += node.count - node.fresh.length
+      for (const each of node.fresh) if (await this.#entry(each.entry, depth)) this.#known.add(node, each)
     }
   }
 
-  async #content({ content, xattrs, size }: Entry): Promise<void> {
-    for (const { value } of xattrs ?? []) if (!(value instanceof Uint8Array)) this.#extents(value.extents)
-    if (content?.kind === 'extents') this.#extents(content.extents)
+  /** True when the same entry needs not be looked at again. */
+  async #entry({ content, xattrs, size, subtree }: Entry, depth: number): Promise<boolean> {
+    this.entries++
+    let isWhole = content?.kind !== 'list'
+    for (const { value } of xattrs ?? []) {
+      if (!(value instanceof Uint8Array) && !this.#extents(value.extents)) isWhole = false
+    }
+    if (content?.kind === 'extents') isWhole = this.#extents(content.extents) && isWhole
     else if (content?.kind === 'list') await this.#list(content.ref, content.level, size ?? 0)
+    if (subtree !== undefined) await this.tree(subtree.ref, false, depth + 1)
+    return isWhole
   }
 
   async #list(ref: BlobRef, level: number, size: number): Promise<void> {
@@ -126,15 +141,19 @@ export class TreeCheck {
     this.#broken.refs.set(key, this.#damage.add(`content list ${key.slice(0, 16)}`, 'corrupt', message))
   }
 
-  #extents(extents: readonly Extent[]): void {
+  /** False when some are not there. */
+  #extents(extents: readonly Extent[]): boolean {
+    let areThere = true
     for (const { ref, offset = 0, length } of extents) {
       if (ref === undefined) continue
       const location = this.#reader.locate('data', ref)
       const flaw = extentFlaw(location, offset + length)
       if (flaw === undefined) continue
+      areThere = false
       const key = toHex(ref)
       this.#broken.refs.set(key, this.#damage.add(`data blob ${key.slice(0, 16)}`, 'not-found', flaw))
     }
+    return areThere
   }
 
   async #read<T>(key: string, read: () => Promise<T>): Promise<T | undefined> {

@@ -141,7 +141,7 @@ export class Copies {
         at += blob.length
         const ref = repo.blobKeys.refOf('data', blob)
         const loc = locs.subarray(i * LOCATOR_SIZE, (i + 1) * LOCATOR_SIZE)
-        if (equalBytes(keyedHash(repo.domain.keyLoc, ref).subarray(0, LOCATOR_SIZE), loc)) packs.blobs.verify(first + i)
+        if (equalBytes(keyedHash(repo.domain.keyLoc, ref).slice(0, LOCATOR_SIZE), loc)) packs.blobs.verify(first + i)
       }
     } catch (error) {
       // It is damaged or a lie: then no copy is given up for it.

@@ -187,7 +187,7 @@ class BlockScan {
   }
 
   #locOf(ref: Uint8Array): Uint8Array {
-    return keyedHash(this.#setup.locKey, ref).subarray(0, LOCATOR_SIZE)
+    return keyedHash(this.#setup.locKey, ref).slice(0, LOCATOR_SIZE)
   }
 }
 

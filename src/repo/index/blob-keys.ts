@@ -34,7 +34,7 @@ export class BlobKeys {
   }
 
   locOf(ref: Uint8Array): Uint8Array {
-    return keyedHash(this.#loc, ref).subarray(0, LOCATOR_SIZE)
+    return keyedHash(this.#loc, ref).slice(0, LOCATOR_SIZE)
   }
 
   /** Key that decides where the nodes of a directory end on this level; leaves are level 0. */

@@ -9,7 +9,7 @@ const AT_ONCE = 32
  * and what is under way has ended when this throws it.
  */
 export async function someAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length)
+  const results: R[] = Array.from({ length: items.length })
   let next = 0
   let failure: { readonly cause: unknown } | undefined
   const lane = async (): Promise<void> => {
