@@ -13,6 +13,7 @@ const KEPT_BYTES_MAX = 16 * 1024 * 1024
 const KEPT_BYTES_MIN = 64 * 1024
 /** Longer entries are read each time. */
 const ENTRY_BYTES_MAX = 4095
+/** Takes 2 MiB. */
 const SLOTS = 2 ** 18
 /** Slots in which one entry may be, so that few of them are in the way of one another. */
 const PROBES = 4
