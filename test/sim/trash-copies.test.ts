@@ -2,10 +2,12 @@
 // one in which something was lost where a rule on trash is left out (docs/format.md, 10; test/model/trash-model.ts).
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { fromHex } from '../../src/base/bytes.ts'
 import { Roots } from '../../src/ops/prune/roots.ts'
 import { prune } from '../../src/ops/prune/prune.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
 import type { Repository } from '../../src/repo/repository.ts'
+import { snapshotHead } from '../../src/repo/history/snapshot-head.ts'
 import { DAY_MS, moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../src/repo/history/trash.ts'
 import type { TrashOptions } from '../../src/repo/history/trash.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
@@ -254,4 +256,50 @@ test('who sleeps for days between his copy and his record puts another copy, and
   const ages = named.map(({ receivedMs }) => world.clock.now() - receivedMs)
   assert.equal(named.length, 2)
   assert.ok(Math.min(...ages) < DAY_MS)
+})
+
+/** Something happens once, after the first list of snapshots or of the trash. */
+class AfterFirstList extends Passing {
+  #happens: (() => Promise<void>) | undefined
+
+  constructor(inner: Store, happens: () => Promise<void>) {
+    super(inner)
+    this.#happens = happens
+  }
+
+  override async list(prefix: string, cursor?: string): Promise<ListPage> {
+    const page = await super.list(prefix, cursor)
+    const happens = this.#happens
+    if (!/^(?:snap|trash)\//.test(prefix) || happens === undefined) return page
+    this.#happens = undefined
+    await happens()
+    return page
+  }
+}
+
+test('the number of a snapshot that is forgotten meanwhile is not given to the next one', async () => {
+  const { world } = await Scene.create()
+  const newest = (await (await world.openForReading()).catalog.list()).toSorted((a, b) => b.seq - a.seq)[0]!
+  const scene = new Scene(world, newest)
+  const ann = await scene.person('ann')
+  const repo = await world.openForReading(new AfterFirstList(world.objects, () => scene.forget(ann)))
+  const head = await snapshotHead(repo, fromHex(newest.wid)!, world.clock)
+  assert.equal(head?.seq, newest.seq)
+  assert.ok(!(await scene.isThere()))
+})
+
+test('who sleeps before he says that he purges takes nothing that was forgotten anew meanwhile', async () => {
+  const scene = await Scene.create()
+  const { world } = scene
+  await scene.forget(await scene.person('ann'))
+  await world.clock.sleep(8 * DAY_MS)
+  const late = new Sleepy(world.objects, /^put log\//)
+  const purging = scene.purge(await scene.person('bob', late))
+  await late.asleep
+  await scene.recall(await scene.person('cid'))
+  await scene.forget(await scene.person('dan'))
+  late.wake()
+  await purging
+  const { snapshots } = await readTrash((await scene.person('eve')).repo)
+  assert.equal(snapshots.find(({ id }) => id === scene.id)?.named.length, 3, 'of ann, cid and dan')
 })
