@@ -12,6 +12,7 @@ import { readPlans } from '../../repo/packs/condemned.ts'
 import { checkMember, foreignOf, openInDomain } from '../../repo/keys/membership.ts'
 import { listPacks } from '../../repo/packs/missing-packs.ts'
 import { getNamedByHash } from '../../repo/objects/named-object.ts'
+import { isOfOneObject } from '../../repo/objects/object-problem.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
 import type { ListedSnapshot } from '../../repo/history/snapshot-catalog.ts'
@@ -91,7 +92,7 @@ async function sessionKeysOf(repo: Repository, unclear: string[]): Promise<Map<s
         if (name.endsWith(toHex(sid))) found.set(toHex(sid), { name, wid })
       })
     } catch (error) {
-      if (!isOfObject(error)) throw error
+      if (!isOfOneObject(error)) throw error
       unclear.push(name)
     }
   }
@@ -130,7 +131,7 @@ async function isOfSessions(
     const own = keys.get(toHex(head.sid))
     return own !== undefined && equalBytes(own.wid, head.wid)
   } catch (error) {
-    if (!isOfObject(error)) throw error
+    if (!isOfOneObject(error)) throw error
     unclear.push(objectName)
     return false
   }
@@ -154,7 +155,7 @@ async function packsOf(repo: Repository, unclear: string[]): Promise<{ objectNam
       // One that is whole is of a domain that this key does not have.
       await patiently(() => getNamedByHash(store, name))
     } catch (error) {
-      if (!isOfObject(error)) throw error
+      if (!isOfOneObject(error)) throw error
       unclear.push(name)
     }
   }
@@ -167,7 +168,7 @@ async function isOwn(name: string, unclear: string[], read: () => Promise<unknow
     await patiently(read)
     return true
   } catch (error) {
-    if (!isOfObject(error)) throw error
+    if (!isOfOneObject(error)) throw error
     if (foreignOf(error) === undefined && !isNotPermitted(error)) unclear.push(name)
     return false
   }
@@ -186,16 +187,3 @@ async function patiently<T>(read: () => Promise<T>): Promise<T> {
     }
   }
 }
-
-/** Whether it says something of the object; what the store says of itself is thrown on. */
-function isOfObject(error: unknown): boolean {
-  return error instanceof BackupError && OF_ONE_OBJECT.has(error.code)
-}
-
-const OF_ONE_OBJECT: ReadonlySet<BackupError['code']> = new Set([
-  'corrupt',
-  'unsupported',
-  'limit',
-  'wrong-key',
-  'not-found',
-])

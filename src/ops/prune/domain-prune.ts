@@ -13,10 +13,8 @@ import { foresee } from './forecast.ts'
 import { IndexView } from './index-view.ts'
 import { IndexWriter } from './index-writer.ts'
 import { clearLeftovers } from './leftovers.ts'
-import { damagedTrees } from './damaged-roots.ts'
-import { checkChoice, checkNothingIsMissing } from './limits.ts'
+import { checkChoice } from './limits.ts'
 import { checkNoneIsLost } from './lost-snapshots.ts'
-import { isDamage, Mark } from './mark.ts'
 import { OlderPacks } from './older-packs.ts'
 import { MAX_UNUSED } from './options.ts'
 import type { PruneOptions } from './options.ts'
@@ -24,13 +22,11 @@ import { digestOf, STANDING } from './pack-table.ts'
 import type { PackInfo } from './pack-table.ts'
 import { plansToCarryOut, putKeysPlan, putPlan } from './plans.ts'
 import { DomainResult } from './report.ts'
-import { Roots } from './roots.ts'
-import type { Root } from './roots.ts'
+import { RootWalk } from './root-walk.ts'
 import { SealingAnew } from './sealing-anew.ts'
 import { listSessionNames } from './sessions.ts'
 import { SessionWatch, SILENCE_MS } from './waiting.ts'
 import { Condemned, readPlans } from '../../repo/packs/condemned.ts'
-import { settle } from '../../repo/objects/settle.ts'
 import { readDirectories } from '../../repo/packs/unindexed-packs.ts'
 
 /** Time between two looks at those for whom a plan waits, for who stays. */
@@ -40,39 +36,28 @@ export class DomainPrune {
   readonly #ctx: PruneContext
   readonly #opts: PruneOptions
   readonly #view: IndexView
-  readonly #roots: Roots
-  readonly #mark: Mark
+  readonly #needs: RootWalk
   readonly #index: IndexWriter
   readonly #copies: Copies
   readonly #copier: BlockCopier
-  /** Snapshots whose trees were walked, by hash. */
-  readonly #walked = new Set<string>()
   readonly result = new DomainResult()
 
   constructor(ctx: Omit<PruneContext, 'writer'> & { readonly writer: WriterIdentity | undefined }, opts: PruneOptions) {
     // A dry run signs nothing.
     this.#ctx = ctx as PruneContext
     this.#opts = opts
-    const { repo, check, onEvent } = this.#ctx
+    const { repo } = this.#ctx
     this.#view = new IndexView(repo)
-    this.#roots = new Roots(repo)
     this.#index = new IndexWriter(this.#ctx, this.#view)
     this.#copies = new Copies(() => this.#view.packs, {
       newestKeys: opts.reencrypt === true,
     })
     if (opts.reencrypt === true) this.result.older = new OlderPacks()
     this.#copier = new BlockCopier(this.#ctx, { view: this.#view, index: this.#index, copies: this.#copies })
-    this.#mark = new Mark({
-      repo,
-      packs: () => this.#view.packs,
-      threads: opts.threads,
-      check,
-      onNodes: (nodes) =>
-        onEvent({ type: 'progress', phase: 'reading trees', filesDone: nodes, bytesDone: 0, unit: 'folders' }),
-      onGone: async () => {
-        await this.#view.refresh(check)
-        this.#copies.prefer(() => false)
-      },
+    this.#needs = new RootWalk(this.#ctx, opts, {
+      view: this.#view,
+      result: this.result,
+      onGone: () => this.#copies.prefer(() => false),
     })
   }
 
@@ -80,10 +65,10 @@ export class DomainPrune {
     try {
       await this.#run()
     } finally {
-      await this.#mark.rest()
+      await this.#needs.rest()
       const { result } = this
-      result.nodes = this.#mark.nodes
-      result.missing = this.#mark.missing
+      result.nodes = this.#needs.nodes
+      result.missing = this.#needs.missing
       result.note(this.#index, this.#copier)
       result.packsUnopened = this.#view.unopened.size
     }
@@ -101,8 +86,8 @@ export class DomainPrune {
     await this.#index.replace(() => false)
     const cleared = await clearLeftovers(this.#ctx, {
       view: this.#view,
-      roots: this.#roots,
-      keepKeys: this.#mark.missing > 0,
+      roots: this.#needs.roots,
+      keepKeys: this.#needs.missing > 0,
     })
     this.result.older?.finish(this.#view, this.#isLive())
     this.result.sessionsCleared = cleared.sessions
@@ -123,88 +108,18 @@ export class DomainPrune {
     const { repo, check } = this.#ctx
     const before = await listSessionNames(repo)
     // Snapshots before the index: what one needs is named before it is there.
-    const roots = await this.#listRoots()
+    const roots = await this.#needs.list()
     await this.#view.refresh(check)
     const after = await listSessionNames(repo)
-    if (this.#opts.allowMissing !== true) await checkNoneIsLost(repo, roots, this.#roots.listed)
+    if (this.#opts.allowMissing !== true) await checkNoneIsLost(repo, roots, this.#needs.roots.listed)
     const plans = await readPlans(repo)
     applyPlans(this.#view, this.#copies, plans, plans)
-    await this.#markTrees(roots)
+    await this.#needs.mark(roots)
     applyPlans(this.#view, this.#copies, plans, plans)
     settleCopies(this.#view.packs, this.#copies)
     await this.#copies.verify(this.#ctx, this.#view)
     const busy = [...before, ...after].flatMap(([sid, { hasIntent, hasEnd }]) => (hasIntent && !hasEnd ? [sid] : []))
     return new Set(busy)
-  }
-
-  async #listRoots(): Promise<readonly Root[]> {
-    const { repo, clock, check } = this.#ctx
-    const roots = await this.#roots.list(check)
-    // What the index said before a snapshot was there shows.
-    await settle(repo.store, clock)
-    this.result.snapshots = roots.length
-    this.result.inTrash = roots.filter(({ inTrash }) => inTrash).length
-    await this.result.older?.countSnapshots(this.#ownOf(roots), this.#view)
-    return roots
-  }
-
-  /** Walks the trees of those that were not walked before. */
-  async #markTrees(roots: readonly Root[]): Promise<void> {
-    try {
-      await this.#walk(roots)
-    } catch (error) {
-      // Somebody may have purged a snapshot since it was listed, and another prune what it needed.
-      if (!isDamage(error)) throw error
-      const now = await this.#listRoots()
-      const present = new Set(now.map(({ id }) => id))
-      if (roots.every(({ id }) => present.has(id))) throw error
-      // What a walk has noted that broke off in the middle is of no use: nodes wait in it that were never read.
-      this.#mark.forget()
-      this.#walked.clear()
-      await this.#view.refresh(this.#ctx.check)
-      await this.#markTrees(now)
-    }
-  }
-
-  async #walk(roots: readonly Root[]): Promise<void> {
-    const { repo } = this.#ctx
-    const own = this.#ownOf(roots).filter((root) => !this.#walked.has(root.id))
-    // What is in place first: where only the trash is damaged, that is what can be let go.
-    for (const inTrash of [false, true]) {
-      await this.#walkWhole(own.filter((root) => root.confirmed && root.inTrash === inTrash))
-    }
-    const unconfirmed = own.filter(({ confirmed }) => !confirmed)
-    await this.#mark.trees(
-      unconfirmed.map(({ body }) => body.root),
-      { tolerant: true },
-    )
-    for (const { id } of unconfirmed) this.#walked.add(id)
-    await this.#mark.rest()
-    checkNothingIsMissing(this.#mark, this.#opts, repo.store.location)
-  }
-
-  #ownOf(roots: readonly Root[]): readonly Root[] {
-    const { repo } = this.#ctx
-    return roots.filter((root) => repo.of(root) === repo)
-  }
-
-  /** Throws where one of these has a tree that cannot be read, and names all of them that have: damage is not garbage. */
-  async #walkWhole(roots: readonly Root[]): Promise<void> {
-    const damaged: Root[] = []
-    let damage: unknown
-    for (const root of roots) {
-      try {
-        await this.#mark.trees([root.body.root], { tolerant: false })
-        this.#walked.add(root.id)
-      } catch (error) {
-        if (!isDamage(error)) throw error
-        damage ??= error
-        damaged.push(root)
-        // Nodes wait in it that were never read.
-        this.#mark.forget()
-      }
-    }
-    if (damaged.length > 0) throw damagedTrees(damaged, damage)
   }
 
   #choose(busy: ReadonlySet<string>): Choice {
@@ -301,7 +216,7 @@ export class DomainPrune {
 
   async #carryOutPlans(): Promise<void> {
     const { wait = false, sleep, silenceMs = SILENCE_MS } = this.#opts
-    const watch = new SessionWatch(this.#ctx, this.#roots, silenceMs)
+    const watch = new SessionWatch(this.#ctx, this.#needs.roots, silenceMs)
     const { fenced } = this.result
     for (;;) {
       this.#ctx.check()
@@ -311,10 +226,10 @@ export class DomainPrune {
       if (ready.length > 0) {
         const { removal } = this.result
         const lookAgain = async () => {
-          const roots = await this.#listRoots()
+          const roots = await this.#needs.list()
           const mark = async () => {
-            await this.#markTrees(roots)
-            return this.#mark.missing === 0
+            await this.#needs.mark(roots)
+            return this.#needs.missing === 0
           }
           return { mark, sessions: new Set(roots.map(({ sid }) => toHex(sid))) }
         }

@@ -9,19 +9,12 @@ import { logPrefix, parseObjectName, PREFIXES } from '../../format/names.ts'
 import { listAll } from '../../store/store.ts'
 import { foreignOf, openInDomains } from '../keys/membership.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
+import { problemOf } from '../objects/object-problem.ts'
 import type { Repository } from '../repository.ts'
 import type { WriterIdentity } from '../writers/writer-identity.ts'
+import type { ListedLink } from './listed-link.ts'
 
-/** What the name of a record and the store tell. */
-export interface ListedRecord {
-  readonly objectName: string
-  /** Hash of the object, hex. */
-  readonly id: string
-  readonly wid: string
-  readonly seq: number
-  readonly storedSize: number
-  readonly receivedMs: number
-}
+export type ListedRecord = ListedLink
 
 export interface OpenedRecord extends ListedRecord {
   /** Hash of the writer's record before, hex; undefined for the first. */
@@ -165,17 +158,3 @@ export function verifyRecord(repo: Repository, { objectName, wid, seq }: ListedR
     return head
   })
 }
-
-/** What is the matter with one object; what says nothing about it is thrown. */
-export function problemOf(error: unknown): BackupError {
-  if (error instanceof BackupError && OF_ONE_OBJECT.has(error.code)) return error
-  throw error
-}
-
-const OF_ONE_OBJECT: ReadonlySet<BackupError['code']> = new Set([
-  'corrupt',
-  'unsupported',
-  'limit',
-  'wrong-key',
-  'not-found',
-])

@@ -12,7 +12,9 @@ import { listAll } from '../../store/store.ts'
 import { unlessGone } from '../objects/gone-object.ts'
 import { checkMember, ForeignObject, foreignOf } from '../keys/membership.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
+import { isOfOneObject } from '../objects/object-problem.ts'
 import type { Repository } from '../repository.ts'
+import type { ListedLink } from './listed-link.ts'
 import { revocationOf } from '../writers/revocations.ts'
 import type { Revocation } from '../writers/revocations.ts'
 import { isNotPermitted } from '../roles.ts'
@@ -40,15 +42,7 @@ export interface SnapshotInfo {
 /** A snapshot by itself, whatever became of its session and its writer. */
 export type OpenedSnapshot = Omit<SnapshotInfo, 'confirmed' | 'revoked'>
 
-/** What the name of a snapshot and the store tell. */
-export interface ListedSnapshot {
-  readonly objectName: string
-  readonly id: string
-  readonly wid: string
-  readonly seq: number
-  readonly storedSize: number
-  readonly receivedMs: number
-}
+export type ListedSnapshot = ListedLink
 
 export interface ReadableSnapshots {
   readonly snapshots: SnapshotInfo[]
@@ -289,8 +283,7 @@ function inOrder(snapshots: readonly SnapshotInfo[]): SnapshotInfo[] {
 function passOver(error: unknown, onProblem: ((problem: BackupError) => void) | undefined): undefined {
   if (foreignOf(error) !== undefined) return
   if (onProblem === undefined && isNotPermitted(error)) return
-  if (onProblem === undefined || !(error instanceof BackupError) || !OF_ONE_SNAPSHOT.has(error.code)) throw error
+  // One that is gone is no damage of it.
+  if (onProblem === undefined || !isOfOneObject(error) || error.code === 'not-found') throw error
   onProblem(error)
 }
-
-const OF_ONE_SNAPSHOT: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit', 'wrong-key'])
