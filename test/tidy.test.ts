@@ -81,6 +81,23 @@ test('an import against the direction is reported with the way back', () => {
   ])
 })
 
+test('the parts of the repository layer point in one direction, types and the files that join them included', () => {
+  const files = {
+    'src/repo/repository.ts': "import './history/log.ts'\nimport './roles.ts'",
+    'src/repo/roles.ts': '',
+    'src/repo/history/log.ts':
+      "import '../keys/slot.ts'\nimport '../roles.ts'\nimport type { R } from '../src/repo/repository.ts'",
+    'src/repo/keys/slot.ts': "import type { Log } from '../src/repo/history/log.ts'",
+    'src/repo/keys/slot.test.ts': "import { Repository } from '../src/repo/repository.ts'",
+    'src/repo/other/new.ts': '',
+  }
+  const found = checkImports(tree(files), []).map(display)
+  assert.equal(found.length, 3, found.join('\n'))
+  assert.match(found[0]!, /^src\/repo\/history\/log\.ts:3: .*history comes before repository\.ts/)
+  assert.match(found[1]!, /^src\/repo\/keys\/slot\.ts:1: .*keys comes before history/)
+  assert.match(found[2]!, /^src\/repo\/other\/new\.ts: is in a folder of src\/repo\//)
+})
+
 test('imports out of src, of missing files and from unknown folders are reported', () => {
   const files = {
     'src/base/a.ts': "import '../../test/support/x.ts'",

@@ -1,5 +1,7 @@
 // What a client keeps on its own disk: its writer's key, the heads it has seen. Nothing of it is needed to restore; a
 // client that lost it enrols again. The caller says where it lies; the repository layer sees names and bytes.
+import type { Sealer } from '../crypto/seal.ts'
+
 export interface StateWriteOptions {
   /** Whether it survives a power cut, which it does unless this is false; waiting for the disk takes some 20 ms. */
   readonly lasting?: boolean
@@ -13,6 +15,13 @@ export interface LocalState {
   remove(name: string): Promise<void>
   /** Runs `step` while no other process of this machine does so under the same name. */
   exclusive<T>(name: string, step: () => Promise<T>): Promise<T>
+}
+
+/** What is kept of one repository and credential is named and sealed by these. */
+export interface LocalScope {
+  readonly id: Uint8Array
+  readonly bundle: { readonly localKey: Uint8Array }
+  keySealerOf(key: Uint8Array): Sealer
 }
 
 /** State that ends with the process: for tests, and where nothing may be written. */

@@ -20,6 +20,23 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'posix', 'crypto', 'compress', 'store', 'chunker', 'format', 'credentials', 'repo', 'source', 'ops'],
 }
 
+/**
+ * The parts of src/repo/, files and folders, each of which may import from those before it; the files that are not named here
+ * join them, and come after all.
+ */
+export const REPO_ORDER: readonly string[] = [
+  'roles.ts',
+  'local-state.ts',
+  'objects',
+  'descriptions.ts',
+  'keys',
+  'writers',
+  'history',
+  'index',
+  'packs',
+  'trees',
+]
+
 /** Packages with machine code: importing a module must not need them, so they are loaded where their absence is handled. */
 const NATIVE = new Set(['koffi', '@napi-rs/blake-hash', '@napi-rs/lzma', 'lz4-napi'])
 
@@ -65,6 +82,8 @@ export function checkImports(tree: Tree, dependencies: readonly string[]): Findi
   return [
     ...files.filter((file) => MAY_IMPORT[folderOf(file)] === undefined).map(unknownFolder),
     ...imports.flatMap((i) => wrongDirection(tree, i)),
+    ...imports.flatMap(wrongOrder),
+    ...files.filter((file) => partOf(file)?.endsWith('/') === true).map(unknownPart),
     ...circles(imports.filter((i) => isProduct(i.from) && i.how === 'static')),
     ...checkPackages(imports, dependencies),
   ]
@@ -83,6 +102,26 @@ function wrongDirection(tree: Tree, i: Import): Finding[] {
   const back = pathBetween(tree, i.target, own)
   const chain = [i.from, i.target, ...back].join(' -> ')
   return finding(`${chain}: ${own} may import from ${may.length === 0 ? 'nothing' : may.join(', ')}`)
+}
+
+/** Within src/repo/, types included; tests may use all of it. */
+function wrongOrder(i: Import): Finding[] {
+  const [own, other] = [partOf(i.from), partOf(i.target ?? '')]
+  if (own === undefined || other === undefined || isTest(i.from) || rankOf(other) <= rankOf(own)) return []
+  const what = `imports ${i.target}: in src/repo/, ${own} comes before ${other}; say with an interface in ${own} what it needs`
+  return [{ file: i.from, line: i.line, what }]
+}
+
+/** The part of src/repo/ to which a file belongs; with a slash for a folder that is not known. */
+function partOf(file: string): string | undefined {
+  const [, folder, part, below] = file.split('/')
+  if (folder !== 'repo' || part === undefined) return undefined
+  return below === undefined || REPO_ORDER.includes(part) ? part : `${part}/`
+}
+
+function rankOf(part: string): number {
+  const at = REPO_ORDER.indexOf(part)
+  return at === -1 ? REPO_ORDER.length : at
 }
 
 /** The shortest way of imports from a file into a folder, without the file itself; empty when there is none. */
@@ -158,6 +197,14 @@ function checkPackages(imports: readonly Import[], dependencies: readonly string
 
 function unknownFolder(file: string): Finding {
   return { file, line: 0, what: 'is in a folder that docs/architecture.md and tools/tidy/imports.ts do not know' }
+}
+
+function unknownPart(file: string): Finding {
+  return {
+    file,
+    line: 0,
+    what: 'is in a folder of src/repo/ that docs/architecture.md and tools/tidy/imports.ts do not know',
+  }
 }
 
 function folderOf(file: string): string {

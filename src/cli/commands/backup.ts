@@ -1,8 +1,8 @@
 import type { RuleFlags } from '../backup-rules.ts'
 import type { FilePolicyFlags } from '../file-policy.ts'
 import { defineCommand } from '../command.ts'
-import { PACK_TRUSTS } from '../../repo/packs/pack-trust.ts'
-import type { PackTrust } from '../../repo/packs/pack-trust.ts'
+import { PACK_TRUSTS } from '../../repo/index/pack-trust.ts'
+import type { PackTrust } from '../../repo/index/pack-trust.ts'
 import { named, oneOf, parsed, text, texts, yes } from '../flags.ts'
 import { parseSize } from '../units.ts'
 

@@ -10,6 +10,7 @@ import type { SnapshotHead, WriterHead } from '../../format/snapshot.ts'
 import { openWriterName } from '../../format/writer-cert.ts'
 import { listLog, openRecord, verifyRecord } from '../../repo/history/log.ts'
 import { keyOfPlace, LogFacts } from '../../repo/history/log-facts.ts'
+import type { ListedLink } from '../../repo/history/listed-link.ts'
 import type { ListedRecord, OpenedRecord } from '../../repo/history/log.ts'
 import { checkMember, foreignOf } from '../../repo/keys/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
@@ -271,6 +272,6 @@ function openAny<T>(domains: readonly Repository[], open: (domain: Repository) =
   return undefined
 }
 
-function placeOf({ objectName, wid, seq, id, receivedMs }: ListedSnapshot | ListedRecord) {
+function placeOf({ objectName, wid, seq, id, receivedMs }: ListedLink) {
   return { objectName, wid, seq, id, receivedMs }
 }

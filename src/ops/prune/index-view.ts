@@ -8,7 +8,7 @@ import type { DecodedIndexedPack, DecodedIndexSegment } from '../../format/index
 import type { TabledPack } from '../../repo/packs/adopted-packs.ts'
 import { ClosedPacks } from '../../repo/packs/closed-packs.ts'
 import { foreignOf } from '../../repo/keys/membership.ts'
-import { listKeyedSessions, listPacks } from '../../repo/packs/missing-packs.ts'
+import { listKeyedSessions, listPacks } from '../../repo/index/missing-packs.ts'
 import { returnFreeMemory } from '../../posix/allocator.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'

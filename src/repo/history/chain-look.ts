@@ -8,7 +8,7 @@ import { verifySnapshot } from '../../format/snapshot.ts'
 import { HEAD_TRIES, verifyRecord } from './log.ts'
 import type { ListedRecord } from './log.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
-import type { Repository } from '../repository.ts'
+import type { ChainSource } from './history-source.ts'
 import { isSameHead } from './seen-history.ts'
 import type { SeenHead, SeenHeads } from './seen-history.ts'
 
@@ -125,7 +125,7 @@ export class ChainLook<T extends ListedObject> {
   }
 }
 
-export function snapshotChains(repo: Repository): Chains<ListedObject> {
+export function snapshotChains(repo: ChainSource): Chains<ListedObject> {
   return {
     name: 'snapshot',
     nameOf: (wid, { seq, id }) => snapshotName(wid, seq, id),
@@ -139,7 +139,7 @@ export function snapshotChains(repo: Repository): Chains<ListedObject> {
   }
 }
 
-export function recordChains(repo: Repository): Chains<ListedRecord> {
+export function recordChains(repo: ChainSource): Chains<ListedRecord> {
   return {
     name: 'record',
     nameOf: (wid, { seq, id }) => logName(wid, seq, id),

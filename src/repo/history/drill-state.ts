@@ -8,7 +8,7 @@ import { need } from '../../format/fields.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { LocalState } from '../local-state.ts'
 import type { OpenedRecord } from './log.ts'
-import type { Repository } from '../repository.ts'
+import type { LocalScope } from '../local-state.ts'
 
 export interface DrillProof {
   /** Milliseconds since 1970. */
@@ -25,7 +25,7 @@ const CONTEXT = utf8('drill')
 const STATE_SIZE_MAX = 4096
 const NOTE = /^drill: snapshot ([0-9a-f]{64}), (\d{1,15}) files, (\d{1,15}) bytes restored and compared$/
 
-export async function rememberProof(repo: Repository, state: LocalState, proof: DrillProof): Promise<void> {
+export async function rememberProof(repo: LocalScope, state: LocalState, proof: DrillProof): Promise<void> {
   const w = new CborWriter(256).openMap()
   w.key(0).uint(proof.timeMs)
   w.key(1).text(proof.snapshot)
@@ -39,7 +39,7 @@ export async function rememberProof(repo: Repository, state: LocalState, proof: 
 }
 
 /** Undefined when nothing is remembered, or it cannot be read by this credential. */
-export async function rememberedProof(repo: Repository, state: LocalState): Promise<DrillProof | undefined> {
+export async function rememberedProof(repo: LocalScope, state: LocalState): Promise<DrillProof | undefined> {
   const name = stateName(repo)
   const kept = await state.read(name)
   if (kept === null || kept.length > STATE_SIZE_MAX) return undefined
@@ -89,6 +89,6 @@ export function notedProof(records: readonly OpenedRecord[]): DrillProof | undef
   return latest
 }
 
-function stateName({ id, bundle }: Repository): string {
+function stateName({ id, bundle }: LocalScope): string {
   return `${toHex(id)}.drill-${toHex(deriveKey('holdfast 1 drill', bundle.localKey).subarray(0, 4))}`
 }

@@ -13,7 +13,7 @@ import { checkMayLog, HEAD_TRIES, listLog, verifyRecord } from './log.ts'
 import type { ListedRecord } from './log.ts'
 import { parityMakerOf } from '../objects/parity-maker.ts'
 import { problemOf } from '../objects/object-problem.ts'
-import type { Repository } from '../repository.ts'
+import type { HistoryDomain, HistorySource } from './history-source.ts'
 import { checkNotRevoked } from '../writers/revocations.ts'
 import { settle } from '../objects/settle.ts'
 import type { WriterIdentity } from '../writers/writer-identity.ts'
@@ -30,7 +30,7 @@ export interface AppendOptions {
  * of the writer: chains are common to all domains, and who has one domain alone sees their gaps too. Gives the record in the
  * domain of `repo`. Throws `wrong-key` when the role of the writer does not permit it.
  */
-export async function appendRecord(repo: Repository, action: LogAction, opts: AppendOptions): Promise<ListedRecord> {
+export async function appendRecord(repo: HistorySource, action: LogAction, opts: AppendOptions): Promise<ListedRecord> {
   checkWritable(repo, repo.store.location)
   const { writer, clock, by } = opts
   const wid = toHex(writer.wid)
@@ -45,7 +45,7 @@ export async function appendRecord(repo: Repository, action: LogAction, opts: Ap
     return append(repo)
   })
 
-  async function append({ indexSealer: sealer }: Repository): Promise<ListedRecord> {
+  async function append({ indexSealer: sealer }: HistoryDomain): Promise<ListedRecord> {
     // What this machine has added just now shows, and what others had when it was decided to add this.
     await settle(repo.store, clock)
     const listed = await listLog(repo)
@@ -104,7 +104,7 @@ const EXPLAINING: ReadonlySet<LogAction['kind']> = new Set([
 ])
 
 /** The newest sound record of each chain: a name alone is no proof that there ever was such a record. */
-async function logHeads(repo: Repository, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {
+async function logHeads(repo: HistorySource, listed: readonly ListedRecord[]): Promise<ChainPlace[]> {
   const heads: ChainPlace[] = []
   for (const [wid, chain] of Map.groupBy(listed, (each) => each.wid)) {
     for (const each of chain.slice(-HEAD_TRIES).toReversed()) {

@@ -10,7 +10,7 @@ import { listAll } from '../../store/store.ts'
 import { foreignOf, openInDomains } from '../keys/membership.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
 import { problemOf } from '../objects/object-problem.ts'
-import type { Repository } from '../repository.ts'
+import type { ChainSource } from './history-source.ts'
 import type { WriterIdentity } from '../writers/writer-identity.ts'
 import type { ListedLink } from './listed-link.ts'
 
@@ -63,7 +63,7 @@ export function mayLog(role: Role, kind: LogAction['kind']): boolean {
 }
 
 /** Throws `wrong-key` unless a record of this kind by this writer has an effect: to be asked before anything is done. */
-export async function checkMayLog(repo: Repository, { wid }: WriterIdentity, kind: LogAction['kind']): Promise<void> {
+export async function checkMayLog(repo: ChainSource, { wid }: WriterIdentity, kind: LogAction['kind']): Promise<void> {
   const { role } = await repo.writers.certificate(wid)
   if (mayLog(role, kind)) return
   const able = [...RIGHTS[kind]].join(' or ')
@@ -73,7 +73,7 @@ export async function checkMayLog(repo: Repository, { wid }: WriterIdentity, kin
 }
 
 /** Names, sizes and times of all records in order of name. */
-export async function listLog(repo: Repository): Promise<ListedRecord[]> {
+export async function listLog(repo: ChainSource): Promise<ListedRecord[]> {
   const listed: ListedRecord[] = []
   for await (const { name, size, receivedMs } of listAll(repo.store, PREFIXES.log)) {
     const parsed = parseObjectName(name)
@@ -89,7 +89,7 @@ export async function listLog(repo: Repository): Promise<ListedRecord[]> {
  * too long, is in `problems`; throws what the store throws.
  */
 export async function readLog(
-  repo: Repository,
+  repo: ChainSource,
   { listed, roles }: { readonly listed?: readonly ListedRecord[]; readonly roles?: ReadonlySet<Role> } = {},
 ): Promise<ReadLog> {
   const records: OpenedRecord[] = []
@@ -119,7 +119,7 @@ export async function readLog(
 }
 
 /** Reads a record and checks it; throws when it is damaged or not what its name says, `ForeignObject` for another domain's. */
-export function openRecord(repo: Repository, listed: ListedRecord): Promise<OpenedRecord> {
+export function openRecord(repo: ChainSource, listed: ListedRecord): Promise<OpenedRecord> {
   const { objectName, wid, seq } = listed
   return doing('reading a log record', objectName, async () => {
     if (listed.storedSize > LOG_RECORD_SIZE_MAX) {
@@ -149,7 +149,7 @@ export const EXPLAINING_ROLES: ReadonlySet<Role> = RIGHTS.forget
 /** Objects of one chain that are tried for its newest sound one. */
 export const HEAD_TRIES = 8
 /** What is in the clear of a record of any domain, once its signature is found right. Throws as `openRecord` does. */
-export function verifyRecord(repo: Repository, { objectName, wid, seq }: ListedRecord): Promise<LogRecordHead> {
+export function verifyRecord(repo: ChainSource, { objectName, wid, seq }: ListedRecord): Promise<LogRecordHead> {
   return doing('reading a log record', objectName, async () => {
     const bytes = await getNamedByHash(repo.store, objectName)
     const publicKey = await repo.writers.publicKey(fromHex(wid)!, 'log', objectName)

@@ -8,7 +8,7 @@ import { ChainLook, recordChains, snapshotChains } from './chain-look.ts'
 import type { LostPlace, Suspect } from './chain-look.ts'
 import { EXPLAINING_ROLES, listLog, readLog } from './log.ts'
 import { keyOfPlace, LogFacts } from './log-facts.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import { isSameHead, readSeen, updateSeen } from './seen-history.ts'
 import type { SeenHead, SeenHeads, SeenHistory } from './seen-history.ts'
 
@@ -31,7 +31,7 @@ const LOOKED_PRECISION_MS = 600_000
  * Lists the snapshots and the log, reads the newest object of each chain that has a new one, and compares. Changes nothing.
  * Throws what the store throws: what cannot be listed is not missing.
  */
-export async function lookAtHistory(repo: Repository, state: LocalState): Promise<HistoryLook> {
+export async function lookAtHistory(repo: HistorySource, state: LocalState): Promise<HistoryLook> {
   // First what is remembered, then what is there: whatever another process remembers meanwhile is there too.
   const before = await readSeen(repo, state)
   const [listedSnapshots, listedRecords] = await Promise.all([repo.catalog.list(), listLog(repo)])
@@ -56,7 +56,7 @@ export function isRolledBack({ lost, olderDescription: older }: HistoryLook): bo
 }
 
 /** Says what is missing, since when, and what to do. */
-export function rollbackError({ store }: Repository, look: HistoryLook): BackupError {
+export function rollbackError({ store }: HistorySource, look: HistoryLook): BackupError {
   const since = new Date(look.before?.lookedMs ?? 0).toISOString().replace(/\.\d+Z$/, 'Z')
   const told = look.lost.slice(0, TOLD_MAX).map(lostText)
   const { olderDescription: older, lost } = look
@@ -83,7 +83,7 @@ function lostText({ chain, wid, head, rival }: LostPlace): string {
  * changed since a short while.
  */
 export async function rememberLook(
-  repo: Repository,
+  repo: HistorySource,
   state: LocalState,
   look: HistoryLook,
   { nowMs, accepted = false }: { readonly nowMs: number; readonly accepted?: boolean },
@@ -107,7 +107,7 @@ export async function rememberLook(
 
 /** Remembers what this machine has just added itself. */
 export function rememberOwn(
-  repo: Repository,
+  repo: HistorySource,
   state: LocalState,
   chain: ChainName,
   { wid, seq, id, nowMs }: SeenHead & { readonly wid: string; readonly nowMs: number },
@@ -147,7 +147,7 @@ function sameHeads(a: SeenHeads, b: SeenHeads): boolean {
 
 /** Those that no record explains and that the store does not have when it is asked for them by name. */
 async function unexplained(
-  repo: Repository,
+  repo: HistorySource,
   suspects: readonly Suspect[],
   heads: Readonly<Record<ChainName, Map<string, SeenHead>>>,
   accepted: ReadonlySet<string> = new Set(),
@@ -169,7 +169,7 @@ async function unexplained(
 
 /** A newer description that is damaged is there all the same: that is damage, and told as such. */
 function olderDescription(
-  { descriptionNumber: is, newerDamaged }: Repository,
+  { descriptionNumber: is, newerDamaged }: HistorySource,
   before: SeenHistory | undefined,
 ): HistoryLook['olderDescription'] {
   const was = before?.description ?? 0

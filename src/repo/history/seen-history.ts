@@ -9,7 +9,7 @@ import { need, readFilledList, readList, readTuple, writeList } from '../../form
 import { ID_SIZE, NAME_NUMBER_MAX, OBJECT_NAME_MAX, SEQ_MAX } from '../../format/names.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { LocalState } from '../local-state.ts'
-import type { Repository } from '../repository.ts'
+import type { LocalScope } from '../local-state.ts'
 
 /** The newest object of a chain. */
 export interface SeenHead {
@@ -46,7 +46,7 @@ const SEEN_SIZE_MAX = 16 * 1024 * 1024
 const CONTEXT = utf8('seen history')
 
 /** Undefined when nothing is remembered, or what is kept cannot be read by this credential any more. */
-export async function readSeen(repo: Repository, state: LocalState): Promise<SeenHistory | undefined> {
+export async function readSeen(repo: LocalScope, state: LocalState): Promise<SeenHistory | undefined> {
   const name = seenName(repo)
   const kept = await state.read(name)
   if (kept === null || kept.length > SEEN_SIZE_MAX) return undefined
@@ -63,7 +63,7 @@ export async function readSeen(repo: Repository, state: LocalState): Promise<See
  * with what the other left.
  */
 export function updateSeen(
-  repo: Repository,
+  repo: LocalScope,
   state: LocalState,
   change: (kept: SeenHistory | undefined) => SeenHistory,
 ): Promise<void> {
@@ -76,7 +76,7 @@ export function updateSeen(
 }
 
 /** Each key of local states has a memory of its own: two credentials of one machine may open different bundles. */
-function seenName({ id, bundle }: Repository): string {
+function seenName({ id, bundle }: LocalScope): string {
   const label = toHex(deriveKey('holdfast 1 seen history', bundle.localKey).subarray(0, 4))
   return `${toHex(id)}.seen-${label}`
 }

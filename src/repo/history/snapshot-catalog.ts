@@ -13,7 +13,7 @@ import { unlessGone } from '../objects/gone-object.ts'
 import { checkMember, ForeignObject, foreignOf } from '../keys/membership.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
 import { isOfOneObject } from '../objects/object-problem.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import type { ListedLink } from './listed-link.ts'
 import { revocationOf } from '../writers/revocations.ts'
 import type { Revocation } from '../writers/revocations.ts'
@@ -59,10 +59,10 @@ const PREFIX_MIN = 4
 export class SnapshotCatalog {
   /** Whether snapshots that do not count are listed and found all the same: for who looks into them. */
   showsRevoked = false
-  readonly #repo: Repository
+  readonly #repo: HistorySource
   readonly #opened = new Map<string, Promise<OpenedSnapshot>>()
 
-  constructor(repo: Repository) {
+  constructor(repo: HistorySource) {
     this.#repo = repo
   }
 
@@ -237,7 +237,7 @@ export class SnapshotCatalog {
  * throws; `ForeignObject` also when the session's keys are lost and its writer is of no domain of the credential.
  */
 export async function snapshotSealer(
-  repo: Repository,
+  repo: HistorySource,
   sid: Uint8Array,
   { domainIds }: Pick<WriterCertificate, 'domainIds'>,
   objectName: string,

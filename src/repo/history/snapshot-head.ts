@@ -7,11 +7,11 @@ import { verifySnapshot } from '../../format/snapshot.ts'
 import { listAll } from '../../store/store.ts'
 import { endOfChain } from './chain-end.ts'
 import type { ChainObject } from './chain-end.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 
 /** A snapshot is in the trash before it goes away, so the trash is listed last. Throws as `endOfChain`, and `limit`. */
 export async function snapshotHead(
-  repo: Repository,
+  repo: HistorySource,
   wid: Uint8Array,
   clock: Clock,
 ): Promise<{ readonly seq: number; readonly hash: Uint8Array } | undefined> {
@@ -34,7 +34,11 @@ export async function snapshotHead(
 
 const ATTEMPTS = 10
 
-async function lookForHead(repo: Repository, wid: Uint8Array, clock: Clock): Promise<ChainObject | 'gone' | undefined> {
+async function lookForHead(
+  repo: HistorySource,
+  wid: Uint8Array,
+  clock: Clock,
+): Promise<ChainObject | 'gone' | undefined> {
   const chain: ChainObject[] = []
   for (const prefix of [snapshotPrefix(wid), trashPrefix(wid)]) {
     for await (const { name } of listAll(repo.store, prefix)) {

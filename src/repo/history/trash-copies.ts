@@ -11,7 +11,7 @@ import { ID_SIZE, snapshotName, trashName } from '../../format/names.ts'
 import type { Store } from '../../store/store.ts'
 import type { ListedRecord } from './log.ts'
 import { putOwn } from '../objects/put-own.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
 import { settle } from '../objects/settle.ts'
 import { someAtOnce } from '../objects/some-at-once.ts'
@@ -47,7 +47,7 @@ export async function putCopy(
  * is nothing left to do; `finish` is called for what counts.
  */
 export async function inTime(
-  { store }: Repository,
+  { store }: HistorySource,
   clock: Clock,
   snapshots: readonly ListedSnapshot[],
   step: (left: readonly ListedSnapshot[]) => Promise<

@@ -6,7 +6,7 @@ import { listAll } from '../../store/store.ts'
 import { keyOfPlace, LogFacts } from './log-facts.ts'
 import { EXPLAINING_ROLES, readLog } from './log.ts'
 import type { OpenedRecord } from './log.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
 
 export const DAY_MS = 86_400_000
@@ -45,7 +45,7 @@ export interface Trash {
 }
 
 /** Names, sizes and times of all copies in the trash, also of what was brought back since, in order of name. */
-export async function listTrash({ store }: Repository): Promise<TrashCopy[]> {
+export async function listTrash({ store }: HistorySource): Promise<TrashCopy[]> {
   const listed: TrashCopy[] = []
   for await (const { name, size, receivedMs } of listAll(store, PREFIXES.trash)) {
     const parsed = parseObjectName(name)
@@ -57,7 +57,7 @@ export async function listTrash({ store }: Repository): Promise<TrashCopy[]> {
 }
 
 /** What was forgotten and can be brought back. What is among the snapshots too is not forgotten. */
-export async function readTrash(repo: Repository): Promise<Trash> {
+export async function readTrash(repo: HistorySource): Promise<Trash> {
   const copies = await listTrash(repo)
   const trash: { [K in keyof Trash]: Trash[K][number][] } = {
     snapshots: [],

@@ -5,7 +5,7 @@ import { appendRecord } from './log-append.ts'
 import type { AppendOptions } from './log-append.ts'
 import { checkMayLog } from './log.ts'
 import { deleteParityOf } from '../objects/parity-maker.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import { settle } from '../objects/settle.ts'
 import { someAtOnce } from '../objects/some-at-once.ts'
 import { DAY_MS, readTrash } from './trash-list.ts'
@@ -39,7 +39,7 @@ export interface Purge {
  * cannot be read and something is due that is not named.
  */
 export async function purgeTrash(
-  repo: Repository,
+  repo: HistorySource,
   { days = TRASH_DAYS, named, allowUnread = named !== undefined, ...opts }: PurgeOptions,
 ): Promise<Purge> {
   await checkMayLog(repo, opts.writer, 'forget')

@@ -14,7 +14,7 @@ import { checkMayLog, EXPLAINING_ROLES, readLog } from './log.ts'
 import type { ListedRecord } from './log.ts'
 import { getNamedByHash } from '../objects/named-object.ts'
 import { putOwn } from '../objects/put-own.ts'
-import type { Repository } from '../repository.ts'
+import type { HistorySource } from './history-source.ts'
 import type { ListedSnapshot } from './snapshot-catalog.ts'
 import { settle } from '../objects/settle.ts'
 import { someAtOnce } from '../objects/some-at-once.ts'
@@ -47,7 +47,7 @@ export interface Moved {
  * forgotten meanwhile is passed over. Throws `wrong-key` when the role of the writer does not permit it, before anything is done.
  */
 export async function moveToTrash(
-  repo: Repository,
+  repo: HistorySource,
   snapshots: readonly ListedSnapshot[],
   { reason, random, ...opts }: TrashOptions,
 ): Promise<Moved> {
@@ -76,7 +76,7 @@ export async function moveToTrash(
 
 /** Undefined when it is gone. */
 async function copyToTrash(
-  { store }: Repository,
+  { store }: HistorySource,
   snapshot: ListedSnapshot,
   random: SecureRandom,
 ): Promise<Copied | undefined> {
@@ -96,7 +96,7 @@ async function copyToTrash(
  * `refused` when its number was given to another one, `wrong-key` when the role of the writer does not permit it.
  */
 export async function recallFromTrash(
-  repo: Repository,
+  repo: HistorySource,
   snapshots: readonly ListedSnapshot[],
   { reason, random, ...opts }: TrashOptions,
 ): Promise<ListedRecord[]> {
@@ -120,7 +120,7 @@ export async function recallFromTrash(
  * Puts back what was brought back and is in the trash alone all the same: a delete of it was on its way from somebody who had
  * begun to forget it before that. Gives those snapshots. Throws as `recallFromTrash` does.
  */
-export async function putBackRecalled(repo: Repository, opts: CopyOptions): Promise<readonly ListedSnapshot[]> {
+export async function putBackRecalled(repo: HistorySource, opts: CopyOptions): Promise<readonly ListedSnapshot[]> {
   const { recalled } = await readTrash(repo)
   if (recalled.length === 0) return []
   await checkPlacesAreFree(repo, recalled)
@@ -135,7 +135,7 @@ type CopyOptions = Pick<TrashOptions, 'random' | 'clock'>
  * is, and with it all that the snapshot needs; then the snapshot (T2). In the order of `snapshots`.
  */
 async function recallAll(
-  repo: Repository,
+  repo: HistorySource,
   snapshots: readonly ListedSnapshot[],
   { random, clock }: CopyOptions,
 ): Promise<Copied[]> {
@@ -203,7 +203,7 @@ async function putFromCopy(store: Store, own: Copied): Promise<void> {
   )
 }
 
-async function checkPlacesAreFree(repo: Repository, snapshots: readonly ListedSnapshot[]): Promise<void> {
+async function checkPlacesAreFree(repo: HistorySource, snapshots: readonly ListedSnapshot[]): Promise<void> {
   if (snapshots.length === 0) return
   const taken = new Map((await repo.catalog.list()).map((each) => [`${each.wid}/${each.seq}`, each]))
   for (const { wid, seq, id, objectName } of snapshots) {

@@ -4,7 +4,7 @@ import { fromHex, toHex } from '../../base/bytes.ts'
 import { packName, parseObjectName } from '../../format/names.ts'
 import type { PackKind } from '../../format/names.ts'
 import { PageFileError } from './sealed-pages.ts'
-import type { PackRecord } from '../packs/pack-record.ts'
+import type { PackRecord } from './pack-record.ts'
 
 /** hash (8) | tables (8) | kind | size | first | contested | where its sessions are in their list | their number */
 const WIDTH = 22

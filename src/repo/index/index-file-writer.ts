@@ -24,8 +24,8 @@ import {
   REGIONS,
 } from './index-file.ts'
 import type { IndexFile } from './index-file.ts'
-import { recordOf } from '../packs/pack-record.ts'
-import type { IndexablePack, PackRecord } from '../packs/pack-record.ts'
+import { recordOf } from './pack-record.ts'
+import type { IndexablePack, PackRecord } from './pack-record.ts'
 import { PageFileError, PageWriter, sizeOfRegion, wordsOfPage } from './sealed-pages.ts'
 import type { PageFile, PageKey, PageRegion } from './sealed-pages.ts'
 import { mergeRuns, sortEntries } from './sorted-runs.ts'

@@ -2,24 +2,49 @@
 import { assert } from '../../base/assert.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { packName, parseObjectName, PREFIXES } from '../../format/names.ts'
+import type { DecodedIndexSegment } from '../../format/index-segment.ts'
 import { listAll } from '../../store/store.ts'
-import type { ClosedPacks } from '../packs/closed-packs.ts'
+import type { Store } from '../../store/store.ts'
 import { LoadedIndex } from './loaded-index.ts'
 import type { PackRecord } from './loaded-index.ts'
-import type { PackSet } from '../packs/pack-names.ts'
+import type { PackSet } from './pack-names.ts'
 import { blobsOf } from './local-index.ts'
-import type { ListedSegment, SegmentReader } from './local-index.ts'
+import type { ListedSegment, LocalIndex, SegmentReader } from './local-index.ts'
 import { foreignOf } from '../keys/membership.ts'
-import { listPacks, missingPacks } from '../packs/missing-packs.ts'
-import type { Repository } from '../repository.ts'
+import { listPacks, missingPacks } from './missing-packs.ts'
 import type { Revocations } from '../writers/revocations.ts'
 import { PageFileError } from './sealed-pages.ts'
-import type { UsablePacks } from '../packs/usable-packs.ts'
+import type { SegmentOrigin, UsablePacks } from './usable-packs.ts'
 
 /** Segments fetched at once. */
 const INDEX_READS = 4
 /** How often the index is listed when segments go away under the reader: a pruner replaces them once in its run. */
 const INDEX_ATTEMPTS = 4
+
+/** Of a repository in one of its domains. */
+export interface IndexSource {
+  readonly store: Store
+  readonly trust: { revoked(): Promise<Revocations> }
+  /** Where a large index lies on this machine, if it may. */
+  readonly localIndex: LocalIndex | undefined
+  readSegment(name: string): Promise<DecodedIndexSegment & SegmentOrigin>
+}
+
+interface WrittenIndexSource extends IndexSource {
+  condemned(): Promise<PackSet & CondemnedSessions>
+}
+
+interface CondemnedSessions {
+  hasSession(sid: string): boolean
+}
+
+/** Tells of packs whether they can be opened, once it knows what is condemned. */
+interface ClosedToAll {
+  condemned: CondemnedSessions | undefined
+  among(packs: readonly PackRecord[]): Promise<ReadonlySet<PackRecord>>
+  losesKeys(pack: PackRecord): boolean
+  writerOf(sid: Uint8Array): string | undefined
+}
 
 export interface IndexReading {
   /** Packs that are left out. */
@@ -34,7 +59,7 @@ export interface IndexReading {
  * The index of the domain. What a damaged segment named counts as not stored (LoadedIndex.damaged): one bad object must not
  * stand in the way of everything else.
  */
-export async function readIndex(repo: Repository, reading: IndexReading): Promise<LoadedIndex> {
+export async function readIndex(repo: IndexSource, reading: IndexReading): Promise<LoadedIndex> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await readListedIndex(repo, reading)
@@ -53,8 +78,8 @@ export async function readIndex(repo: Repository, reading: IndexReading): Promis
  * relied on (passedOver): they hold nothing that may be referenced. `distrust` names further packs that somebody found damaged.
  */
 export async function readIndexToWrite(
-  repo: Repository,
-  closedPacks: ClosedPacks,
+  repo: WrittenIndexSource,
+  closedPacks: ClosedToAll,
   usable: UsablePacks | undefined,
   distrust: Iterable<string> = [],
 ): Promise<LoadedIndex> {
@@ -92,7 +117,7 @@ export async function readIndexToWrite(
   }
 }
 
-async function readListedIndex(repo: Repository, reading: IndexReading): Promise<LoadedIndex> {
+async function readListedIndex(repo: IndexSource, reading: IndexReading): Promise<LoadedIndex> {
   const { usable } = reading
   const choice = new PackChoice(reading, await repo.trust.revoked())
   const listed: ListedSegment[] = []
@@ -181,7 +206,7 @@ class PackChoice {
 }
 
 /** A segment; the error when it is damaged; nothing when it is of another domain. */
-export function readSegmentOrDamage(repo: Repository, name: string): ReturnType<SegmentReader> {
+export function readSegmentOrDamage(repo: IndexSource, name: string): ReturnType<SegmentReader> {
   return repo.readSegment(name).catch(damageOf)
 }
 

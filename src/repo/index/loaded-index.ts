@@ -11,11 +11,11 @@ import { BLOCK_PENDING, BlobIndex } from './blob-index.ts'
 import type { BlobPlace } from './blob-index.ts'
 import { STANDING } from './index-coverage.ts'
 import type { FiledIndex } from './local-index.ts'
-import { recordOf } from '../packs/pack-record.ts'
-import type { IndexablePack, PackRecord } from '../packs/pack-record.ts'
-import type { PackSet } from '../packs/pack-names.ts'
+import { recordOf } from './pack-record.ts'
+import type { IndexablePack, PackRecord } from './pack-record.ts'
+import type { PackSet } from './pack-names.ts'
 
-export type { IndexablePack, PackRecord } from '../packs/pack-record.ts'
+export type { IndexablePack, PackRecord } from './pack-record.ts'
 
 export interface BlockPlace {
   /** Number of the block in this index; equal for all blobs of one block. */

@@ -10,7 +10,7 @@ import { seededRng } from '../../base/random.ts'
 import { readIndex } from './index-reading.ts'
 import { LocalIndex } from './local-index.ts'
 import type { LocalIndexOptions } from './local-index.ts'
-import { UsablePacks } from '../packs/usable-packs.ts'
+import { UsablePacks } from './usable-packs.ts'
 
 let scratch: string
 before(() => {

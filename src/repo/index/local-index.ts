@@ -16,7 +16,7 @@ import type { Coverage } from './index-coverage.ts'
 import { IndexFileWriter } from './index-file-writer.ts'
 import { PageFileError } from './sealed-pages.ts'
 import type { PageKey } from './sealed-pages.ts'
-import { isOfOthers } from '../packs/usable-packs.ts'
+import { isOfOthers } from './usable-packs.ts'
 
 /** Blobs that are held in memory at most, by default: a table of 90 MB. */
 const TABLE_BLOBS_MAX = 2_000_000

@@ -1,28 +1,42 @@
 // Secrets of sessions, taken out of skeys/<sid> with the domain's private keys, once each.
 import { equalBytes, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf, doing } from '../../base/errors.ts'
-import type { Sealer } from '../../crypto/seal.ts'
+import type { Sealer, Suite } from '../../crypto/seal.ts'
 import { sessionKeysName } from '../../format/names.ts'
 import { checkMember, ForeignObject } from './membership.ts'
 import { decodeSessionKeys, readSessionKeys, unwrapSessionSecret } from '../../format/session-keys.ts'
-import type { Repository } from '../repository.ts'
+import type { WriterCertificate } from '../../format/writer-cert.ts'
+import type { Store } from '../../store/store.ts'
+import type { Act } from '../roles.ts'
+import type { DomainKeys } from './domain-keys.ts'
 
 export type Purpose = 'data' | 'meta'
 
+/** Of a repository in one of its domains. */
+export interface SessionKeySource {
+  readonly id: Uint8Array
+  readonly store: Store
+  readonly description: { readonly suite: Suite }
+  readonly domain: { readonly id: Uint8Array }
+  readonly domainKeys: DomainKeys
+  readonly writers: { writer(wid: Uint8Array, act: Act, subject: string): Promise<WriterCertificate> }
+  sealerOf(key: Uint8Array): Sealer
+}
+
 export class SessionKeyRing {
-  readonly #repo: Repository
+  readonly #repo: SessionKeySource
   readonly #secrets = new Map<string, Promise<Uint8Array>>()
   readonly #sealers = new Map<string, Promise<Sealer>>()
   /** Domains of the sessions whose keys were read, by session id, hex: shared by the domains of a credential. */
   readonly #domainIds: Map<string, Uint8Array>
 
-  constructor(repo: Repository, domainIds = new Map<string, Uint8Array>()) {
+  constructor(repo: SessionKeySource, domainIds = new Map<string, Uint8Array>()) {
     this.#repo = repo
     this.#domainIds = domainIds
   }
 
   /** The same for another domain of the credential. */
-  inDomain(repo: Repository): SessionKeyRing {
+  inDomain(repo: SessionKeySource): SessionKeyRing {
     return new SessionKeyRing(repo, this.#domainIds)
   }
 

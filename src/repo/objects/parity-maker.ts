@@ -11,7 +11,7 @@ import { encodeParityObject, parityObjectSize } from '../../format/parity-object
 import { ParityEncoder } from '../../parity/code.ts'
 import { shapeFor } from '../../parity/shape.ts'
 import type { Store } from '../../store/store.ts'
-import type { Repository } from '../repository.ts'
+import type { RepoDescription } from '../../format/repo-description.ts'
 
 /** Read back at once. */
 const SLICE = 1024 * 1024
@@ -53,8 +53,13 @@ export async function makeParity(store: Store, name: string, size: number, opts:
   return encodeParityObject(own, shape, encoder.finish(), opts.suite)
 }
 
+interface ParitySource {
+  readonly store: Store
+  readonly description: RepoDescription
+}
+
 /** Parity as the description of the repository says, where the store is one that can be repaired. */
-export function parityMakerOf({ store, description }: Pick<Repository, 'store' | 'description'>): ParityMaker {
+export function parityMakerOf({ store, description }: ParitySource): ParityMaker {
   return new ParityMaker(store, {
     suite: description.suite,
     shares: store.replace === undefined ? undefined : description.parity,
@@ -62,10 +67,7 @@ export function parityMakerOf({ store, description }: Pick<Repository, 'store' |
 }
 
 /** To be called after an object was deleted: what would make it good goes too. */
-export async function deleteParityOf(
-  { store, description }: Pick<Repository, 'store' | 'description'>,
-  name: string,
-): Promise<void> {
+export async function deleteParityOf({ store, description }: ParitySource, name: string): Promise<void> {
   if (description.parity === undefined) return
   const parity = parityName(name)
   if (parseObjectName(parity) !== null) await doing('deleting parity', parity, () => store.delete(parity))

@@ -4,11 +4,11 @@
 import { countBlobs } from '../../format/block-table.ts'
 import { SEGMENT_BLOBS_MAX, SEGMENT_PACKS_MAX } from '../../format/index-segment.ts'
 import type { IndexedPack, IndexSegment } from '../../format/index-segment.ts'
-import { ID_SIZE } from '../../format/names.ts'
 import { toHex } from '../../base/bytes.ts'
 import { doing } from '../../base/errors.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import type { Store } from '../../store/store.ts'
+import { OF_OTHERS } from '../index/usable-packs.ts'
 import { readUnindexed } from './unindexed-packs.ts'
 import type { UnindexedPack } from './unindexed-packs.ts'
 
@@ -54,12 +54,6 @@ export function* segmentsOf(packs: Iterable<TabledPack>): Generator<IndexSegment
   }
   if (segment.packs.length > 0) yield segment
 }
-
-/**
- * Stands among the sessions of a segment which names packs that its writer has not put itself (docs/format.md, 9.4): who
- * relies on own packs alone does not rely on those.
- */
-export const OF_OTHERS = new Uint8Array(ID_SIZE)
 
 /** A segment that is being filled. */
 export class GrowingSegment implements IndexSegment {

@@ -7,10 +7,13 @@ import { packName, parseObjectName, planName, PREFIXES } from '../../format/name
 import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { listAll } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import { unlessGone } from '../objects/gone-object.ts'
 import { foreignOf, openInDomain } from '../keys/membership.ts'
-import { PackNames } from './pack-names.ts'
-import type { Repository } from '../repository.ts'
+import type { DomainParts } from '../keys/membership.ts'
+import { PackNames } from '../index/pack-names.ts'
+import type { Revocations } from '../writers/revocations.ts'
+import type { WriterDirectory } from '../writers/writer-directory.ts'
 import { isNotPermitted } from '../roles.ts'
 
 export interface ListedPlan {
@@ -24,6 +27,13 @@ export interface ListedPlan {
   readonly copies: readonly string[]
   /** Sessions whose key objects it condemns, hex. */
   readonly sessions: ReadonlySet<string>
+}
+
+/** Of a repository in one of its domains. */
+interface PlanSource extends DomainParts {
+  readonly store: Store
+  readonly writers: WriterDirectory
+  readonly trust: { revoked(): Promise<Revocations> }
 }
 
 /** What some plan condemns: nobody may begin to rely on it. */
@@ -50,12 +60,12 @@ export class Condemned {
 }
 
 /** What the plans of this domain condemn. */
-export async function condemnedIn(repo: Repository): Promise<Condemned> {
+export async function condemnedIn(repo: PlanSource): Promise<Condemned> {
   return new Condemned(await readPlans(repo))
 }
 
 /** The plans of this domain that count. Throws when one is damaged, or the list cannot be had. */
-export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
+export async function readPlans(repo: PlanSource): Promise<ListedPlan[]> {
   const plans: ListedPlan[] = []
   for await (const { name } of listAll(repo.store, PREFIXES.plans)) {
     if (parseObjectName(name)?.kind !== 'plan') continue
@@ -77,7 +87,7 @@ export async function readPlans(repo: Repository): Promise<ListedPlan[]> {
 
 /** Undefined for the plan of a revoked writer. */
 function readPlan(
-  repo: Repository,
+  repo: PlanSource,
   name: string,
 ): Promise<{ readonly bytes: Uint8Array; readonly plan: DeletionPlan } | undefined> {
   return doing('reading a deletion plan', name, async () => {

@@ -6,22 +6,25 @@ import { BackupError } from '../../base/errors.ts'
 import { parseObjectName, packName } from '../../format/names.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { LocalState } from '../local-state.ts'
-import type { Repository } from '../repository.ts'
+import type { LocalScope } from '../local-state.ts'
 
 const RECORD_SIZE = 65
 /** Packs that are remembered, the latest: 16 TiB of full ones are 32 MB. */
 const PACKS_MAX = 500_000
 const CONTEXT = utf8('own packs')
 
+/** Of the domain whose packs are remembered. */
+type OwnPacksScope = LocalScope & { readonly domain: { readonly id: Uint8Array } }
+
 export class OwnPacks {
-  readonly #repo: Repository
+  readonly #repo: OwnPacksScope
   readonly #state: LocalState
   readonly #name: string
   /** Digests of their tables, hex, by the names of the packs. */
   readonly #tables: Map<string, string>
   #changed = false
 
-  private constructor(repo: Repository, state: LocalState, name: string, tables: Map<string, string>) {
+  private constructor(repo: OwnPacksScope, state: LocalState, name: string, tables: Map<string, string>) {
     this.#repo = repo
     this.#state = state
     this.#name = name
@@ -29,7 +32,7 @@ export class OwnPacks {
   }
 
   /** What is remembered of this writer's packs in the domain; nothing where that cannot be read. */
-  static async load(repo: Repository, state: LocalState, wid: Uint8Array): Promise<OwnPacks> {
+  static async load(repo: OwnPacksScope, state: LocalState, wid: Uint8Array): Promise<OwnPacks> {
     const name = `${toHex(repo.id)}.${toHex(wid)}.packs-${toHex(repo.domain.id)}`
     const kept = await state.read(name)
     return new OwnPacks(repo, state, name, kept === null ? new Map() : open(repo, kept, name))
@@ -64,7 +67,7 @@ export class OwnPacks {
   }
 }
 
-function open(repo: Repository, kept: Uint8Array, name: string): Map<string, string> {
+function open(repo: OwnPacksScope, kept: Uint8Array, name: string): Map<string, string> {
   let bytes: Uint8Array
   try {
     bytes = repo.keySealerOf(repo.bundle.localKey).open(SEALED_TYPES.localState, CONTEXT, kept, name)

@@ -8,7 +8,7 @@ import { need, readFilledList, writeList } from '../../format/fields.ts'
 import { parseObjectName } from '../../format/names.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { LocalState } from '../local-state.ts'
-import type { Repository } from '../repository.ts'
+import type { LocalScope } from '../local-state.ts'
 
 const VERSION = 1
 /** Packs remembered: those of 32 TB at full size. */
@@ -25,7 +25,7 @@ export class ReadTimes {
   /** Milliseconds since 1970 by the hash in the name of the pack, hex. */
   readonly #times = new Map<string, number>()
   readonly #bad = new Set<string>()
-  readonly #place: { readonly repo: Repository; readonly state: LocalState } | undefined
+  readonly #place: { readonly repo: LocalScope; readonly state: LocalState } | undefined
   /** When the last check that read packs began; undefined before the first. */
   lastBegunMs: number | undefined
   /** When the first one did. */
@@ -33,12 +33,12 @@ export class ReadTimes {
   /** When a check of everything began that has not ended. */
   unfinishedMs: number | undefined
 
-  private constructor(place: { readonly repo: Repository; readonly state: LocalState } | undefined) {
+  private constructor(place: { readonly repo: LocalScope; readonly state: LocalState } | undefined) {
     this.#place = place
   }
 
   /** What is remembered on this machine for this credential: nothing where it cannot be read. */
-  static async load(repo: Repository, state: LocalState): Promise<ReadTimes> {
+  static async load(repo: LocalScope, state: LocalState): Promise<ReadTimes> {
     const times = new ReadTimes({ repo, state })
     const name = stateName(repo)
     const kept = await state.read(name)
@@ -148,7 +148,7 @@ function hashOf(packName: string): string {
 }
 
 /** Each key of local states has a memory of its own: two credentials of one machine may open different bundles. */
-function stateName({ id, bundle }: Repository): string {
+function stateName({ id, bundle }: LocalScope): string {
   const label = toHex(deriveKey('holdfast 1 read times', bundle.localKey).subarray(0, 4))
   return `${toHex(id)}.read-${label}`
 }

@@ -10,8 +10,12 @@ import type { SigningKey } from '../../crypto/signing.ts'
 import { writerName } from '../../format/names.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import { writerIdOf } from '../../format/signed-object.ts'
+import type { Bundle, Domain } from '../../format/bundle.ts'
+import type { RepoDescription } from '../../format/repo-description.ts'
+import type { Store } from '../../store/store.ts'
 import type { LocalState } from '../local-state.ts'
-import type { Repository } from '../repository.ts'
+import type { LocalScope } from '../local-state.ts'
+import type { WriterDirectory } from './writer-directory.ts'
 import type { Act } from '../roles.ts'
 import { putCertificate } from './writer-certificate.ts'
 
@@ -32,8 +36,18 @@ export interface IdentityOptions {
   readonly act?: Act
 }
 
+/** Of a repository in the domain in which something is signed. */
+export interface IdentitySource extends LocalScope {
+  readonly store: Store
+  readonly bundle: Bundle
+  readonly description: RepoDescription
+  readonly domain: Domain
+  readonly writers: WriterDirectory
+  readonly machineSeed: Uint8Array | undefined
+}
+
 /** This machine's writer; enrols one when there is none yet. */
-export async function writerIdentity(repo: Repository, opts: IdentityOptions): Promise<WriterIdentity> {
+export async function writerIdentity(repo: IdentitySource, opts: IdentityOptions): Promise<WriterIdentity> {
   const { state } = opts
   const repoName = toHex(repo.id)
   const certified = repo.bundle.writer?.seed ?? repo.machineSeed
@@ -49,7 +63,7 @@ export async function writerIdentity(repo: Repository, opts: IdentityOptions): P
  * Throws `wrong-key` where this machine was let in for other domains than that of `repo`: it may have been given this one since,
  * and what it signs there counts for nothing.
  */
-export async function checkLetIn(repo: Repository): Promise<void> {
+export async function checkLetIn(repo: IdentitySource): Promise<void> {
   const certified = repo.bundle.writer?.seed ?? repo.machineSeed
   if (certified === undefined) return
   const { domainIds } = await repo.writers.certificate(writerIdOf(signingKeyFromSeed(certified).publicKey))
@@ -59,7 +73,7 @@ export async function checkLetIn(repo: Repository): Promise<void> {
   })
 }
 
-async function seedOf(repo: Repository, opts: IdentityOptions): Promise<Uint8Array> {
+async function seedOf(repo: IdentitySource, opts: IdentityOptions): Promise<Uint8Array> {
   const { state, random } = opts
   const sealer = repo.keySealerOf(repo.bundle.localKey)
   const name = `${toHex(repo.id)}.writer`
@@ -91,7 +105,7 @@ function openKept(
 }
 
 /** Without a sound certificate nobody could verify what this writer signs: a damaged one is as good as none. */
-async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> {
+async function isEnrolled(repo: IdentitySource, seed: Uint8Array): Promise<boolean> {
   try {
     const { domainIds } = await repo.writers.certificate(writerIdOf(signingKeyFromSeed(seed).publicKey))
     // One that was enrolled before the domain was added signs nothing in it.
@@ -103,14 +117,14 @@ async function isEnrolled(repo: Repository, seed: Uint8Array): Promise<boolean> 
 }
 
 /** Throws `wrong-key` where nothing that this machine signs with this credential would count: for what takes long before it signs. */
-export function checkSigns({ bundle, machineSeed, store }: Repository): void {
+export function checkSigns({ bundle, machineSeed, store }: IdentitySource): void {
   if (bundle.rootSeed !== undefined || bundle.writer !== undefined || machineSeed !== undefined) return
   throw new BackupError('wrong-key', 'this credential may not enrol a writer for this machine', store.location, {
     hint: `let this machine in with \`holdfast enroll request\`, and approve that with --role ${bundle.role}`,
   })
 }
 
-async function enrol(repo: Repository, seed: Uint8Array, { clock, host }: IdentityOptions): Promise<void> {
+async function enrol(repo: IdentitySource, seed: Uint8Array, { clock, host }: IdentityOptions): Promise<void> {
   const { bundle, store, description } = repo
   checkSigns(repo)
   const { publicKey } = signingKeyFromSeed(seed)

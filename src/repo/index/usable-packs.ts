@@ -4,23 +4,34 @@
 import { equalBytes, toHex } from '../../base/bytes.ts'
 import { tablesDigest } from '../../format/tables-digest.ts'
 import type { IndexedPack } from '../../format/index-segment.ts'
-import { packName } from '../../format/names.ts'
-import { OF_OTHERS } from './adopted-packs.ts'
-import type { ClosedPacks } from './closed-packs.ts'
-import type { CoveredPacks } from '../index/covered-packs.ts'
-import type { CoveredSegment } from '../index/index-coverage.ts'
-import type { IndexablePack, PackRecord } from '../index/loaded-index.ts'
-import type { OwnPacks } from './own-packs.ts'
+import { ID_SIZE, packName } from '../../format/names.ts'
+import type { CoveredPacks } from './covered-packs.ts'
+import type { CoveredSegment } from './index-coverage.ts'
+import type { IndexablePack, PackRecord } from './pack-record.ts'
 import type { PackTrust } from './pack-trust.ts'
-import type { Repository } from '../repository.ts'
 import type { Revocations } from '../writers/revocations.ts'
-import type { AttestedPacks } from '../writers/trust-log.ts'
+import type { AttestedPacks } from '../history/trust-log.ts'
+
+/** Packs by their names, with what stands for their tables. */
+interface RememberedPacks {
+  has(name: string, tables: string): boolean
+  note(name: string, tables: string): void
+}
+
+/** Knows who signed the keys of a session, hex. */
+interface SessionWriters {
+  writerOf(sid: Uint8Array): string | undefined
+}
 
 export interface PackUser {
   readonly wid: Uint8Array
   readonly trust: PackTrust
   /** What its machine remembers of its packs. */
-  readonly ownPacks?: OwnPacks | undefined
+  readonly ownPacks?: RememberedPacks | undefined
+}
+
+interface TrustSource {
+  readonly trust: { revoked(): Promise<Revocations>; attested(): Promise<AttestedPacks> }
 }
 
 export interface SegmentOrigin {
@@ -35,7 +46,7 @@ export class UsablePacks {
   readonly #trust: PackTrust
   /** Hex. */
   readonly #own: string
-  readonly #remembered: OwnPacks | undefined
+  readonly #remembered: RememberedPacks | undefined
   /** Packs whose table in the index is the attested one. */
   readonly #vouched = new Set<string>()
 
@@ -48,7 +59,7 @@ export class UsablePacks {
   }
 
   /** For a session of a writer. Attestations are read only where something depends on them. */
-  static async of({ trust: log }: Repository, user: PackUser): Promise<UsablePacks> {
+  static async of({ trust: log }: TrustSource, user: PackUser): Promise<UsablePacks> {
     const revoked = await log.revoked()
     const attested = user.trust === 'all' && revoked.size === 0 ? new Map() : await log.attested()
     return new UsablePacks(revoked, attested, user)
@@ -83,7 +94,7 @@ export class UsablePacks {
   }
 
   /** Whether a pack that no segment names may be indexed again, whose directory is at hand. */
-  takesUnindexed(pack: IndexablePack & { readonly sessions: readonly Uint8Array[] }, closed: ClosedPacks): boolean {
+  takesUnindexed(pack: IndexablePack & { readonly sessions: readonly Uint8Array[] }, closed: SessionWriters): boolean {
     const tables = () => toHex(tablesDigest(pack.blocks, pack.sessions))
     if (this.#isAttested(packName(pack.kind, pack.hash), tables)) return true
     return this.#trust === 'all' && !this.#isOfRevoked(pack.sessions, closed)
@@ -93,7 +104,7 @@ export class UsablePacks {
    * Those of the packs in the index that are not relied on because of who signed the keys of their sessions, which `closed`
    * has looked at: whoever replaces segments of others names their packs in his own.
    */
-  ofOthers(packs: readonly PackRecord[], closed: ClosedPacks): PackRecord[] {
+  ofOthers(packs: readonly PackRecord[], closed: SessionWriters): PackRecord[] {
     const { ownOnly } = this
     if (!ownOnly && this.#revoked.size === 0) return []
     return packs.filter(({ objectName, sessions }) => {
@@ -111,11 +122,11 @@ export class UsablePacks {
     return this.#trust === 'own+attested'
   }
 
-  #isOwn(sessions: readonly Uint8Array[], closed: ClosedPacks): boolean {
+  #isOwn(sessions: readonly Uint8Array[], closed: SessionWriters): boolean {
     return sessions.every((sid) => closed.writerOf(sid) === this.#own)
   }
 
-  #isOfRevoked(sessions: readonly Uint8Array[], closed: ClosedPacks): boolean {
+  #isOfRevoked(sessions: readonly Uint8Array[], closed: SessionWriters): boolean {
     return sessions.some((sid) => this.#revoked.has(closed.writerOf(sid) ?? ''))
   }
 
@@ -125,6 +136,12 @@ export class UsablePacks {
     return true
   }
 }
+
+/**
+ * Stands among the sessions of a segment which names packs that its writer has not put itself (docs/format.md, 9.4): who
+ * relies on own packs alone does not rely on those.
+ */
+export const OF_OTHERS = new Uint8Array(ID_SIZE)
 
 /** Whether a segment names packs of others. */
 export function isOfOthers({ sessions }: SegmentOrigin): boolean {

@@ -4,10 +4,10 @@ import { fromHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { Role } from '../../format/bundle.ts'
 import { logPrefix } from '../../format/names.ts'
-import { listLog, readLog } from '../history/log.ts'
-import { LogFacts } from '../history/log-facts.ts'
-import type { ListedRecord } from '../history/log.ts'
-import type { Repository } from '../repository.ts'
+import { listLog, readLog } from './log.ts'
+import { LogFacts } from './log-facts.ts'
+import type { ListedRecord } from './log.ts'
+import type { ChainSource } from './history-source.ts'
 
 const ADMINS: ReadonlySet<Role> = new Set<Role>(['admin'])
 
@@ -15,7 +15,7 @@ const ADMINS: ReadonlySet<Role> = new Set<Role>(['admin'])
  * Hashes, hex, of the public keys of the slots that were removed. Throws `corrupt` when a record of an administrator is
  * damaged or missing: it may be that of a removal.
  */
-export async function removedSlots(repo: Repository): Promise<ReadonlySet<string>> {
+export async function removedSlots(repo: ChainSource): Promise<ReadonlySet<string>> {
   const listed = await listLog(repo)
   const { records, problems } = await readLog(repo, { listed, roles: ADMINS })
   const facts = new LogFacts(records)
@@ -30,7 +30,7 @@ export async function removedSlots(repo: Repository): Promise<ReadonlySet<string
 
 /** Records of administrators have the numbers 1, 2, 3 …; one that is not there, and that nobody has accepted as lost, is missing. */
 async function firstGap(
-  repo: Repository,
+  repo: ChainSource,
   listed: readonly ListedRecord[],
   { lostRecords }: LogFacts,
 ): Promise<BackupError | undefined> {

@@ -11,8 +11,8 @@ import { decodeLogBody, encodeLogBody } from '../../format/log-record.ts'
 import { OBJECT_NAME_MAX, SEQ_MAX } from '../../format/names.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { LocalState } from '../local-state.ts'
-import type { Repository } from '../repository.ts'
-import type { RevokingRecord } from './revocations.ts'
+import type { LocalScope } from '../local-state.ts'
+import type { RevokingRecord } from '../writers/revocations.ts'
 
 /** How much of a writer's chain of records was read. */
 export interface ReadChain {
@@ -43,7 +43,7 @@ const CONTEXT = utf8('trust')
 const ROLES: readonly Role[] = ['admin', 'read', 'maintain', 'write', 'report']
 
 /** What is kept, or nothing where it cannot be read by this credential any more. */
-export async function readTrustMemory(repo: Repository, state: LocalState): Promise<TrustMemory> {
+export async function readTrustMemory(repo: LocalScope, state: LocalState): Promise<TrustMemory> {
   const name = memoryName(repo)
   const kept = await state.read(name)
   if (kept === null || kept.length > SIZE_MAX) return NOTHING_READ
@@ -58,7 +58,7 @@ export async function readTrustMemory(repo: Repository, state: LocalState): Prom
 const LOST: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit'])
 
 /** Adds to what is kept; another process may have read further meanwhile. */
-export function writeTrustMemory(repo: Repository, state: LocalState, found: TrustMemory): Promise<void> {
+export function writeTrustMemory(repo: LocalScope, state: LocalState, found: TrustMemory): Promise<void> {
   const name = memoryName(repo)
   return state.exclusive(name, async () => {
     const kept = await readTrustMemory(repo, state)
@@ -71,7 +71,7 @@ export function writeTrustMemory(repo: Repository, state: LocalState, found: Tru
 }
 
 /** Each key of local states has a memory of its own: another bundle may have other domains, and read other records. */
-function memoryName({ id, bundle }: Repository): string {
+function memoryName({ id, bundle }: LocalScope): string {
   const label = toHex(deriveKey('holdfast 1 trust memory', bundle.localKey).subarray(0, 4))
   return `${toHex(id)}.trust-${label}`
 }

@@ -8,13 +8,13 @@ import type { LogAction } from '../../format/log-record.ts'
 import { parseObjectName, PREFIXES, SEQ_MAX, writerName } from '../../format/names.ts'
 import { openWriterName } from '../../format/writer-cert.ts'
 import { listAll } from '../../store/store.ts'
-import { recordChains, snapshotChains } from '../history/chain-look.ts'
-import { listLog } from '../history/log.ts'
-import type { ListedRecord } from '../history/log.ts'
-import type { Repository } from '../repository.ts'
-import type { ListedSnapshot } from '../history/snapshot-catalog.ts'
-import { eachOnce, listTrash } from '../history/trash.ts'
-import type { Revocation } from './revocations.ts'
+import { recordChains, snapshotChains } from './chain-look.ts'
+import { listLog } from './log.ts'
+import type { ListedRecord } from './log.ts'
+import type { HistoryDomain, HistorySource } from './history-source.ts'
+import type { ListedSnapshot } from './snapshot-catalog.ts'
+import { eachOnce, listTrash } from './trash.ts'
+import type { Revocation } from '../writers/revocations.ts'
 
 export interface KnownWriter {
   /** Hex. */
@@ -43,14 +43,14 @@ export interface RevocationPlan {
 }
 
 /** Writers with a certificate that can be verified, in the order of their ids. */
-export async function knownWriters(repo: Repository): Promise<KnownWriter[]> {
+export async function knownWriters(repo: HistorySource): Promise<KnownWriter[]> {
   const writers: KnownWriter[] = []
   for await (const { name } of listAll(repo.store, PREFIXES.writers)) {
     const parsed = parseObjectName(name)
     if (parsed?.kind !== 'writer') continue
     try {
       const certificate = await repo.writers.certificate(fromHex(parsed.wid)!)
-      const open = (each: Repository) => openWriterName(certificate, each.indexSealer, name)
+      const open = (each: HistoryDomain) => openWriterName(certificate, each.indexSealer, name)
       writers.push({ wid: parsed.wid, role: certificate.role, name: firstOpened(repo.inDomains, open) })
     } catch (error) {
       // `check` and `audit` name those that are damaged or that somebody has made himself.
@@ -60,8 +60,8 @@ export async function knownWriters(repo: Repository): Promise<KnownWriter[]> {
   return writers
 }
 
-function firstOpened(repos: readonly Repository[], open: (repo: Repository) => string): string {
-  for (const each of repos) {
+function firstOpened(domains: readonly HistoryDomain[], open: (domain: HistoryDomain) => string): string {
+  for (const each of domains) {
     try {
       return open(each)
     } catch (error) {
@@ -90,7 +90,7 @@ export function findWriter(writers: readonly KnownWriter[], spec: string): Known
 
 /** What revoking this writer comes to; changes nothing. */
 export async function planRevocation(
-  repo: Repository,
+  repo: HistorySource,
   wid: string,
   since: RevokeSince,
   reason: string | undefined,

@@ -3,7 +3,7 @@
 import { parseObjectName, PREFIXES } from '../../format/names.ts'
 import { listAll, listPages } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
-import type { PackRecord } from '../index/loaded-index.ts'
+import type { PackRecord } from './pack-record.ts'
 
 /** Questions under way at once. */
 const STATS_AT_ONCE = 16

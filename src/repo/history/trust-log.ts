@@ -5,15 +5,15 @@ import { BackupError } from '../../base/errors.ts'
 import type { Role } from '../../format/bundle.ts'
 import { logPrefix, packName } from '../../format/names.ts'
 import type { LocalState } from '../local-state.ts'
-import { CHAIN_RECORDS_MAX, listLog, mayLog, openRecord, readLog } from '../history/log.ts'
-import { keyOfPlace, LogFacts } from '../history/log-facts.ts'
-import { EXPLAINING_ROLES } from '../history/log.ts'
-import type { ListedRecord, OpenedRecord } from '../history/log.ts'
+import { CHAIN_RECORDS_MAX, listLog, mayLog, openRecord, readLog } from './log.ts'
+import { keyOfPlace, LogFacts } from './log-facts.ts'
+import { EXPLAINING_ROLES } from './log.ts'
+import type { ListedRecord, OpenedRecord } from './log.ts'
 import { foreignOf } from '../keys/membership.ts'
 import { problemOf } from '../objects/object-problem.ts'
-import type { Repository } from '../repository.ts'
-import { countingRecords, revocationsOf } from './revocations.ts'
-import type { Revocations, RevokingRecord } from './revocations.ts'
+import type { ChainSource } from './history-source.ts'
+import { countingRecords, revocationsOf } from '../writers/revocations.ts'
+import type { Revocations, RevokingRecord } from '../writers/revocations.ts'
 import { NOTHING_READ, readTrustMemory, writeTrustMemory } from './trust-memory.ts'
 import type { ReadChain, TrustMemory } from './trust-memory.ts'
 
@@ -28,7 +28,7 @@ const READS_CONTENT: ReadonlySet<Role> = new Set(['admin', 'read'])
 const READS = 8
 
 export class TrustLog {
-  readonly #repo: Repository
+  readonly #repo: ChainSource
   #state: LocalState | undefined
   #listed: readonly ListedRecord[] | undefined
   #revoked: Promise<Revocations> | undefined
@@ -37,7 +37,7 @@ export class TrustLog {
   /** Records that attest packs and were read on the way. */
   readonly #opened = new Map<string, OpenedRecord>()
 
-  constructor(repo: Repository) {
+  constructor(repo: ChainSource) {
     this.#repo = repo
   }
 
