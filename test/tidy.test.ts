@@ -83,12 +83,14 @@ test('an import against the direction is reported with the way back', () => {
 
 test('the parts of the repository layer point in one direction, types and the files that join them included', () => {
   const files = {
-    'src/repo/repository.ts': "import './history/log.ts'\nimport './roles.ts'",
+    'src/repo/repository.ts': "import './roles.ts'",
+    'src/repo/open.ts': "import './history/log.ts'",
     'src/repo/roles.ts': '',
     'src/repo/history/log.ts':
-      "import '../keys/slot.ts'\nimport '../roles.ts'\nimport type { R } from '../src/repo/repository.ts'",
-    'src/repo/keys/slot.ts': "import type { Log } from '../src/repo/history/log.ts'",
-    'src/repo/keys/slot.test.ts': "import { Repository } from '../src/repo/repository.ts'",
+      "import '../keys/ring.ts'\nimport '../roles.ts'\nimport type { R } from '../repository.ts'",
+    'src/repo/keys/slot.ts': "import type { Log } from '../history/log.ts'",
+    'src/repo/keys/ring.ts': '',
+    'src/repo/keys/slot.test.ts': "import { Repository } from '../repository.ts'",
     'src/repo/other/new.ts': '',
   }
   const found = checkImports(tree(files), []).map(display)
@@ -125,6 +127,11 @@ test('a circle of imports is reported once, unless it is closed by a type or a l
   for (const open of ["await import('./a.ts')", "import type { A } from './a.ts'"]) {
     assert.deepEqual(checkImports(tree({ ...files, 'src/base/c.ts': open }), []), [])
   }
+})
+
+test('in the repository layer types close a circle too', () => {
+  const files = { 'src/repo/index/a.ts': "import './b.ts'", 'src/repo/index/b.ts': "import type { A } from './a.ts'" }
+  assert.match(checkImports(tree(files), []).map(display).join(), /imports go in a circle: src\/repo\/index\/a\.ts/)
 })
 
 test('a dependency is declared, used, by one folder, and not at once when it is native', () => {

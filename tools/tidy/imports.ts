@@ -84,7 +84,7 @@ export function checkImports(tree: Tree, dependencies: readonly string[]): Findi
     ...imports.flatMap((i) => wrongDirection(tree, i)),
     ...imports.flatMap(wrongOrder),
     ...files.filter((file) => partOf(file)?.endsWith('/') === true).map(unknownPart),
-    ...circles(imports.filter((i) => isProduct(i.from) && i.how === 'static')),
+    ...circles(imports.filter((i) => isProduct(i.from) && (i.how === 'static' || (i.how === 'type' && isOfRepo(i))))),
     ...checkPackages(imports, dependencies),
   ]
 }
@@ -140,7 +140,12 @@ function pathBetween(tree: Tree, start: string, folder: string): string[] {
   return []
 }
 
-/** Circles of files, each reported once. Types may point back: they are gone when the program runs. */
+/** In src/repo/ types point in no circle either, so that a file can be read without all the others. */
+function isOfRepo({ from, target = '' }: Import): boolean {
+  return partOf(from) !== undefined && partOf(target) !== undefined
+}
+
+/** Circles of files, each reported once. Elsewhere types may point back: they are gone when the program runs. */
 function circles(imports: readonly Import[]): Finding[] {
   const edges = Map.groupBy(imports, (i) => i.from)
   const done = new Set<string>()

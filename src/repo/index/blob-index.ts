@@ -14,6 +14,7 @@
 // Behind the tables there may be a file (index-file.ts) with what does not change while they are used; what a table says
 // of a blob comes first.
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
+import type { BlobPlace } from './blob-place.ts'
 import { IndexFile } from './index-file.ts'
 import type { IndexFileHandle } from './index-file.ts'
 
@@ -27,13 +28,6 @@ const CAPACITY_MIN = 256 * 1024
 const GROWTH = 1.25
 /** The block of a blob that this run has claimed and not yet placed. */
 export const BLOCK_PENDING = 0xffff_ffff
-
-/** Where a blob lies: the number of a block (the caller's table), and its place in that block's plaintext. */
-export interface BlobPlace {
-  readonly block: number
-  readonly offset: number
-  readonly length: number
-}
 
 const TABLE_FULL = 0x7fff_ffff
 

@@ -1,6 +1,6 @@
 // Blobs of the blocks that were looked at last, for one thread. What is backed up again comes in the order in which it was
 // stored, so whoever found one blob of a block will soon ask for the next.
-import type { BlobPlace } from './blob-index.ts'
+import type { BlobPlace } from './blob-place.ts'
 
 /** Slots; a hundred bundles of source code. 576 KiB, touched as they fill. */
 const SLOTS = 16_384
