@@ -47,7 +47,7 @@ test('no repository is made in what is left of another one, and nobody is told t
       await assert.rejects(attempt, (error: BackupError) => {
         assert.equal(error.code, 'corrupt')
         assert.ok(error.message.includes(before[0]!), error.message)
-        return error.hint!.includes('format/')
+        return error.hint!.includes('holdfast repair')
       })
     }
     assert.deepEqual(await objects(repository.store), before)
