@@ -144,7 +144,7 @@ test('a purge that is cut off at any step takes only what is over', () =>
     assert.equal(left, 1)
   }))
 
-test('L1, T1, T2: who does it in another order is noticed', async () => {
+test('L1, T1, T2, T4: who does it in another order is noticed', async () => {
   const world = await worldWithSnapshots(1)
   const broken = async (rule: string, act: (who: Maintainer, name: string) => Promise<unknown>) => {
     const branch = await world.fork(7)
@@ -176,6 +176,13 @@ test('L1, T1, T2: who does it in another order is noticed', async () => {
     await store.stat(name)
     await store.put('log/x', [])
     await store.delete(name)
+  })
+  const otherCopy = inTrash('snap/0123456789abcdef0123456789abcdef/x', '3')
+  await broken('T4', ({ repo: { store } }) => store.delete(otherCopy))
+  await broken('T4', async ({ repo: { store } }) => {
+    await store.put('log/x', [])
+    for (const folder of ['snap/', 'trash/', 'log/']) await store.list(folder)
+    await store.delete(otherCopy)
   })
   await broken('T2', async ({ repo: { store } }, name) => {
     await store.put(inTrash(name), [await store.get(name)])

@@ -14,10 +14,13 @@ test('random histories lose nothing, and at every step of the protocol somebody 
   const ends = new Map<string, number>()
   const began = performance.now()
   let count = 0
+  let deletions = 0
   await forEachSeed(FILE, HISTORIES, async (seed) => {
     const report = await runHistory(seed)
     count++
+    deletions += report.deletions
     for (const step of report.deaths) deaths.set(step, (deaths.get(step) ?? 0) + 1)
+    context.diagnostic(`${deletions} deletions by prunes were in order`)
     for (const [end, times] of report.ends) ends.set(end, (ends.get(end) ?? 0) + times)
     if (count % 1000 === 0) context.diagnostic(`${count} histories`)
   })
@@ -27,5 +30,6 @@ test('random histories lose nothing, and at every step of the protocol somebody 
   for (const [step, times] of deaths) context.diagnostic(`${times} deaths at ${step}`)
   if (count < HISTORIES) return // one seed alone
   const never = allSteps().filter((step) => !deaths.has(step))
+  assert.ok(deletions > 0, 'prunes delete something')
   assert.deepEqual(never, [], 'nobody died there')
 })

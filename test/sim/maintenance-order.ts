@@ -1,7 +1,7 @@
-// The rules on order for forgetting and bringing back (docs/format.md, section 10): L1, T1 and T2, as far as the names of
-// objects tell.
+// The rules on order for forgetting, bringing back and purging (docs/format.md, section 10): L1, L2, T1, T2 and T4, as far as the
+// names of objects tell.
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
-import { OrderViolation } from './ordering-oracle.ts'
+import { OrderViolation, wholeLists } from './ordering-oracle.ts'
 
 /** Throws an OrderViolation for the first rule that somebody broke who forgot a snapshot, brought one back or purged. */
 export function checkMaintenanceOrder({ operations }: OperationLog): void {
@@ -10,6 +10,7 @@ export function checkMaintenanceOrder({ operations }: OperationLog): void {
     for (const operation of own) {
       const { kind, name } = operation
       if (kind === 'delete' && name.startsWith('snap/')) checkForget(own, operation)
+      if (kind === 'delete' && name.startsWith('trash/')) checkPurge(own, operation)
       // Who makes backups reads his newest snapshot where it lies, also after he has put it and somebody has forgotten it.
       if (kind === 'put' && recalled.has(name) && wasRead(own, operation)) checkRecall(own, operation)
       if (kind === 'delete' && name.startsWith('log/')) throw new OrderViolation('L2', 'a record is deleted', operation)
@@ -53,6 +54,21 @@ function checkRecall(own: readonly Operation[], put: Operation): void {
   const looks = seen(own, put).filter((look) => look.name.startsWith('trash/') && snapshotOf(look.name) === put.name)
   if (copies.some((copy) => looks.some((look) => !mine.has(look.name) && isAfter(look, copy)))) return
   throw new OrderViolation('T2', 'no copy of somebody else was seen since its own was put', put)
+}
+
+/** T4: a record is put, then the trash is listed, the snapshots, and the log, then a copy goes that somebody else has put. */
+function checkPurge(own: readonly Operation[], removal: Operation): void {
+  if (own.some(({ kind, name }) => kind === 'put' && name === removal.name)) return
+  const records = acknowledged(own, removal).filter(({ name }) => name.startsWith('log/'))
+  if (records.length === 0) throw new OrderViolation('T4', 'no record of who purges is acknowledged', removal)
+  let at = records[0]!.ended!
+  for (const folder of ['trash/', 'snap/', 'log/']) {
+    const list = wholeLists({ operations: own }, folder).find(({ began }) => began > at)
+    if (list === undefined || list.ended > removal.began) {
+      throw new OrderViolation('T4', `${folder} was not listed in its turn since the record was put`, removal)
+    }
+    at = list.ended
+  }
 }
 
 /** Whether a copy in the trash was read before the snapshot was put. */

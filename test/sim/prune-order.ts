@@ -15,11 +15,12 @@ import type { Repository } from '../../src/repo/repository.ts'
 import type { Operation, OperationLog } from '../../src/store/recording-store.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { listAll } from '../../src/store/store.ts'
 import { OrderViolation, wholeLists } from './ordering-oracle.ts'
 import { Passing } from '../../src/store/passing-store.ts'
 
-/** Keeps what is small and passes through: others may have deleted it when its order is looked at. */
-export class SmallObjectKeeper extends Passing {
+/** Keeps what is small and is put: others may have deleted it when its order is looked at. */
+export class SmallPutKeeper extends Passing {
   readonly #kept: MemoryStore
 
   constructor(inner: Store, kept: MemoryStore) {
@@ -28,25 +29,39 @@ export class SmallObjectKeeper extends Passing {
   }
 
   override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
-    await this.#keep(name, parts)
+    await this.remember(name, parts)
     return super.put(name, parts)
   }
 
+  protected async remember(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    if (isSmall(name)) await this.#kept.put(name, parts)
+  }
+}
+
+/** Also what is read, where nothing reads wrongly. */
+export class SmallObjectKeeper extends SmallPutKeeper {
   override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
     const bytes = await super.get(name, range)
-    await this.#keep(name, [bytes])
+    await this.remember(name, [bytes])
     return bytes
   }
+}
 
-  async #keep(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    if (!/^(?:data|meta)\//.test(name)) await this.#kept.put(name, parts)
-  }
+/** A store for SmallObjectKeepers, with what is there already. */
+export async function keptFrom(objects: Store): Promise<MemoryStore> {
+  const kept = new MemoryStore()
+  for await (const { name } of listAll(objects, '')) if (isSmall(name)) await kept.put(name, [await objects.get(name)])
+  return kept
+}
+
+function isSmall(name: string): boolean {
+  return !/^(?:data|meta)\//.test(name)
 }
 
 export interface PruneEvidence {
   readonly log: OperationLog
-  /** Who pruned. */
-  readonly actors: ReadonlySet<string>
+  /** Who pruned; what one machine does in several processes it does in its own order. */
+  readonly machines: readonly ((actor: string) => boolean)[]
   /** The repository over what a SmallObjectKeeper kept. */
   readonly kept: Repository
 }
@@ -60,12 +75,14 @@ interface Contents {
   readonly snapshots: ReadonlyMap<string, readonly string[]>
 }
 
-/** Throws an OrderViolation for the first rule that a prune broke. */
-export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Promise<void> {
+/** Throws an OrderViolation for the first rule that a prune broke; gives how many deletions it has looked at. */
+export async function checkPruneOrder({ log, machines, kept }: PruneEvidence): Promise<number> {
   const contents = await contentsOf(kept)
-  for (const actor of actors) {
-    const own = log.operations.filter((operation) => operation.actor === actor)
+  let deletions = 0
+  for (const isOwn of machines) {
+    const own = log.operations.filter(({ actor }) => isOwn(actor))
     for (const operation of own.filter(({ kind }) => kind === 'delete')) {
+      deletions++
       const kind = parseObjectName(operation.name)?.kind
       if (kind === 'pack') checkPackDeletion(own, operation, contents)
       else if (kind === 'plan') checkPlanDeletion(own, operation, contents)
@@ -77,6 +94,7 @@ export async function checkPruneOrder({ log, actors, kept }: PruneEvidence): Pro
       checkSegmentPut(own, put, contents)
     }
   }
+  return deletions
 }
 
 function checkPackDeletion(own: readonly Operation[], removal: Operation, contents: Contents): void {

@@ -62,7 +62,7 @@ export class WorldPruner {
   /** Throws naming the rule that this prune broke. */
   async checkOrder(): Promise<void> {
     const kept = await this.#world.openForReading(this.#kept)
-    await checkPruneOrder({ log: this.#world.log, actors: new Set([this.name]), kept })
+    await checkPruneOrder({ log: this.#world.log, machines: [(actor) => actor === this.name], kept })
   }
 
   /** Puts a plan that condemns packs, and does no more. */

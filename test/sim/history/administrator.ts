@@ -29,12 +29,12 @@ const LOOKS_MS = 60_000
 
 export class Administrator {
   readonly #history: History
-  readonly #name: string
+  readonly name: string
   readonly #state = simState()
 
   constructor(history: History, name: string) {
     this.#history = history
-    this.#name = name
+    this.name = name
   }
 
   async work(): Promise<void> {
@@ -56,7 +56,7 @@ export class Administrator {
 
   /** Opens the repository as a process without troubles does. */
   open(): Promise<Repository> {
-    return this.#history.world.openForReading(this.#history.world.process(`${this.#name}, at last`).recorded)
+    return this.#history.world.openForReading(this.#history.world.process(`${this.name}, at last`).recorded)
   }
 
   async forget(repo: Repository): Promise<void> {
@@ -97,7 +97,7 @@ export class Administrator {
       ...options,
       state: this.#state,
       random: this.#history.world.secureRandom,
-      host: this.#name,
+      host: this.name,
       tool: 'simulator',
       onEvent: ignoreEvents,
       threads: 0,
@@ -115,7 +115,7 @@ export class Administrator {
 
   async #process(role: Role, work: (repo: Repository) => Promise<unknown>): Promise<void> {
     const history = this.#history
-    const { store, done } = history.process(role, `${this.#name}: ${role}`)
+    const { store, done } = history.process(role, `${this.name}: ${role}`)
     try {
       await work(await this.#opened(store))
       history.count(role, 'success')
@@ -134,7 +134,7 @@ export class Administrator {
   async options(repo: Repository): Promise<TrashOptions> {
     const { secureRandom: random } = this.#history.world
     const clock = this.#history.someClock()
-    const writer = await writerIdentity(repo, { state: this.#state, clock, random, host: this.#name })
-    return { writer, clock, random, by: this.#name }
+    const writer = await writerIdentity(repo, { state: this.#state, clock, random, host: this.name })
+    return { writer, clock, random, by: this.name }
   }
 }

@@ -11,6 +11,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { BackupWorld } from '../backup-world.ts'
 import type { Client } from '../backup-world.ts'
 import { checkMaintenanceOrder } from '../maintenance-order.ts'
+import { checkPruneOrder, keptFrom, SmallPutKeeper } from '../prune-order.ts'
 import { changeTree } from '../source-changes.ts'
 import { Administrator } from './administrator.ts'
 import { comeToAGoodEnd } from './good-end.ts'
@@ -34,6 +35,8 @@ export interface HistoryReport {
   readonly deaths: readonly string[]
   /** How often each kind of work ended well, failed or was cut off: `prune: success`. */
   readonly ends: ReadonlyMap<string, number>
+  /** Deletions by prunes that were held against the rules on order. */
+  readonly deletions: number
 }
 
 /** Small enough for hundreds of histories a minute. */
@@ -85,6 +88,8 @@ export class History {
   readonly #mistake: Mistake | undefined
   readonly #step: string
   #isCalm = false
+  /** What is small and was there at some time. */
+  #kept = new MemoryStore()
   #processes = 0
 
   constructor(world: BackupWorld, mistake: Mistake | undefined) {
@@ -109,6 +114,7 @@ export class History {
     if (chance(rng, 0.5)) world.cloneTrees()
     for (const client of world.clients) if (chance(rng, 0.8)) await world.backupWell(client)
     if (this.hasOlderKeys) await world.makeNewKeys()
+    this.#kept = await keptFrom(world.objects)
     const admins = Array.from({ length: chance(rng, 0.5) ? 2 : 1 }, (_, i) => new Administrator(this, `admin ${i + 1}`))
     const machines = world.clients.map((client) => this.#machine(client))
     await world.finish(
@@ -116,12 +122,15 @@ export class History {
     )
     await this.#comeToTheStep(admins[0]!)
     // What a mistake breaks first is a rule; here it has to be found by what is lost.
+    let deletions = 0
     if (this.#mistake === undefined) {
       checkMaintenanceOrder(world.log)
       await world.checkOrder()
+      const machines = admins.map((admin) => (actor: string) => actor.startsWith(`${admin.name}: prune,`))
+      deletions = await checkPruneOrder({ log: world.log, machines, kept: await world.openForReading(this.#kept) })
     }
     await comeToAGoodEnd(this)
-    return { deaths: this.deaths, ends: this.ends }
+    return { deaths: this.deaths, ends: this.ends, deletions }
   }
 
   /** A process that is to do one thing, with all that may happen to it. */
@@ -134,7 +143,7 @@ export class History {
   /** What stands between a process and its store. */
   wrap(role: Role, recorded: Store, process: SimStore): Store {
     const { rng, clock, sleep } = this.world
-    const mortal = new MortalStore(recorded, {
+    const mortal = new MortalStore(new SmallPutKeeper(recorded, this.#kept), {
       role,
       incidents: [...this.#certain(role), ...(this.#isCalm ? [] : this.#incidents(role))],
       process,
