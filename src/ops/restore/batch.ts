@@ -182,8 +182,8 @@ export function fileRow(table: FileTable, i: number): FileRow {
   }
 }
 
-/** Views of a decoded node would take the whole node along to the other thread. */
-function ownXattr({ name, value }: PlainXattr): PlainXattr {
+/** A view of a decoded node keeps the whole block in memory, and takes it along to another thread. */
+export function ownXattr({ name, value }: PlainXattr): PlainXattr {
   return { name: new Uint8Array(name), value: new Uint8Array(value) }
 }
 

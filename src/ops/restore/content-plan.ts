@@ -1,59 +1,22 @@
-// Collects files that have to be written until there is enough to plan well, then reads each block they need once, in the
-// order of the packs, and has their content written. What is collected at a time is bounded, so memory does not grow with
-// the snapshot; a block that two portions need is opened twice.
+// Collects files that have to be written until there is enough to plan well, then hands on the blocks of which most is
+// wanted by then, in the order of the packs: each is opened once for all files that were collected from it. Files in other
+// blocks wait for more that are in the same ones. What is collected and what waits is bounded, so memory does not grow with
+// the snapshot; where more would have to wait some blocks are opened more than once (docs/decisions/0028).
 import { equalBytes } from '../../base/bytes.ts'
 import { BackupError, reasonsOf } from '../../base/errors.ts'
 import type { Content } from '../../format/entry-model.ts'
 import type { Extent } from '../../format/extent.ts'
 import type { BlockPlace } from '../../repo/index/loaded-index.ts'
+import { isReady, surplusOf } from './block-work.ts'
+import type { BlockWork, InlineWork, WantedBlob, WorkSink } from './block-work.ts'
 import type { FileTask } from './file-task.ts'
 import { OpenFile } from './open-file.ts'
 import type { OpenFileContext } from './open-file.ts'
 import type { RestoreReader } from './reader.ts'
 
-/** What is wanted of one block. */
-export interface BlockWork {
-  readonly place: BlockPlace
-  /** Blobs to verify. */
-  readonly blobs: WantedBlob[]
-  /** Files that need nothing but this block, each with its segments (batch.ts). */
-  readonly files: Map<FileTask, number[]>
-  readonly pieces: Piece[]
-}
-
-export interface WantedBlob {
-  /** In the block's plaintext. */
-  readonly offset: number
-  readonly length: number
-  readonly ref: Uint8Array
-}
-
-export interface Piece {
-  readonly file: OpenFile
-  readonly position: number
-  /** In the block's plaintext. */
-  readonly from: number
-  readonly length: number
-}
-
-/** Files that need no block: empty, inline, or nothing but holes and zeros. */
-export interface InlineWork {
-  readonly files: Map<FileTask, number[]>
-  readonly parts: Uint8Array[]
-  bytes: number
-}
-
-/** Gets what was collected; resolves when there is room for more. */
-export interface WorkSink {
-  blocks(work: readonly BlockWork[]): Promise<void>
-  inline(work: InlineWork): Promise<void>
-}
-
 /**
  * A portion: bytes enough to keep all threads busy while the next one is planned. A smaller one costs the collector less:
- * what is planned at a time outlives its young generation. What counts is what is wanted, not the number of blocks: after
- * many backups most files of a folder lie in a few large blocks and each of the others in one of its own, and the large
- * ones would be opened again for every few of those.
+ * what is planned at a time outlives its young generation.
  */
 const BYTES_MAX = 32 * 1024 * 1024
 /** Blocks of a portion: at most as many as files, which are bounded too. */
@@ -75,8 +38,10 @@ export class ContentPlan {
   #inline: InlineWork = { files: new Map(), parts: [], bytes: 0 }
   /** The block that was last needed. */
   #last: BlockWork | undefined
+  /** Since blocks were last handed on. */
   #bytes = 0
   #files = 0
+  #newBlocks = 0
   #openFiles = 0
   #pieces = 0
 
@@ -88,8 +53,7 @@ export class ContentPlan {
   }
 
   /** Takes a file on; may wait for room. Throws only what ends the restore. */
-  async add(task: FileTask): Promise<void> {
-    const { content } = task
+  async add(task: FileTask, content: Content): Promise<void> {
     if (content.kind === 'inline') this.#addInline(task, content.bytes)
     else if (content.kind !== 'extents' || !this.#addWhole(task, content.extents)) await this.#addPieces(task, content)
     this.#files++
@@ -101,18 +65,24 @@ export class ContentPlan {
   async flush(): Promise<void> {
     await this.#flushInline()
     this.#last = undefined
-    await this.#flushBlocks()
+    await this.#handOn(() => true)
   }
 
-  /** Hands on the blocks, except the last one: the next file is probably in it too, and it need not be opened twice. */
+  /** Hands on a portion. The last block waits, as long as it is not too much: the next file is probably in it too. */
   async #flushBlocks(): Promise<void> {
     const last = this.#last
-    const kept = last !== undefined && last.files.size + last.pieces.length < FILES_MAX ? last : undefined
-    if (kept === undefined) this.#last = undefined
-    const blocks = [...this.#blocks.values()].filter((block) => block !== kept)
-    this.#blocks = new Map(kept === undefined ? [] : [[kept.place.number, kept]])
-    this.#files = kept?.files.size ?? 0
+    if (last !== undefined && last.files.size + last.pieces.length >= FILES_MAX) this.#last = undefined
+    const waiting = [...this.#blocks.values()].filter((block) => block !== this.#last && !isReady(block))
+    const surplus = new Set(surplusOf(waiting))
+    await this.#handOn((block) => block !== this.#last && (isReady(block) || surplus.has(block)))
+  }
+
+  async #handOn(chosen: (block: BlockWork) => boolean): Promise<void> {
+    const blocks = [...this.#blocks.values()].filter(chosen)
+    for (const { place } of blocks) this.#blocks.delete(place.number)
     this.#bytes = 0
+    this.#files = 0
+    this.#newBlocks = 0
     this.#openFiles = 0
     this.#pieces = 0
     if (blocks.length > 0) await this.#sink.blocks(blocks)
@@ -122,7 +92,7 @@ export class ContentPlan {
     const large =
       this.#bytes >= BYTES_MAX ||
       this.#files >= FILES_MAX ||
-      this.#blocks.size >= BLOCKS_MAX ||
+      this.#newBlocks >= BLOCKS_MAX ||
       this.#openFiles >= OPEN_FILES_MAX ||
       this.#pieces >= PIECES_MAX
     if (large) await this.#flushBlocks()
@@ -161,7 +131,7 @@ export class ContentPlan {
         )
           return false
         only = blob.block
-        used.push({ offset: blob.offset, length: blob.length, ref: extent.ref })
+        used.push({ offset: blob.offset, length: blob.length, ref: new Uint8Array(extent.ref) })
         segments.push(position, blob.offset + (extent.offset ?? 0), extent.length)
       }
       position += extent.length
@@ -172,6 +142,7 @@ export class ContentPlan {
     }
     const block = this.#block(only)
     block.files.set(task, segments)
+    if (task.isAwaited) block.isAwaited = true
     for (const blob of used) this.#want(block, blob)
     return true
   }
@@ -209,7 +180,7 @@ export class ContentPlan {
     const blob = this.#locate(extent, extent.ref)
     if (typeof blob === 'string') throw new BackupError('corrupt', blob, 'content')
     const block = this.#block(blob.block)
-    this.#want(block, { offset: blob.offset, length: blob.length, ref: extent.ref })
+    this.#want(block, { offset: blob.offset, length: blob.length, ref: new Uint8Array(extent.ref) })
     block.pieces.push({ file, position, from: blob.offset + (extent.offset ?? 0), length: extent.length })
     file.pieceAdded()
     this.#pieces++
@@ -232,18 +203,21 @@ export class ContentPlan {
    * Files with the same content come one after the other, if at all, so looking at the last blob finds nearly all repeats;
    * verifying one twice costs little, and leaving out one that a second ref names would be wrong.
    */
-  #want({ blobs }: BlockWork, blob: WantedBlob): void {
+  #want(block: BlockWork, blob: WantedBlob): void {
+    const { blobs } = block
     const last = blobs.at(-1)
     if (last !== undefined && last.offset === blob.offset && equalBytes(last.ref, blob.ref)) return
     blobs.push(blob)
+    block.wanted += blob.length
     this.#bytes += blob.length
   }
 
   #block(place: BlockPlace): BlockWork {
     let block = this.#blocks.get(place.number)
     if (block === undefined) {
-      block = { place, blobs: [], files: new Map(), pieces: [] }
+      block = { place, blobs: [], files: new Map(), pieces: [], wanted: 0, isAwaited: false }
       this.#blocks.set(place.number, block)
+      this.#newBlocks++
     }
     this.#last = block
     return block

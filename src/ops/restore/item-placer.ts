@@ -6,52 +6,25 @@ import type { Entry } from '../../format/entry-model.ts'
 import { linkAt, renameAt } from '../../posix/names.ts'
 import { closeFd } from '../../posix/open.ts'
 import type { FileStat } from '../../posix/stat.ts'
-import { joinPath } from '../browse/tree-walk.ts'
 import { applyAttributes, attributesDiffer } from './attributes.ts'
 import type { Attributes } from './attributes.ts'
+import { ownXattr } from './batch.ts'
 import { canChange, requireChangeable } from './changeable.ts'
 import { compareWithSnapshot } from './compare-plan.ts'
 import type { RestoreContext } from './context.ts'
 import { decide } from './decide.ts'
 import type { Existing } from './decide.ts'
 import type { DirectoryNode } from './directory-node.ts'
-import type { Failure } from './file-task.ts'
+import type { Failure, FileTask } from './file-task.ts'
 import { isFull, removeQuietly, temporaryName } from './file-writer.ts'
 import { canBeMade, foreseeAttributes } from './foresee.ts'
+import { Item } from './item.ts'
+import type { ItemPlace } from './item.ts'
 import type { LinkGroup } from './link-groups.ts'
 import type { WarningClass } from './options.ts'
 import { refuseMountPoint, removeEmpty, removeTree } from './remove-tree.ts'
 import { cannotHold, makeObject } from './special-objects.ts'
 import { openQuietly, requireReplaceable, takingPlace } from './taking-place.ts'
-
-/** One item on its way. */
-class Item {
-  readonly directory: DirectoryNode
-  readonly name: Uint8Array
-  readonly entry: Entry
-  readonly existing: Existing | undefined
-  /** Other names wait for this one. */
-  readonly group: LinkGroup | undefined
-
-  constructor(
-    directory: DirectoryNode,
-    name: Uint8Array,
-    entry: Entry,
-    existing: Existing | undefined,
-    group: LinkGroup | undefined,
-  ) {
-    this.directory = directory
-    this.name = name
-    this.entry = entry
-    this.existing = existing
-    this.group = group
-  }
-
-  /** For messages and events; most items need none. */
-  get path(): Uint8Array {
-    return joinPath(this.directory.path, this.name)
-  }
-}
 
 export class ItemPlacer {
   readonly #ctx: RestoreContext
@@ -193,22 +166,7 @@ export class ItemPlacer {
     }
     this.#checkPlace(item, replace)
     if (dryRun) return this.#foresee(item, wanted, replace)
-    if (entry.kind === 'file') {
-      const { content, size } = entry
-      const finished = (failure: Failure | undefined) =>
-        failure === undefined ? this.#made(item, replace) : this.#end(item, failure)
-      const file = {
-        id: nextId(),
-        directory,
-        name,
-        size: size!,
-        content: content!,
-        attributes: wanted,
-        replace,
-        finished,
-      }
-      return plan.add(file)
-    }
+    if (entry.kind === 'file') return plan.add(this.#fileTask(item.place(), wanted, replace), entry.content!)
     const { classes, directories } = this.#ctx
     const warn = (what: WarningClass, cause: unknown) => report.warn(what, item.path, cause)
     try {
@@ -222,6 +180,20 @@ export class ItemPlacer {
       warn(entry.kind === 'symlink' ? 'symlinks' : 'special files', cause)
       this.#settle(item, 'failed')
       this.#leave(item)
+    }
+  }
+
+  #fileTask(place: ItemPlace, wanted: Attributes, replace: boolean): FileTask {
+    const { directory, name, size, group } = place
+    return {
+      id: this.#ctx.nextId(),
+      directory,
+      name,
+      size: size!,
+      attributes: wanted.xattrs.length === 0 ? wanted : { ...wanted, xattrs: wanted.xattrs.map(ownXattr) },
+      replace,
+      isAwaited: group !== undefined,
+      finished: (failure) => (failure === undefined ? this.#made(place, replace) : this.#end(place, failure)),
     }
   }
 
@@ -242,16 +214,16 @@ export class ItemPlacer {
     foreseeAttributes(entry.kind, wanted, found, restorer, classes, (what, cause) => report.warn(what, path, cause))
   }
 
-  #made(item: Item, replaced: boolean): void {
-    const { entry } = item
+  #made(item: ItemPlace, replaced: boolean): void {
+    const { kind, size } = item
     const { counts } = this.#ctx.report
     if (replaced) counts.replaced++
-    if (entry.kind === 'file') {
+    if (kind === 'file') {
       counts.files++
-      counts.bytes += entry.size!
-    } else if (entry.kind === 'symlink') counts.symlinks++
+      counts.bytes += size!
+    } else if (kind === 'symlink') counts.symlinks++
     else counts.specials++
-    this.#ctx.report.item('restored', () => item.path, entry.size)
+    this.#ctx.report.item('restored', () => item.path, size)
     this.#end(item)
   }
 
@@ -345,21 +317,21 @@ export class ItemPlacer {
   }
 
   /** The item is done or has failed: tells, lets other names go on, and lets the directory finish. */
-  #end(item: Item, failure?: Failure): void {
+  #end(item: ItemPlace, failure?: Failure): void {
     const { report } = this.#ctx
     if (failure !== undefined) report.troubleOf(item.path, failure.code, failure.message)
-    report.done(item.entry.size ?? 0)
+    report.done(item.size ?? 0)
     this.#settle(item, failure === undefined ? 'done' : 'failed')
     item.directory.end()
   }
 
   /** Not there, and not counted as trouble: the target cannot hold it. */
-  #leave(item: Item): void {
+  #leave(item: ItemPlace): void {
     this.#ctx.report.done()
     item.directory.end()
   }
 
-  #settle({ group }: Item, state: 'done' | 'failed'): void {
+  #settle({ group }: ItemPlace, state: 'done' | 'failed'): void {
     if (group !== undefined) this.#ctx.links.settle(group, state)
   }
 }
