@@ -117,6 +117,17 @@ export function decodeEntry(r: CborReader, rule: NameRule = ORDINARY): Entry {
   return e
 }
 
+/** The subtree of the next entry, if it has one, and nothing else: for who reads ahead. What it says is not checked. */
+export function skimSubtree(r: CborReader): Subtree | undefined {
+  let subtree: Subtree | undefined
+  r.fields((key) => {
+    if (key === 19) subtree = decodeSubtree(r)
+    else r.item()
+    return true
+  })
+  return subtree
+}
+
 function decodeRareField(r: CborReader, key: number, e: { -readonly [K in keyof Entry]: Entry[K] }): void {
   if (key === 12) e.links = atLeast(r, r.uint(), 2)
   else if (key === 13) e.linkGroup = r.fixed(LINK_GROUP_SIZE)

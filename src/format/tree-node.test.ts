@@ -9,7 +9,7 @@ import { CborReader, CborWriter } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { decodeEntry, encodeEntry } from './entry.ts'
 import type { Entry } from './entry.ts'
-import { decodeTreeNode, encodeTreeNode, NODE_ITEMS_MAX } from './tree-node.ts'
+import { decodeTreeNode, encodeTreeNode, NODE_ITEMS_MAX, refsBelow } from './tree-node.ts'
 import type { TreeChild } from './tree-node.ts'
 
 const plain = { kind: 'fifo', mode: 0o644, uid: 0, gid: 0, mtime: { sec: 1, nsec: 2 }, ino: 3n } as const
@@ -54,6 +54,28 @@ test('inner nodes are read back as they were written', () => {
       assert.deepEqual(decodeTreeNode(encodeTreeNode(node), 'node x'), node)
     }),
   )
+})
+
+test('the refs below a node are those that decoding it gives', () => {
+  fc.assert(
+    fc.property(entries, (list) => {
+      const bytes = encodeTreeNode({ level: 0, entries: list })
+      const expected = list.flatMap(({ subtree }) => (subtree === undefined ? [] : [subtree.ref]))
+      assert.deepEqual(refsBelow(bytes, 'node x'), expected)
+    }),
+  )
+  const children: TreeChild[] = ['a', 'bb'].map((text) => ({
+    lastName: utf8(text),
+    ref: new Uint8Array(32).fill(text.length),
+    entries: 500,
+    bytes: 2 ** 40,
+  }))
+  const bytes = encodeTreeNode({ level: 1, children })
+  assert.deepEqual(
+    refsBelow(bytes, 'node x'),
+    children.map((child) => child.ref),
+  )
+  assertDamageIsNamed(bytes, (b) => refsBelow(b, 'node x'), { subject: 'node x', authenticated: false })
 })
 
 test('damage anywhere in a node is an error with its name or another node', () => {

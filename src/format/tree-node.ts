@@ -7,7 +7,7 @@ import { compareBytes, displayText } from '../base/bytes.ts'
 import { CborReader, CborWriter } from '../base/cbor.ts'
 import type { RawField } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
-import { decodeEntry, encodeEntry } from './entry.ts'
+import { decodeEntry, encodeEntry, skimSubtree } from './entry.ts'
 import { LEVEL_MAX, NAME_MAX, nameFlaw, ROOT_NAME_MAX } from './entry-model.ts'
 import type { Entry, NameRule } from './entry-model.ts'
 import { REF_SIZE } from './extent.ts'
@@ -91,6 +91,33 @@ export function readTreeNode<Leaf extends object>(
   r.leave()
   r.end()
   return { level, ...items, ...(unknown !== undefined && { unknown }) } as (Leaf & { readonly level: 0 }) | InnerNode
+}
+
+/**
+ * Refs of the nodes that a node leads to, those of subdirectories and of a directory's lower nodes, as views: a fourth of the
+ * work of decoding it, for who reads ahead. `corrupt` where it is too broken for that; what else is wrong is not looked for.
+ */
+export function refsBelow(bytes: Uint8Array, subject: string): BlobRef[] {
+  const r = new CborReader(bytes, subject)
+  if (r.map() < 2 || r.key(-1) !== 0) throw r.corrupt('is not a tree node')
+  const level = r.uint(LEVEL_MAX)
+  if (r.key(0) !== 1) throw r.corrupt('is not a tree node')
+  const refs: BlobRef[] = []
+  for (let left = r.array(NODE_ITEMS_MAX); left > 0; left--) {
+    const ref = level === 0 ? skimSubtree(r)?.ref : skimChild(r)
+    if (ref !== undefined) refs.push(ref)
+  }
+  return refs
+}
+
+function skimChild(r: CborReader): BlobRef {
+  if (r.array() !== 4) throw r.corrupt('has a child that is not four fields')
+  r.item()
+  const ref = r.fixed(REF_SIZE)
+  r.item()
+  r.item()
+  r.leave()
+  return ref
 }
 
 function encodeLeaf(w: CborWriter, entries: readonly Entry[], rule: NameRule): void {

@@ -4,7 +4,7 @@ import { equalBytes, releaseMemory, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
-import type { Content, Entry } from '../format/entry-model.ts'
+import type { Content, Entry, Subtree } from '../format/entry-model.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
@@ -44,6 +44,8 @@ import { domainOf } from './roles.ts'
 import { readDirectories } from './packs/unindexed-packs.ts'
 import { TrustLog } from './history/trust-log.ts'
 import type { SegmentOrigin, UsablePacks } from './index/usable-packs.ts'
+import { NodesAhead } from './trees/nodes-ahead.ts'
+import { sessionTimes } from './trees/session-times.ts'
 import { WriterDirectory } from './writers/writer-directory.ts'
 
 export interface OpenedRepository {
@@ -61,6 +63,9 @@ interface FurtherDomain {
 }
 
 const NONE: ReadonlySet<string> = new Set()
+
+/** The nodes of a tree that fewer sessions have written lie close enough together to be read as they are needed. */
+const AHEAD_FROM_SESSIONS = 16
 
 export class Repository {
   readonly store: Store
@@ -96,6 +101,7 @@ export class Repository {
   onIncompleteIndex: (packs: number) => void = () => {}
   #index: LoadedIndex | undefined
   #reader: BlockReader | undefined
+  #ahead: NodesAhead | undefined
   #searching: Search | undefined
   #completed: Promise<void> | undefined
 
@@ -214,7 +220,10 @@ export class Repository {
     this.#searching = search
     this.#completed = undefined
     const sealers: BlockSealers = (sid, kind) => this.sessionKeys.sealer(sid, kind)
-    this.#reader = new BlockReader(this.store, index, this.blobKeys, sealers, search)
+    const reader = new BlockReader(this.store, index, this.blobKeys, sealers, search)
+    this.#reader = reader
+    this.#ahead =
+      index.sessionCount < AHEAD_FROM_SESSIONS ? undefined : new NodesAhead(reader, () => sessionTimes(this.store))
   }
 
   async #search(ref: Uint8Array): Promise<BlobLocation | undefined> {
@@ -276,7 +285,13 @@ export class Repository {
   }
 
   async readNode(ref: Uint8Array, root = false): Promise<TreeNode> {
-    return decodeTreeNode(await this.readBlob('tree', ref), nodeName(ref), { root })
+    const bytes = this.#ahead?.take(ref) ?? (await this.readBlob('tree', ref))
+    return decodeTreeNode(bytes, nodeName(ref), { root })
+  }
+
+  /** For who is about to read all nodes of a subtree: reads them by block, where they are of many sessions. */
+  async readAhead(subtree: Subtree): Promise<void> {
+    await this.#ahead?.read(subtree)
   }
 
   /** A node that is not the topmost one of a snapshot, without the entries that are known. */

@@ -1,6 +1,6 @@
 // What a restore asks of a repository whose index is loaded: a part of `Repository`, so that tests can bring their own.
 import type { Suite } from '../../crypto/seal.ts'
-import type { Content } from '../../format/entry-model.ts'
+import type { Content, Subtree } from '../../format/entry-model.ts'
 import type { BlobRef, Extent } from '../../format/extent.ts'
 import type { BlobType } from '../../repo/index/blob-keys.ts'
 import type { BlobLocation } from '../../repo/index/loaded-index.ts'
@@ -22,6 +22,8 @@ export interface RestoreReader extends NodeReader {
   /** A blob, compared with its ref; may be a view. */
   readBlob(type: BlobType, ref: BlobRef): Promise<Uint8Array>
   locate(type: BlobType, ref: BlobRef): BlobLocation | undefined
+  /** Reads what is below a directory before it is asked for, where that is worth it. */
+  readAhead?(subtree: Subtree): Promise<void>
   /** Looks also where the index does not say; afterwards `locate` finds it too. */
   locateAnywhere?(type: BlobType, ref: BlobRef): Promise<BlobLocation | undefined>
 }

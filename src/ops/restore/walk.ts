@@ -137,6 +137,8 @@ export class TreeWalk {
     }
     if (entry.subtree === undefined) return
     if (depth > DEPTH_MAX) return report.troubleOf(node.path, 'corrupt', 'the tree is too deep')
+    // A filter may take little of it.
+    if (this.#ctx.filter === undefined) await this.#ctx.reader.readAhead?.(entry.subtree)
     try {
       await this.#node(node, entry.subtree.ref, depth, { name: undefined, order: new NodeOrder() })
     } catch (cause) {

@@ -104,6 +104,11 @@ export class LoadedIndex {
     return this.#blockCount
   }
 
+  /** Sessions whose blocks are in it. */
+  get sessionCount(): number {
+    return this.#sids.length
+  }
+
   /** Numbers of so many blocks that follow one another, from the one that is `first`. */
   *blockNumbers(first: number, count: number): Generator<number> {
     let number = first

@@ -1,10 +1,10 @@
 // Reads blobs: finds the block, fetches its range of the pack, opens it once and keeps a few open ones at hand.
-import { equalBytes } from '../../base/bytes.ts'
+import { equalBytes, releaseMemory } from '../../base/bytes.ts'
 import { BackupError, doing } from '../../base/errors.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { Store } from '../../store/store.ts'
-import { decodeBlock } from './block-codec.ts'
+import { decodeBlock, decodeBlockBriefly } from './block-codec.ts'
 import type { BlobKeys, BlobType } from '../index/blob-keys.ts'
 import type { BlobLocation, BlockPlace, LoadedIndex } from '../index/loaded-index.ts'
 
@@ -94,15 +94,27 @@ export class BlockReader {
     return pending
   }
 
-  async #fetch(place: BlockPlace): Promise<Uint8Array> {
+  /** Runs `step` with the plaintext of a block, which is not kept and valid until it returns. */
+  briefly<T>(place: BlockPlace, step: (plain: Uint8Array) => T): Promise<T> {
+    return this.#open(place, decodeBlockBriefly, step)
+  }
+
+  #fetch(place: BlockPlace): Promise<Uint8Array> {
+    return this.#open(place, decodeBlock, (plain) => {
+      this.#keep(place.number, plain)
+      return plain
+    })
+  }
+
+  async #open<T>(place: BlockPlace, decode: typeof decodeBlock, step: (plain: Uint8Array) => T): Promise<T> {
     const { pack, offset, storedLength, codec, plainLength, sid } = place
     return doing(`reading the block at ${offset}`, pack.objectName, async () => {
       const sealer = await this.#sealers(sid, pack.kind)
       const sealed = await this.#store.get(pack.objectName, { offset, length: storedLength })
       const type = pack.kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
-      const plain = decodeBlock(sealer, type, sealed, codec, plainLength, pack.objectName)
-      this.#keep(place.number, plain)
-      return plain
+      const plain = decode(sealer, type, sealed, codec, plainLength, pack.objectName)
+      releaseMemory(sealed)
+      return step(plain)
     })
   }
 
