@@ -52,12 +52,12 @@ export interface WorkSink {
  */
 const READY_SHARE = 7 / 8
 /**
- * Files that wait for their block: they take about 1.5 KiB each, with the nodes that they are from. A tree with the changes
+ * Files that wait for their block: they take about a kilobyte each. A tree with the changes
  * of a hundred backups needs half of its blocks once and the rest hardly more often with so many (decision 0028).
  */
-const WAITING_MAX = 4096
+const WAITING_MAX = 8192
 /** When more would wait, blocks are handed on until so many are left: not one by one with each further portion. */
-const WAITING_LEFT = 3584
+const WAITING_LEFT = 7680
 /** Open files and other names do not wait: nothing bounds how many there are of them. */
 export function isReady({ place, pieces, wanted, isAwaited }: BlockWork): boolean {
   return pieces.length > 0 || isAwaited || wanted >= READY_SHARE * place.plainLength

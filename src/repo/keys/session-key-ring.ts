@@ -5,6 +5,7 @@ import type { Sealer, Suite } from '../../crypto/seal.ts'
 import { sessionKeysName } from '../../format/names.ts'
 import { checkMember, ForeignObject } from './membership.ts'
 import { decodeSessionKeys, readSessionKeys, unwrapSessionSecret } from '../../format/session-keys.ts'
+import type { SessionKeys } from '../../format/session-keys.ts'
 import type { WriterCertificate } from '../../format/writer-cert.ts'
 import type { Store } from '../../store/store.ts'
 import type { Act } from '../roles.ts'
@@ -23,10 +24,15 @@ export interface SessionKeySource {
   sealerOf(key: Uint8Array): Sealer
 }
 
+/** Sessions whose keys are kept for their other secret: 3 KiB each. */
+const HALF_USED_MAX = 2048
+
 export class SessionKeyRing {
   readonly #repo: SessionKeySource
   readonly #secrets = new Map<string, Promise<Uint8Array>>()
   readonly #sealers = new Map<string, Promise<Sealer>>()
+  /** Keys of which one secret was asked for, by session id, hex. */
+  readonly #halfUsed = new Map<string, SessionKeys>()
   /** Domains of the sessions whose keys were read, by session id, hex: shared by the domains of a credential. */
   readonly #domainIds: Map<string, Uint8Array>
 
@@ -83,20 +89,35 @@ export class SessionKeyRing {
     }
     const known = this.#domainIds.get(toHex(sid))
     if (known !== undefined && !equalBytes(known, domain.id)) throw new ForeignObject(name, known)
-    const bytes = await this.#fetch(name)
+    const keys = await this.#keysOf(sid, name)
     return doing('opening a session’s keys', name, async () => {
-      const writer = await this.#repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
-      const keys = decodeSessionKeys(bytes, name, writer)
-      if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
-      checkMember(writer, keys.domainId, name)
-      this.#domainIds.set(toHex(sid), keys.domainId)
-      if (!equalBytes(keys.domainId, domain.id)) throw new ForeignObject(name, keys.domainId)
       const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
       for (const { recipient, privateKey } of privateKeys) {
         const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name, recipient)
         if (secret !== null) return secret
       }
       throw domainKeys.lackError(name)
+    })
+  }
+
+  /** Keys of a session of this domain, checked: read once for both of its secrets. */
+  async #keysOf(sid: Uint8Array, name: string): Promise<SessionKeys> {
+    const id = toHex(sid)
+    const kept = this.#halfUsed.get(id)
+    if (kept !== undefined) {
+      this.#halfUsed.delete(id)
+      return kept
+    }
+    const bytes = await this.#fetch(name)
+    return doing('opening a session’s keys', name, async () => {
+      const writer = await this.#repo.writers.writer(readSessionKeys(bytes, name).wid, 'store', name)
+      const keys = decodeSessionKeys(bytes, name, writer)
+      if (!equalBytes(keys.sid, sid)) throw new BackupError('corrupt', 'these are the keys of another session', name)
+      checkMember(writer, keys.domainId, name)
+      this.#domainIds.set(id, keys.domainId)
+      if (!equalBytes(keys.domainId, this.#repo.domain.id)) throw new ForeignObject(name, keys.domainId)
+      if (this.#halfUsed.size < HALF_USED_MAX) this.#halfUsed.set(id, keys)
+      return keys
     })
   }
 
