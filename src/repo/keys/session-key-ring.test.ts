@@ -18,12 +18,11 @@ test('both secrets of a session are had with one read of its keys, each once', a
   const repository = await MemoryRepository.create()
   await repository.backup(new ScriptedSource({ file: Buffer.alloc(5000, 'x') }))
   const store = new Counting(repository.store)
-  const { sessionKeys, index } = await (async () => {
-    const repo = await repository.open(store)
-    await repo.loadIndex()
-    return repo
-  })()
-  const [{ sid }] = [...index.blocks()] as [{ readonly sid: Uint8Array }]
+  const repo = await repository.open(store)
+  await repo.loadIndex()
+  const { sessionKeys } = repo
+  const [block] = [...repo.index.blocks()]
+  const { sid } = block!
   const secrets = [
     await sessionKeys.secret(sid, 'meta'),
     await sessionKeys.secret(sid, 'data'),
