@@ -45,8 +45,7 @@ export function newKemKeyPair(random: SecureRandom): KemKeyPair {
 
 /** The public key of a private key. */
 export function kemPublicKey(privateKey: Uint8Array): Uint8Array {
-  const { x25519, mlKem } = importPrivate(privateKey)
-  return joined(rawPublic(x25519), rawPublic(mlKem))
+  return importPrivate(privateKey).publicKey.slice()
 }
 
 /** A new wrap key and the bytes that carry it to the holder of the private key. Throws `corrupt` for a malformed key. */
@@ -68,8 +67,7 @@ export function decapsulate(privateKey: Uint8Array, ct: Uint8Array): Uint8Array 
   const own = importPrivate(privateKey)
   const classical = sharedX25519(own.x25519, x25519Public(ct.subarray(0, X25519_SIZE)))
   const postQuantum = openWith(own.mlKem, ct.subarray(X25519_SIZE))
-  const publicKey = joined(rawPublic(own.x25519), rawPublic(own.mlKem))
-  return combine(classical, postQuantum, ct, publicKey)
+  return combine(classical, postQuantum, ct, own.publicKey)
 }
 
 function combine(classical: Uint8Array, postQuantum: Uint8Array, ct: Uint8Array, publicKey: Uint8Array): Uint8Array {
@@ -103,13 +101,28 @@ function importPublic(publicKey: Uint8Array): { x25519: KeyObject; mlKem: KeyObj
   }
 }
 
-function importPrivate(privateKey: Uint8Array): { x25519: KeyObject; mlKem: KeyObject } {
+interface PrivateKey {
+  readonly x25519: KeyObject
+  readonly mlKem: KeyObject
+  readonly publicKey: Uint8Array
+}
+
+/**
+ * Key pairs that were imported, by the array of the private key, with which they go: a repository has a session for each of its
+ * snapshots, and making a key pair of its seed takes longer than what is done with it. Such an array does not change.
+ */
+const imported = new WeakMap<Uint8Array, PrivateKey>()
+
+function importPrivate(privateKey: Uint8Array): PrivateKey {
   assert(privateKey.length === KEM_PRIVATE_KEY_SIZE, 'a private key for encapsulation has 96 bytes')
+  const known = imported.get(privateKey)
+  if (known !== undefined) return known
   const key = Buffer.from(privateKey.subarray(X25519_SIZE))
-  return {
-    x25519: x25519Private(privateKey.subarray(0, X25519_SIZE)),
-    mlKem: createPrivateKey({ key, format: 'raw-seed', asymmetricKeyType: 'ml-kem-768' }),
-  }
+  const x25519 = x25519Private(privateKey.subarray(0, X25519_SIZE))
+  const mlKem = createPrivateKey({ key, format: 'raw-seed', asymmetricKeyType: 'ml-kem-768' })
+  const pair = { x25519, mlKem, publicKey: joined(rawPublic(x25519), rawPublic(mlKem)) }
+  imported.set(privateKey, pair)
+  return pair
 }
 
 function x25519Private(raw: Uint8Array): KeyObject {

@@ -1,6 +1,8 @@
 // Ed25519 signatures (RFC 8032) over raw 32-byte keys, by OpenSSL.
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { assert } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
 import type { SecureRandom } from '../base/random.ts'
 
 export const SIGNING_SEED_SIZE = 32
@@ -32,10 +34,24 @@ export function signingKeyFromSeed(seed: Uint8Array): SigningKey {
 export function verifySignature(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== SIGNING_PUBLIC_KEY_SIZE || signature.length !== SIGNATURE_SIZE) return false
   try {
-    const raw = Buffer.from(publicKey)
-    const key = createPublicKey({ key: raw, format: 'raw-public', asymmetricKeyType: 'ed25519' })
-    return verify(null, bytes, key, signature)
+    return verify(null, bytes, importPublic(publicKey), signature)
   } catch {
     return false // not the encoding of a point
   }
+}
+
+/** Public keys that were imported last, by their bytes: most of what is verified was signed by a few writers. */
+const imported = new Map<string, KeyObject>()
+const IMPORTED_MAX = 256
+
+function importPublic(publicKey: Uint8Array): KeyObject {
+  const name = toHex(publicKey)
+  let key = imported.get(name)
+  if (key === undefined) {
+    const raw = Buffer.from(publicKey)
+    key = createPublicKey({ key: raw, format: 'raw-public', asymmetricKeyType: 'ed25519' })
+    if (imported.size === IMPORTED_MAX) imported.clear()
+    imported.set(name, key)
+  }
+  return key
 }

@@ -69,6 +69,16 @@ export function decodeBlockBriefly(...block: Parameters<typeof decodeBlock>): Ui
   return decode(KEPT, ...block)
 }
 
+/** `decodeBlock` for who says where the plaintext goes: `plain` gives room for so many bytes. */
+export function decodeBlockInto(plain: Room, ...block: Parameters<typeof decodeBlock>): Uint8Array {
+  return decode({ packed: KEPT.packed, plain }, ...block)
+}
+
+export interface Room {
+  /** So many bytes, with whatever is in them. */
+  room(length: number): Uint8Array
+}
+
 /** The same block under another key, packed as it is; what comes out is to be decoded before anybody relies on it. */
 export function resealBlock(
   [from, to]: readonly [Sealer, Sealer],
@@ -84,7 +94,7 @@ export function resealBlock(
 }
 
 /** Memory that a thread keeps for blocks up to a size: bundles are all shorter, single blobs may be longer. */
-class KeptMemory {
+class KeptMemory implements Room {
   #bytes = uninitialised(0)
 
   room(length: number): Uint8Array {
@@ -99,7 +109,7 @@ const KEPT_MAX = 4 * 1024 * 1024
 const KEPT = { packed: new KeptMemory(), plain: new KeptMemory() }
 
 function decode(
-  kept: typeof KEPT | undefined,
+  kept: { readonly packed: Room; readonly plain: Room } | undefined,
   sealer: Sealer,
   type: number,
   sealed: Uint8Array,
@@ -115,7 +125,10 @@ function decode(
   })
   if (codec === CODEC_STORED) {
     if (packed.byteLength !== plainLength) throw wrongLength(packed.byteLength, plainLength, subject)
-    return packed
+    if (kept === undefined || kept === KEPT) return packed
+    const plain = kept.plain.room(plainLength)
+    plain.set(packed)
+    return plain
   }
   const decoder = decoderOf(codec)
   if (decoder === undefined) throw new BackupError('unsupported', `block has unknown codec ${codec}`, subject)

@@ -4,12 +4,18 @@ import { BackupError, doing } from '../../base/errors.ts'
 import type { Sealer } from '../../crypto/seal.ts'
 import { SEALED_TYPES } from '../../format/object-header.ts'
 import type { Store } from '../../store/store.ts'
-import { decodeBlock, decodeBlockBriefly } from './block-codec.ts'
+import { decodeBlock, decodeBlockBriefly, decodeBlockInto } from './block-codec.ts'
+import { OpenBlocks } from './open-blocks.ts'
 import type { BlobKeys, BlobType } from '../index/blob-keys.ts'
 import type { BlobLocation, BlockPlace, LoadedIndex } from '../index/loaded-index.ts'
 
-/** Open blocks kept, in bytes of plaintext: a walk through a tree comes back to the same few. */
-const CACHE_BYTES_MAX = 24 * 1024 * 1024
+/**
+ * Open blocks with nodes of trees, in bytes of plaintext: each backup adds some for every part of a tree that has changed, and
+ * a walk through the tree comes back to all of them.
+ */
+const NODE_BYTES_MAX = 48 * 1024 * 1024
+/** The same for blocks with content, which is mostly read in order. */
+const CONTENT_BYTES_MAX = 24 * 1024 * 1024
 
 /** Gives the sealer of a session's blocks; throws `wrong-key` when the credential cannot open them. */
 export type BlockSealers = (sid: Uint8Array, kind: 'data' | 'meta') => Promise<Sealer>
@@ -23,12 +29,23 @@ export class BlockReader {
   readonly #keys: BlobKeys
   readonly #sealers: BlockSealers
   readonly #search: Search | undefined
-  /** Plaintext by number of the block, the least recently used first. */
+  /** Blocks of meta packs. */
+  readonly #nodes: OpenBlocks
+  readonly #opening = new Map<number, Promise<void>>()
+  /** Plaintext of blocks of data packs by their number, the least recently used first. */
   readonly #cache = new Map<number, Uint8Array>()
   readonly #pending = new Map<number, Promise<Uint8Array>>()
   #cached = 0
 
-  constructor(store: Store, index: LoadedIndex, keys: BlobKeys, sealers: BlockSealers, search?: Search) {
+  constructor(
+    store: Store,
+    index: LoadedIndex,
+    keys: BlobKeys,
+    sealers: BlockSealers,
+    search?: Search,
+    nodeBytesMax = NODE_BYTES_MAX,
+  ) {
+    this.#nodes = new OpenBlocks(nodeBytesMax)
     this.#store = store
     this.#index = index
     this.#keys = keys
@@ -41,8 +58,8 @@ export class BlockReader {
   }
 
   /**
-   * The bytes of a blob, compared with its ref: a view of the block, so copy what has to live long. Where several packs have
-   * it, one that has something else does not stand in the way of the others.
+   * The bytes of a blob, compared with its ref: of content a view of the block, so copy what has to live long. Where several packs
+   * have it, one that has something else does not stand in the way of the others.
    */
   async blob(type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
     const location = this.locate(ref) ?? (await this.#search?.(ref))
@@ -64,8 +81,11 @@ export class BlockReader {
   }
 
   async #from(location: BlobLocation, type: BlobType, ref: Uint8Array): Promise<Uint8Array> {
-    const plain = this.#cache.get(location.block.number) ?? (await this.block(location.block))
-    const bytes = plain.subarray(location.offset, location.offset + location.length)
+    const { block, offset, length } = location
+    const bytes =
+      block.pack.kind === 'meta'
+        ? await this.#partOfMeta(block, offset, offset + length)
+        : (await this.block(block)).subarray(offset, offset + length)
     this.verify(type, bytes, ref, location.block.pack.objectName)
     return bytes
   }
@@ -78,8 +98,26 @@ export class BlockReader {
     })
   }
 
+  /** A copy of a part of a block of a meta pack. */
+  async #partOfMeta(place: BlockPlace, from: number, to: number): Promise<Uint8Array> {
+    const { number } = place
+    for (;;) {
+      const plain = this.#nodes.get(number)
+      if (plain !== undefined) return plain.slice(from, to)
+      let opening = this.#opening.get(number)
+      if (opening === undefined) {
+        const decode: typeof decodeBlock = (...block) => decodeBlockInto(this.#nodes, ...block)
+        const add = (opened: Uint8Array) => this.#nodes.add(number, opened)
+        opening = this.#open(place, decode, add).finally(() => this.#opening.delete(number))
+        this.#opening.set(number, opening)
+      }
+      await opening
+    }
+  }
+
   /** Plaintext of a block, opened and decompressed; who takes blobs from it verifies them. */
   async block(place: BlockPlace): Promise<Uint8Array> {
+    if (place.pack.kind === 'meta') return this.#partOfMeta(place, 0, place.plainLength)
     const cached = this.#cache.get(place.number)
     if (cached !== undefined) {
       this.#cache.delete(place.number)
@@ -122,7 +160,7 @@ export class BlockReader {
     this.#cache.set(number, plain)
     this.#cached += plain.byteLength
     for (const [oldest, bytes] of this.#cache) {
-      if (this.#cached <= CACHE_BYTES_MAX || oldest === number) break
+      if (this.#cached <= CONTENT_BYTES_MAX || oldest === number) break
       this.#cache.delete(oldest)
       this.#cached -= bytes.byteLength
     }
