@@ -1,24 +1,15 @@
 // A repository in a local folder. An object appears under its name whole or not at all, and an acknowledged one
 // survives a power cut (docs/decisions/0004-local-store-durability.md): temporary file, fsync, link, fsync of the folder.
-import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, stat, unlink } from 'node:fs/promises'
 import { BackupError, errnoOf } from '../base/errors.ts'
 import { toHex } from '../base/bytes.ts'
 import { secureRandom } from '../base/random.ts'
 import { exchangeFiles, type Exchange } from './exchange-files.ts'
 import { FsFolders } from './fs-folders.ts'
 import { FsLister, objectInfo, type OnSkipped } from './fs-lister.ts'
+import { FsReader } from './fs-reader.ts'
 import { FOLDER_MODE, openRoot, removeLeftOvers, type FsRoot } from './fs-root.ts'
-import {
-  checkGet,
-  checkObjectName,
-  checkObjectSize,
-  checkPrefix,
-  checkPut,
-  endsEarly,
-  folderOf,
-  TEMPORARY_FOLDER,
-} from './object-names.ts'
+import { checkGet, checkObjectName, checkPrefix, checkPut, folderOf, TEMPORARY_FOLDER } from './object-names.ts'
 import { overwriteFile } from './overwrite-file.ts'
 import { removeTemporary, StagedFile, writeAll, type TemporaryFile } from './staged-file.ts'
 import type { ListPage, ObjectInfo, PutResult, StagedObject, Store } from './store.ts'
@@ -56,6 +47,7 @@ export class FsStore implements Store {
   readonly #root: FsRoot
   readonly #folders: FsFolders
   readonly #lister: FsLister
+  readonly #reader: FsReader
   readonly #exchange: Exchange
   /** Names of temporary files begin with this, so that two processes (or machines) never share one. */
   readonly #token = toHex(secureRandom(8))
@@ -72,6 +64,7 @@ export class FsStore implements Store {
     this.#root = root
     this.#folders = new FsFolders(root)
     this.#lister = new FsLister(root, onSkipped)
+    this.#reader = new FsReader(root)
   }
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
@@ -98,24 +91,7 @@ export class FsStore implements Store {
 
   async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
     checkGet(name, range)
-    return this.#doing('reading', name, async () => {
-      // Not to wait for ever should the name be a fifo's.
-      const handle = await open(this.#root.pathOf(name), constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) =>
-        this.#notFound(name, cause),
-      )
-      try {
-        if (range !== undefined) return await readExactly(handle, name, range.offset, range.length)
-        const info = await handle.stat()
-        if (!info.isFile()) throw new BackupError('not-found', 'not an object', name)
-        checkObjectSize(name, info.size)
-        return await readExactly(handle, name, 0, info.size)
-      } catch (cause) {
-        if (errnoOf(cause) === 'EISDIR') throw new BackupError('not-found', 'not an object', name)
-        throw cause
-      } finally {
-        await handle.close()
-      }
-    })
+    return this.#doing('reading', name, () => this.#reader.read(name, range))
   }
 
   async stat(name: string): Promise<ObjectInfo | null> {
@@ -349,11 +325,6 @@ export class FsStore implements Store {
     return false
   }
 
-  async #notFound(name: string, cause: unknown): Promise<never> {
-    if (await this.#root.saysAbsent(cause, name)) throw new BackupError('not-found', 'no such object', name, { cause })
-    throw cause
-  }
-
   async #doing<T>(what: string, name: string, step: () => Promise<T>): Promise<T> {
     try {
       return await step()
@@ -371,16 +342,4 @@ async function isThere(path: string): Promise<boolean> {
     throw cause
   }
   throw new BackupError('corrupt', 'there is a folder where an object belongs', path)
-}
-
-async function readExactly(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {
-  // Not zeroed, its own memory, and no Buffer: their `slice` shares memory where an array's copies.
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-  let got = 0
-  while (got < length) {
-    const { bytesRead } = await handle.read(bytes, got, length - got, offset + got)
-    if (bytesRead === 0) throw endsEarly(name, length, got)
-    got += bytesRead
-  }
-  return bytes
 }

@@ -1,6 +1,7 @@
 // Watches, and makes fail, the system calls of the local store; and says what a power cut would leave.
 import { syncBuiltinESMExports } from 'node:module'
 import { setTimeout as wait } from 'node:timers/promises'
+import fs from 'node:fs'
 import fsp, { type FileHandle } from 'node:fs/promises'
 import { mock, type TestContext } from 'node:test'
 import { dirname, relative } from 'node:path'
@@ -41,6 +42,7 @@ export class WatchedCalls {
         this.#run(this.#call(kind, path), () => real(path, ...rest)),
       )
     }
+    this.#failOpenSync(t)
     this.#replace(t, 'open', async (real, path: string, ...rest: unknown[]) => {
       const handle = (await this.#run(this.#call('open', path), () => real(path, ...rest))) as FileHandle
       const writev = handle.writev.bind(handle)
@@ -102,6 +104,21 @@ export class WatchedCalls {
 
   #short(path: string): string {
     return relative(this.#base, path) || '.'
+  }
+
+  /** One that fails in the thread that asks is asked for again in another one, so it fails too and does not count. */
+  #failOpenSync(t: TestContext): void {
+    const real = fs.openSync
+    mock.method(fs, 'openSync', (...args: Parameters<typeof real>) => {
+      const failure = this.failure(this.#call('open', String(args[0])), this.begun)
+      if (failure !== undefined) throw failure
+      return real(...args)
+    })
+    syncBuiltinESMExports()
+    t.after(() => {
+      Object.assign(fs, { openSync: real })
+      syncBuiltinESMExports()
+    })
   }
 
   #replace(t: TestContext, name: keyof typeof fsp, replacement: (real: AnyCall, ...args: never[]) => unknown): void {
