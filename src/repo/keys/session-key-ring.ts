@@ -78,6 +78,13 @@ export class SessionKeyRing {
     this.#secrets.set(`${purpose} ${toHex(sid)}`, Promise.resolve(secret))
   }
 
+  /** Takes note of keys of this domain that were read and checked for another reason. */
+  note(keys: SessionKeys): void {
+    const id = toHex(keys.sid)
+    this.#domainIds.set(id, keys.domainId)
+    if (this.#halfUsed.size < HALF_USED_MAX) this.#halfUsed.set(id, keys)
+  }
+
   async #open(sid: Uint8Array, purpose: Purpose): Promise<Uint8Array> {
     const name = sessionKeysName(sid)
     const { domain, domainKeys } = this.#repo

@@ -11,6 +11,7 @@ import type { Store } from '../../store/store.ts'
 import type { DomainKeys } from '../keys/domain-keys.ts'
 import type { Condemned } from './condemned.ts'
 import { checkMember } from '../keys/membership.ts'
+import type { SessionKeyRing } from '../keys/session-key-ring.ts'
 import type { PackRecord } from '../index/loaded-index.ts'
 import type { WriterDirectory } from '../writers/writer-directory.ts'
 
@@ -24,6 +25,8 @@ export interface KeyObjectSource {
   readonly writers: WriterDirectory
   readonly domain: Domain
   readonly domainKeys: DomainKeys
+  /** Takes note of the key objects that are read. */
+  readonly sessionKeys?: Pick<SessionKeyRing, 'note'>
 }
 
 export class ClosedPacks {
@@ -93,7 +96,7 @@ export class ClosedPacks {
   }
 
   async #read(hex: string): Promise<readonly PackKind[]> {
-    const { store, writers, domain, domainKeys } = this.#source
+    const { store, writers, domain, domainKeys, sessionKeys } = this.#source
     const sid = fromHex(hex)!
     const name = sessionKeysName(sid)
     const bytes = await store.get(name)
@@ -102,6 +105,7 @@ export class ClosedPacks {
     this.#writers.set(hex, toHex(writer.wid))
     if (!equalBytes(keys.sid, sid) || !equalBytes(keys.domainId, domain.id)) return []
     checkMember(writer, domain.id, name)
+    sessionKeys?.note(keys)
     const newest = KINDS.filter((kind) => isForOneRecipient(keys, kind, domainKeys.recipients[kind][0]!))
     this.#newest.set(hex, newest)
     return KINDS.filter((kind) => hasSessionSecret(keys, kind, domainKeys.recipients[kind]))
