@@ -18,7 +18,7 @@ import type { BackupFlags } from './commands/backup.ts'
 import { parseCompression } from './compression.ts'
 import type { Config, SourceSet } from './config.ts'
 import type { Context } from './context.ts'
-import { type BackupPreparation, withRepositoryForBackup } from './creation.ts'
+import { type BackupPreparation, warnOfReaders, withRepositoryForBackup } from './creation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { filePolicy } from './file-policy.ts'
 import { parseDates } from './dates.ts'
@@ -66,6 +66,7 @@ export async function runBackupCommand(
   return withRepositoryForBackup(context, prepare, async (opened, place) => {
     const domain = flags.domain ?? set?.domain ?? config.domain
     const repository = domain === undefined ? opened : opened.inDomain(domain)
+    warnOfReaders(context, repository)
     await checkLetIn(repository)
     const kept = 'what is stored stays and the next backup uses it; this one leaves no snapshot'
     const trust = flags.trust ?? set?.trust ?? config.trust

@@ -9,7 +9,7 @@ import { HARMLESS } from '../store/object-names.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { writeNewFile } from './new-file.ts'
-import { escapeName } from './escape.ts'
+import { escapeName, escapeText } from './escape.ts'
 import { recipientCredential, type RecipientFlags } from './identities.ts'
 import { rememberRoot } from './known-roots.ts'
 import { openWith, warnOf } from './repository.ts'
@@ -94,11 +94,10 @@ function chosenParity({ parity, parityOfMetadata }: CreationFlags): ParityShares
 }
 
 /** Says before anything is stored who will be able to read it. */
-export function warnOfReaders({ reporter }: Context, { description }: Repository): void {
-  if (cipherOf(description.suite) !== 'none') return
-  reporter.note(
-    'This repository is not encrypted: names and content of all files can be read by whoever has the store.',
-  )
+export function warnOfReaders({ reporter }: Context, { description, domain, suite }: Repository): void {
+  if (cipherOf(suite) !== 'none') return
+  const what = cipherOf(description.suite) === 'none' ? 'This repository' : `The domain ${escapeText(domain.name)}`
+  reporter.note(`${what} is not encrypted: names and content of all files can be read by whoever has the store.`)
 }
 
 export interface BackupRepository {
@@ -134,7 +133,6 @@ export async function withRepositoryForBackup<T>(
         ? await createDefault(context, store)
         : await openWith(context, store, () => preparation.begin())
       warnOf(context, repository.problems)
-      warnOfReaders(context, repository)
       await rememberRoot(context, store.location, repository.description.rootPublic)
       return await work(repository, { location: store.location, created })
     } finally {

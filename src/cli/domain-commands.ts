@@ -16,27 +16,36 @@ import { tableLines } from './table.ts'
 
 export async function listDomains({ out }: Context, { unlocked }: UnlockedStore): Promise<void> {
   const { domains, reports = [] } = unlocked.bundle
-  const all = [...domains, ...reports].map(({ id, name }, at) => ({ id: toHex(id), name, isDefault: at === 0 }))
-  const rows = all.map(({ id, name, isDefault }) => [`${escapeText(name)}${isDefault ? ' *' : ''}`, id])
-  for (const line of tableLines([{ title: 'DOMAIN' }, { title: 'ID' }], rows)) out.line(line)
-  for (const { id, name, isDefault } of all) out.record({ type: 'domain', id, name, default: isDefault })
+  const repositoryIsPublic = unlocked.description.suite === 0
+  const all = [...domains, ...reports].map(({ id, name, isPublic = repositoryIsPublic }, at) => {
+    return { id: toHex(id), name, isDefault: at === 0, isPublic }
+  })
+  const rows = all.map(({ id, name, isDefault, isPublic }) => {
+    return [`${escapeText(name)}${isDefault ? ' *' : ''}`, isPublic ? 'whoever has the store' : 'keys', id]
+  })
+  for (const line of tableLines([{ title: 'DOMAIN' }, { title: 'READ BY' }, { title: 'ID' }], rows)) out.line(line)
+  for (const { id, name, isDefault, isPublic } of all) {
+    out.record({ type: 'domain', id, name, default: isDefault, public: isPublic })
+  }
 }
 
 export async function addDomainNamed(
   context: Context,
   opened: OpenedStore,
   name: string,
-  { yes = false }: { readonly yes?: boolean },
+  { yes = false, publicData: isPublic = false }: { readonly yes?: boolean; readonly publicData?: boolean },
 ): Promise<void> {
   const { store, unlocked, credential } = opened
   const removed = await slotsRemoved(opened)
   if (unlocked.bundle.rootSeed !== undefined && !yes)
     refuseIfPassed(await planNewDomain(store, unlocked, { removed }), name)
-  const changed = await addDomain(store, unlocked, { name, credential, random: secureRandom, removed })
+  const changed = await addDomain(store, unlocked, { name, isPublic, credential, random: secureRandom, removed })
   const id = toHex(changed.bundle.domains.at(-1)!.id)
   const { slotName } = changed
-  context.out.line(`added domain ${escapeText(name)}; the key in use is now ${shortKey(slotName)}`)
-  context.out.record({ type: 'domain_change', action: 'added', id, name, key: keyId(slotName) })
+  context.out.line(
+    `added ${isPublic ? 'public ' : ''}domain ${escapeText(name)}; the key in use is now ${shortKey(slotName)}`,
+  )
+  context.out.record({ type: 'domain_change', action: 'added', id, name, public: isPublic, key: keyId(slotName) })
   tellRenewed(context, changed, 'These keys do not open it')
 }
 

@@ -44,6 +44,10 @@ export async function destroyDomainNamed(
   const { id, name } = destruction.domain
   context.out.line(`destroyed domain ${escapeText(name)}; the key in use is now ${shortKey(done.slotName)}`)
   context.out.record({ type: 'domain_change', action: 'destroyed', id: toHex(id), name, key: keyId(done.slotName) })
+  if (destruction.domain.isPublic === true)
+    context.reporter.note(
+      'What was stored for it was not encrypted: whoever has a copy of the store reads it without any key.',
+    )
   context.reporter.note(
     overwrite
       ? 'Overwritten is what the file system writes in place. Copies of the store, snapshots of its file system, and what an SSD or a file system that copies on write has kept are not.'

@@ -14,8 +14,11 @@ import { deriveKey, KEY_SIZE, keyedHash, keyedHashOfParts, keyedHashOnce } from 
 
 /** A sealed part is damaged, or was sealed under another key or for another place: nobody can tell which. */
 export class SealError extends BackupError {
-  constructor(subject: string, opts: { cause?: unknown } = {}) {
-    super('corrupt', 'sealed part is not authentic', subject, opts)
+  constructor(
+    subject: string,
+    { what = 'sealed part is not authentic', ...opts }: { what?: string; cause?: unknown } = {},
+  ) {
+    super('corrupt', what, subject, opts)
   }
 }
 

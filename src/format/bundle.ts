@@ -5,6 +5,7 @@ import type { RawField } from '../base/cbor.ts'
 import { BackupError } from '../base/errors.ts'
 import { KEY_SIZE } from '../crypto/hash.ts'
 import { KEM_PRIVATE_KEY_SIZE, KEM_PUBLIC_KEY_SIZE } from '../crypto/kem.ts'
+import type { Suite } from '../crypto/seal.ts'
 import { SIGNING_PUBLIC_KEY_SIZE, SIGNING_SEED_SIZE } from '../crypto/signing.ts'
 import { limitCount, limitedText, need, readFilledList, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
@@ -36,6 +37,8 @@ export interface Domain {
   readonly metaPrivate?: Uint8Array
   /** Key pairs of before, the newest first: for what was stored then. */
   readonly older?: readonly OlderKeys[]
+  /** What is stored for it is authenticated only: everybody who has the store may read it. */
+  readonly isPublic?: true
   readonly unknown?: readonly RawField[]
 }
 
@@ -55,6 +58,7 @@ export interface ReportDomain {
   readonly name: string
   /** `K_rep`: summaries of snapshots. */
   readonly keyReport: Uint8Array
+  readonly isPublic?: true
 }
 
 export interface Bundle {
@@ -79,6 +83,11 @@ const BUNDLE_VERSION = 1
 export const DOMAINS_MAX = 256
 /** Key pairs of a domain that new ones have replaced: one a week for nineteen years. */
 export const OLDER_KEYS_MAX = 1000
+
+/** The suite of what is sealed for a domain, in a repository of that suite. */
+export function suiteFor({ isPublic }: Pick<Domain, 'isPublic'>, suite: Suite): Suite {
+  return isPublic === true ? 0 : suite
+}
 
 export function roleNumber(role: Role): number {
   return ROLES.indexOf(role) + 1
@@ -169,6 +178,7 @@ function writeDomain(w: CborWriter, d: Domain): void {
     limitCount(d.older, OLDER_KEYS_MAX, 'key pairs of a domain')
     writeList(w.key(10), d.older, (keys) => writeOlder(w, keys))
   }
+  if (d.isPublic === true) w.key(11).bool(true)
   w.rawFields(d.unknown).closeMap()
 }
 
@@ -186,6 +196,7 @@ function readDomain(r: CborReader): Domain {
     else if (key === 8) d.dataPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
     else if (key === 9) d.metaPrivate = r.fixed(KEM_PRIVATE_KEY_SIZE).slice()
     else if (key === 10) d.older = readFilledList(r, OLDER_KEYS_MAX, () => readOlder(r))
+    else if (key === 11) d.isPublic = readTrue(r)
     else return false
     return true
   })
@@ -201,6 +212,7 @@ function readDomain(r: CborReader): Domain {
     ...(d.dataPrivate !== undefined && { dataPrivate: d.dataPrivate }),
     ...(d.metaPrivate !== undefined && { metaPrivate: d.metaPrivate }),
     ...(d.older !== undefined && { older: d.older }),
+    ...(d.isPublic === true && { isPublic: d.isPublic }),
     ...withUnknown(unknown?.map((field) => ({ key: field.key, value: field.value.slice() }))),
   }
 }
@@ -231,7 +243,9 @@ function writeReportDomain(w: CborWriter, d: ReportDomain): void {
   w.openMap()
   w.key(0).bytes(sized(d.id, DOMAIN_ID_SIZE))
   w.key(1).text(limitedText(d.name, SHORT_TEXT_MAX, 'name of a domain'))
-  w.key(2).bytes(sized(d.keyReport, KEY_SIZE)).closeMap()
+  w.key(2).bytes(sized(d.keyReport, KEY_SIZE))
+  if (d.isPublic === true) w.key(3).bool(true)
+  w.closeMap()
 }
 
 function readReportDomain(r: CborReader): ReportDomain {
@@ -240,6 +254,7 @@ function readReportDomain(r: CborReader): ReportDomain {
     if (key === 0) d.id = r.fixed(DOMAIN_ID_SIZE).slice()
     else if (key === 1) d.name = r.text(SHORT_TEXT_MAX)
     else if (key === 2) d.keyReport = r.fixed(KEY_SIZE).slice()
+    else if (key === 3) d.isPublic = readTrue(r)
     else return false
     return true
   })
@@ -248,7 +263,14 @@ function readReportDomain(r: CborReader): ReportDomain {
     id: need(r, d.id, 'domain id'),
     name: need(r, d.name, 'name of a domain'),
     keyReport: need(r, d.keyReport, 'K_rep'),
+    ...(d.isPublic === true && { isPublic: d.isPublic }),
   }
+}
+
+/** A field that is there only where it is true. */
+function readTrue(r: CborReader): true {
+  if (r.bool()) return true
+  throw r.corrupt('has a false where only true stands')
 }
 
 /** Writes `{0: wid, 1: seed}`. */

@@ -8,6 +8,7 @@ import { assert } from '../base/assert.ts'
 import { equalBytes, releaseMemory } from '../base/bytes.ts'
 import { BackupError } from '../base/errors.ts'
 import { hash } from '../crypto/hash.ts'
+import { SealError } from '../crypto/seal.ts'
 import type { Sealer, Suite } from '../crypto/seal.ts'
 import { SIGNATURE_SIZE, verifySignature } from '../crypto/signing.ts'
 import type { SigningKey } from '../crypto/signing.ts'
@@ -107,10 +108,10 @@ export function checkWriterId(wid: Uint8Array, publicKey: Uint8Array, subject: s
   }
 }
 
-/** The suite is part of what a seal authenticates, so a sealer of another suite cannot open the object. */
+/** The suite is part of what a seal authenticates, so a sealer of another suite cannot open the object: it may be of another domain. */
 export function checkSuite(suite: Suite, sealer: Sealer, subject: string): void {
   if (suite !== sealer.suite) {
-    throw new BackupError('corrupt', `object has suite ${suite}, the repository ${sealer.suite}`, subject)
+    throw new SealError(subject, { what: `object has suite ${suite}, what is expected here ${sealer.suite}` })
   }
 }
 

@@ -55,7 +55,7 @@ export class DeclaredSession {
   /** Declares it, acknowledged (W1), and begins to publish its keys, for those who may read what is stored from now on. */
   static async declare(repo: Repository, opts: DeclarationOptions): Promise<DeclaredSession> {
     const { secrets, writer, clock, host, tool, parity } = opts
-    const { suite } = repo.description
+    const { suite } = repo
     const intent = encodeSessionIntent(
       { sid: secrets.sid, started: timespecFromMs(clock.now()), host, toolVersion: tool },
       { sealer: repo.indexSealer, signer: writer.signer },
@@ -97,10 +97,7 @@ export class DeclaredSession {
     this.#beatAt = clock.monotonic()
     const number = this.#beats++
     const name = heartbeatName(secrets.sid, number)
-    const mark = encodeSessionMark(
-      { sid: secrets.sid, number },
-      { suite: this.#repo.description.suite, signer: writer.signer },
-    )
+    const mark = encodeSessionMark({ sid: secrets.sid, number }, { suite: this.#repo.suite, signer: writer.signer })
     await doing('showing a sign of life', name, async () => {
       await putOwn(this.#repo.store, name, mark)
       await alongside()
@@ -125,7 +122,7 @@ export class DeclaredSession {
     const name = sessionEndName(secrets.sid)
     const mark = encodeSessionMark(
       { sid: secrets.sid, number: 'end' },
-      { suite: this.#repo.description.suite, signer: writer.signer },
+      { suite: this.#repo.suite, signer: writer.signer },
     )
     try {
       await putOwn(this.#repo.store, name, mark)

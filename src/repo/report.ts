@@ -2,6 +2,7 @@
 import { fromHex } from '../base/bytes.ts'
 import { BackupError, codeOf, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
+import { suiteFor } from '../format/bundle.ts'
 import type { Bundle } from '../format/bundle.ts'
 import { parseObjectName, PREFIXES } from '../format/names.ts'
 import type { RepoDescription } from '../format/repo-description.ts'
@@ -43,8 +44,9 @@ export interface ReportSource {
 /** The summaries that a bundle of any role opens; snapshots of other domains are left out. */
 export async function readReport({ store, bundle, description }: ReportSource): Promise<SnapshotReport> {
   const reports = bundle.reports ?? bundle.domains.map((domain) => ({ ...domain, keyReport: reportKeyOf(domain) }))
-  const domains = reports.map(({ name, keyReport }) => {
-    return { name, sealer: new Sealer(keyReport, bundle.repoId, description.suite) }
+  const domains = reports.map((domain) => {
+    const { name, keyReport } = domain
+    return { name, sealer: new Sealer(keyReport, bundle.repoId, suiteFor(domain, description.suite)) }
   })
   const writers = new WriterDirectory(store, bundle.rootPublic)
   const snapshots: SummarizedSnapshot[] = []

@@ -4,7 +4,9 @@ import { equalBytes, releaseMemory, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { BackupError, doing } from '../base/errors.ts'
 import { Sealer } from '../crypto/seal.ts'
+import type { Suite } from '../crypto/seal.ts'
 import type { Content, Entry, Subtree } from '../format/entry-model.ts'
+import { suiteFor } from '../format/bundle.ts'
 import type { Bundle, Domain } from '../format/bundle.ts'
 import { checkListPlace, decodeContentList } from '../format/content-list.ts'
 import type { Extent } from '../format/extent.ts'
@@ -80,6 +82,8 @@ export class Repository {
   readonly newerDamaged: readonly BackupError[]
   /** The domain that this one reads and writes; `inDomains` has the others. */
   readonly domain: Domain
+  /** Of what is stored for that domain. */
+  readonly suite: Suite
   readonly domainKeys: DomainKeys
   /** This repository in each domain of the credential, itself included, in their order. They share writers and catalog. */
   readonly inDomains: readonly Repository[]
@@ -118,6 +122,7 @@ export class Repository {
     const domain = within?.domain ?? bundle.domains[0]
     if (domain === undefined) throw new BackupError('wrong-key', 'this credential belongs to no domain', store.location)
     this.domain = domain
+    this.suite = suiteFor(domain, description.suite)
     this.domainKeys = new DomainKeys(domain, description)
     this.blobKeys = new BlobKeys(domain)
     this.indexSealer = this.sealerOf(domain.keyIdx)
@@ -163,7 +168,7 @@ export class Repository {
   }
 
   sealerOf(key: Uint8Array): Sealer {
-    return new Sealer(key, this.id, this.description.suite)
+    return new Sealer(key, this.id, this.suite)
   }
 
   /** For parts that hold keys, which are encrypted where content is not. */

@@ -119,7 +119,10 @@ export function bundleOf(
   const { repoId, rootPublic, rootSeed } = bundle
   if (chosen.length === 0) throw cannotGive(role, bundle)
   if (role === 'report') {
-    const reports = chosen.map((domain) => ({ id: domain.id, name: domain.name, keyReport: reportKeyOf(domain) }))
+    const reports = chosen.map((domain) => {
+      const { id, name, isPublic } = domain
+      return { id, name, keyReport: reportKeyOf(domain), ...(isPublic === true && { isPublic }) }
+    })
     return { repoId, role, domains: [], reports, rootPublic, localKey }
   }
   const domains = chosen.map((domain) => restrictDomain(domain, role))

@@ -106,7 +106,7 @@ export class WriteSession {
     this.#indexedAt = opts.clock.monotonic()
     const shared = {
       sealer: repo.indexSealer,
-      suite: repo.description.suite,
+      suite: repo.suite,
       sid: opts.secrets.sid,
       random: opts.random,
       stage: repo.store.stage?.bind(repo.store),

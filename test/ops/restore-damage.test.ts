@@ -224,7 +224,7 @@ test('one pack that cannot be read is the trouble of the files in it', async (t)
 function readerOf({ repo }: Scene) {
   return {
     id: repo.id,
-    description: repo.description,
+    suite: repo.suite,
     store: repo.store,
     blobKeys: repo.blobKeys,
     sessionKeys: repo.sessionKeys,

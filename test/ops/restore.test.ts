@@ -192,7 +192,7 @@ test('deleting spares the repository when it lies in the target', async (t) => {
   mkdirSync(join(target, 'repository', 'format'), { recursive: true })
   const inside: RestoreReader = {
     id: repo.id,
-    description: repo.description,
+    suite: repo.suite,
     store: { location: join(target, 'repository'), get: (name, range) => repo.store.get(name, range) },
     blobKeys: repo.blobKeys,
     sessionKeys: repo.sessionKeys,

@@ -21,7 +21,7 @@ const BASE = { mode: 0o644, uid: 0, gid: 0, mtime: { sec: 1_600_000_000, nsec: 5
 
 export class HandmadeSnapshot implements RestoreReader {
   readonly id = new Uint8Array(16).fill(3)
-  readonly description = { suite: 1 as const }
+  readonly suite = 1 as const
   readonly blobKeys = { refKey: (type: BlobType): Uint8Array => KEYS[type] }
   readonly sessionKeys = { secret: async (): Promise<Uint8Array> => SECRET }
   /** Bytes of packs; tests change them. */

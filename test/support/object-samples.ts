@@ -62,6 +62,19 @@ export function sampleBundle(): Bundle {
   }
 }
 
+/** With a domain for data that everybody may read, beside one that nobody may. */
+export function samplePublicBundle(): Bundle {
+  return { ...sampleBundle(), domains: [sampleDomain('shared'), { ...sampleDomain('mirror'), isPublic: true }] }
+}
+
+/** For both of them. */
+export function samplePublicReportBundle(): Bundle {
+  const report = sampleReportBundle()
+  const { id, name, keyIdx } = sampleDomain('mirror')
+  const mirror = { id, name, keyReport: reportKeyOf({ keyIdx }), isPublic: true as const }
+  return { ...report, reports: [...report.reports!, mirror] }
+}
+
 export function sampleReportBundle(): Bundle {
   const { repoId, rootPublic, localKey } = sampleBundle()
   const { id, name, keyIdx } = sampleDomain('shared')

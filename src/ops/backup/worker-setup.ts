@@ -9,10 +9,10 @@ import { threadExecutor } from './executor.ts'
 import type { Executor } from './executor.ts'
 
 export function workerSetup(opts: BackupOptions, secrets: SessionSecrets): WorkerSetup {
-  const { id, description, domain } = opts.repo
+  const { id, suite, description, domain } = opts.repo
   return {
     repoId: id,
-    suite: description.suite,
+    suite,
     keyId: domain.keyId,
     keyLoc: domain.keyLoc,
     keyCdc: domain.keyCdc,

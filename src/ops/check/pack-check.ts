@@ -86,10 +86,10 @@ function startVerifier(setup: VerifierSetup, threads: number): Verifier {
   }
 }
 
-function setupOf({ id, description, domain, blobKeys }: Repository): VerifierSetup {
+function setupOf({ id, suite, domain, blobKeys }: Repository): VerifierSetup {
   return {
     repoId: new Uint8Array(id),
-    suite: description.suite,
+    suite,
     locKey: new Uint8Array(domain.keyLoc),
     dataKey: new Uint8Array(blobKeys.refKey('data')),
     treeKey: new Uint8Array(blobKeys.refKey('tree')),

@@ -151,7 +151,7 @@ export class BlockCopier {
       kind,
       packSize: fullPackSize(repo, kind),
       sealer: repo.indexSealer,
-      suite: repo.description.suite,
+      suite: repo.suite,
       random,
       stage: repo.store.stage?.bind(repo.store),
     })

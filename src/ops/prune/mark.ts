@@ -299,10 +299,10 @@ export class Mark {
 
 const READING = 'reading trees'
 
-function setupOf({ id, description, domain, blobKeys }: Repository): ScanSetup {
+function setupOf({ id, suite, domain, blobKeys }: Repository): ScanSetup {
   return {
     repoId: new Uint8Array(id),
-    suite: description.suite,
+    suite,
     locKey: new Uint8Array(domain.keyLoc),
     treeKey: new Uint8Array(blobKeys.refKey('tree')),
     listKey: new Uint8Array(blobKeys.refKey('list')),

@@ -42,7 +42,9 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
   if (opts.threads > 0) returnLargeBuffers(LARGE_BUFFER)
   const { location } = repo.store
   checkNeed(repo.bundle.role, { need: 'upkeep', what: 'pruning', location })
-  if (opts.reencrypt === true) for (const domain of repo.inDomains) checkMayReencrypt(domain)
+  // Where nothing is encrypted there is nothing to encrypt anew.
+  const encrypted = repo.inDomains.filter(({ suite }) => suite !== 0)
+  if (opts.reencrypt === true) for (const domain of encrypted.length > 0 ? encrypted : [repo]) checkMayReencrypt(domain)
   if (opts.dryRun !== true) checkWritable(repo, location)
   const { state, clock, random, host, by, onEvent = ignoreEvents } = opts
   const check = stopper(opts.signal, location)
@@ -52,12 +54,19 @@ export async function prune(repo: Repository, opts: PruneOptions): Promise<Prune
     const writer =
       opts.dryRun === true ? undefined : await writerIdentity(domain, { state, clock, random, host, act: 'plan' })
     if (writer !== undefined) await checkNotRevoked(repo, writer.wid)
-    const pruning = new DomainPrune({ repo: domain, writer, state, clock, random, by, onEvent, check }, opts)
+    const pruning = new DomainPrune(
+      { repo: domain, writer, state, clock, random, by, onEvent, check },
+      withinDomain(domain, opts),
+    )
     domains.push(pruning)
     if (writer !== undefined) await putBack(domain, { random, clock }, onEvent)
     await pruning.run()
   }
   return reportOf(domains.map((each) => each.result))
+}
+
+function withinDomain({ suite }: Repository, opts: PruneOptions): PruneOptions {
+  return suite === 0 ? { ...opts, reencrypt: false } : opts
 }
 
 async function putBack(

@@ -25,8 +25,8 @@ import type { PruneContext } from './context.ts'
 import { isDamage } from './mark.ts'
 
 /** Throws `wrong-key` where a credential cannot read content or lacks the newest keys, `usage` where nothing is encrypted. */
-export function checkMayReencrypt({ domain, domainKeys, bundle, description, store }: Repository): void {
-  if (description.suite === 0) {
+export function checkMayReencrypt({ domain, domainKeys, bundle, suite, store }: Repository): void {
+  if (suite === 0) {
     throw new BackupError('usage', 'this repository has its content in the clear, whatever the keys', store.location)
   }
   if (domain.dataPrivate === undefined || domain.metaPrivate === undefined) {

@@ -81,7 +81,7 @@ export class BlockRunner implements WorkSink {
   async #runBlock(block: BlockWork, sealed: Uint8Array): Promise<void> {
     const { pack, offset, codec, plainLength, sid } = block.place
     const type = pack.kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
-    const { sessionKeys, description } = this.#ctx.reader
+    const { sessionKeys, suite } = this.#ctx.reader
     let secret: Uint8Array
     try {
       secret = await sessionKeys.secret(sid, pack.kind)
@@ -106,7 +106,7 @@ export class BlockRunner implements WorkSink {
       sealed,
       sid: toHex(sid),
       secret: new Uint8Array(secret),
-      suite: description.suite,
+      suite,
       blobs,
       refs,
     }

@@ -10,7 +10,7 @@ import type { NodeReader } from '../browse/tree-walk.ts'
 export interface RestoreReader extends NodeReader {
   /** Identifier of the repository, 16 bytes. */
   readonly id: Uint8Array
-  readonly description: { readonly suite: Suite }
+  readonly suite: Suite
   /** `location` keeps a restore from deleting the repository it reads. */
   readonly store: Pick<Store, 'location' | 'get'>
   /** Keys under which blobs are hashed, 32 bytes. */

@@ -18,7 +18,7 @@ export class TreeStore {
 
   constructor(repo: Repository, session: WriteSession, metaSecret: Uint8Array) {
     this.#session = session
-    const { packSize, suite } = repo.description
+    const { packSize } = repo.description
     this.#sink = new MetaSink({
       keys: repo.blobKeys,
       index: session.index.blobs,
@@ -26,7 +26,7 @@ export class TreeStore {
       submit: (bundle) => this.#full.push(bundle),
     })
     this.builder = new TreeBuilder(repo.blobKeys, this.#sink)
-    this.#blocks = new MetaBlocks({ metaSecret, repoId: repo.id, suite, keyId: repo.domain.keyId })
+    this.#blocks = new MetaBlocks({ metaSecret, repoId: repo.id, suite: repo.suite, keyId: repo.domain.keyId })
   }
 
   get counts(): { readonly newBlobs: number; readonly newBytes: number } {

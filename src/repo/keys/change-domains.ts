@@ -28,6 +28,13 @@ export interface DomainOptions {
   readonly removed: ReadonlySet<string>
 }
 
+export interface NewDomain {
+  readonly name: string
+  /** Everybody who has the store may read what is stored for it. */
+  readonly isPublic?: boolean
+  readonly random: SecureRandom
+}
+
 /** The slots that get a domain when it is added: those of administrators. */
 export function planNewDomain(
   store: Store,
@@ -44,14 +51,14 @@ export function planNewDomain(
 export async function addDomain(
   store: Store,
   own: OwnSlot,
-  { name, random, ...opts }: DomainOptions & { readonly name: string; readonly random: SecureRandom },
+  { name, isPublic, random, ...opts }: DomainOptions & NewDomain,
 ): Promise<ChangedDomains> {
   checkAdmin(own.bundle, name)
   checkName(own.bundle, name)
   if (own.bundle.domains.length >= DOMAINS_MAX) {
     throw new BackupError('limit', `there are ${own.bundle.domains.length} domains`, name)
   }
-  const domain = newDomain(random, name)
+  const domain = newDomain(random, name, isPublic)
   const bundle: Bundle = { ...own.bundle, domains: [...own.bundle.domains, domain] }
   const plan = await planNewDomain(store, own, opts)
   return renew(store, own, bundle, plan, opts, (slot) => withDomain(bundle, slot, domain.id))

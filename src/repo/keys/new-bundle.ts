@@ -23,7 +23,7 @@ export function newBundle(random: SecureRandom, domainName = 'default'): Bundle 
 }
 
 /** A domain with secrets of its own: nothing in it can be told from what is in another one. */
-export function newDomain(random: SecureRandom, name: string): Domain {
+export function newDomain(random: SecureRandom, name: string, isPublic = false): Domain {
   const data = newKemKeyPair(random)
   const meta = newKemKeyPair(random)
   return {
@@ -37,5 +37,6 @@ export function newDomain(random: SecureRandom, name: string): Domain {
     metaPublic: meta.publicKey,
     dataPrivate: data.privateKey,
     metaPrivate: meta.privateKey,
+    ...(isPublic && { isPublic }),
   }
 }

@@ -17,7 +17,7 @@ export type Purpose = 'data' | 'meta'
 export interface SessionKeySource {
   readonly id: Uint8Array
   readonly store: Store
-  readonly description: { readonly suite: Suite }
+  readonly suite: Suite
   readonly domain: { readonly id: Uint8Array }
   readonly domainKeys: DomainKeys
   readonly writers: { writer(wid: Uint8Array, act: Act, subject: string): Promise<WriterCertificate> }
@@ -98,7 +98,7 @@ export class SessionKeyRing {
     if (known !== undefined && !equalBytes(known, domain.id)) throw new ForeignObject(name, known)
     const keys = await this.#keysOf(sid, name)
     return doing('opening a session’s keys', name, async () => {
-      const scope = { repoId: this.#repo.id, suite: this.#repo.description.suite }
+      const scope = { repoId: this.#repo.id, suite: this.#repo.suite }
       for (const { recipient, privateKey } of privateKeys) {
         const secret = unwrapSessionSecret(keys, purpose, privateKey, scope, name, recipient)
         if (secret !== null) return secret

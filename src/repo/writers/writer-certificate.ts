@@ -6,6 +6,7 @@ import { timespecFromMs } from '../../base/time.ts'
 import { Sealer } from '../../crypto/seal.ts'
 import type { Suite } from '../../crypto/seal.ts'
 import { signingKeyFromSeed } from '../../crypto/signing.ts'
+import { suiteFor } from '../../format/bundle.ts'
 import type { Bundle } from '../../format/bundle.ts'
 import { writerName } from '../../format/names.ts'
 import { writerIdOf } from '../../format/signed-object.ts'
@@ -33,10 +34,12 @@ export async function putCertificate(
   { store, clock, name, suite }: WriterDetails,
 ): Promise<void> {
   if (own.rootSeed === undefined) throw cannotGive(role, own)
+  const [first] = domains
   const domainIds = domains.map(({ id }) => id)
+  const sealer = new Sealer(first!.keyIdx, own.repoId, suiteFor(first!, suite))
   const certificate = encodeWriterCertificate(
     { publicKey, role, domainIds, created: timespecFromMs(clock.now()), name },
-    { sealer: new Sealer(domains[0]!.keyIdx, own.repoId, suite), signer: signingKeyFromSeed(own.rootSeed) },
+    { sealer, signer: signingKeyFromSeed(own.rootSeed) },
   )
   const object = writerName(writerIdOf(publicKey))
   const { created } = await doing('enrolling a writer', object, () => store.put(object, [certificate]))

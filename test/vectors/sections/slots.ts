@@ -34,6 +34,7 @@ import {
 } from '../../support/object-samples.ts'
 import { cbor, flipped, withFields } from '../section.ts'
 import type { FailCase, Section } from '../section.ts'
+import { domainThatIsNotPublic, publicBundles } from './public-bundles.ts'
 import {
   ageMethod,
   given,
@@ -274,6 +275,7 @@ function failures(): FailCase[] {
       bytes: withFields(encodeBundle(sampleReportBundle()), { 2: cbor((w) => w.uint(1)) }),
       error: 'corrupt',
     },
+    domainThatIsNotPublic(),
     { name: 'no domains', kind: 'bundle', bytes: withFields(bundle, { 3: cbor((w) => w.array(0)) }), error: 'corrupt' },
     {
       name: 'a root key of 31 bytes',
@@ -371,6 +373,7 @@ export const slotsSection: Section = {
         value: maintainer(),
       },
       { name: 'a bundle', kind: 'bundle', bytes: encodeBundle(bundle), value: bundle },
+      ...publicBundles(),
     ]
   },
   fail: failures,
