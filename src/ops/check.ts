@@ -10,6 +10,7 @@ import { foreignOf } from '../repo/keys/membership.ts'
 import type { Repository } from '../repo/repository.ts'
 import { AffectedWalk } from './check/affected.ts'
 import { SessionFacts } from './check/cut-off.ts'
+import { CheckMemory } from './check/check-memory.ts'
 import type { PackShare } from './check/choose-packs.ts'
 import { DamageLog, isDamage, unlessDamaged } from './check/damage.ts'
 import { givenUpInTrash } from './check/given-up.ts'
@@ -93,7 +94,7 @@ class Check {
   async run(): Promise<CheckResult> {
     let stoppedBy: BackupError | undefined
     try {
-      stoppedBy = await unlessDamaged(this.#damage, () => this.#everything())
+      stoppedBy = await unlessDamaged(this.#damage, () => this.#remembered())
     } finally {
       this.#damage.tell()
     }
@@ -112,7 +113,14 @@ class Check {
     }
   }
 
-  async #everything(): Promise<void> {
+  async #remembered(): Promise<void> {
+    const wanted = wantedPacks(this.#opts)
+    if (wanted === undefined) return this.#everything()
+    const memory = new CheckMemory(this.#opts)
+    await memory.during(wanted, () => this.#everything(() => this.#readPacks(wanted, memory)))
+  }
+
+  async #everything(readPacks?: () => Promise<void>): Promise<void> {
     await this.#list()
     for (const prefix of SMALL_OBJECTS) {
       const givenUp = prefix === PREFIXES.trash ? await givenUpInTrash(this.#repo, this.#snapshotNames) : undefined
@@ -138,8 +146,7 @@ class Check {
     for (const index of this.#indexes) await this.#checkSessions(index)
     await this.#snapshots.run(this.#objects(PREFIXES.snapshots), this.#snapshotNames)
     for (const index of this.#indexes) await this.#checkTrees(index)
-    const wanted = wantedPacks(this.#opts)
-    if (wanted !== undefined) await this.#readPacks(wanted)
+    await readPacks?.()
     if (this.#opts.depth === 'all') await this.#checkParity()
     for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
     await this.#passOverUnneeded()
@@ -204,8 +211,8 @@ class Check {
     this.#counts.entries += trees.entries
   }
 
-  async #readPacks(wanted: PackShare): Promise<void> {
-    const shared = { opts: this.#opts, survey: this.#survey, counts: this.#counts, progress: this.#progress }
+  async #readPacks(wanted: PackShare, memory: CheckMemory): Promise<void> {
+    const shared = { opts: this.#opts, memory, survey: this.#survey, counts: this.#counts, progress: this.#progress }
     const indexOf = (name: string) => this.#indexOf(name)
     const { hasForeignDomains } = this.#verifier
     const indexes = { indexOf, ownIndex: this.#indexes[0]!, hasForeignDomains }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupError } from '../../src/base/errors.ts'
 import { seededRng } from '../../src/base/random.ts'
-import { PREFIXES } from '../../src/format/names.ts'
+import { parityName, PREFIXES } from '../../src/format/names.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import type { CheckOptions, CheckResult } from '../../src/ops/check.ts'
 import { scrubStore } from '../../src/ops/scrub.ts'
@@ -141,6 +141,33 @@ test('what was verified before a check was stopped is passed over when it goes o
   assert.ok(counts.packsPassedOver >= 3)
   assert.equal(counts.packsRead + counts.packsPassedOver, s.packs.length)
   assert.equal((await ReadTimes.load(await s.made.open(), s.state)).unfinishedMs, undefined)
+})
+
+test('a check of everything that is stopped before its first pack, or after its last one, can be gone on with', async () => {
+  const s = await scene()
+  // The check that comes to it is stopped before it reads that this is no parity.
+  const parity = parityName(s.packs[0]!)
+  await s.made.store.put(parity, [new Uint8Array(8)])
+  for (const [listed, passedOver] of [
+    [PREFIXES.sessions, 0],
+    [PREFIXES.parity, s.packs.length],
+  ] as const) {
+    const stop = new AbortController()
+    const plain = watching(s.made.store, async () => {})
+    const stopping: Store = {
+      ...plain,
+      list: (prefix, cursor) => {
+        if (prefix === listed) stop.abort()
+        return plain.list(prefix, cursor)
+      },
+    }
+    await assert.rejects(s.check({ depth: 'all', signal: stop.signal }, stopping), { code: 'interrupted' })
+    const { unfinishedMs } = await ReadTimes.load(await s.made.open(), s.state)
+    assert.ok(unfinishedMs !== undefined, `stopped at ${listed}`)
+    if (listed === PREFIXES.parity) await s.made.store.delete(parity)
+    const { counts } = await s.check({ depth: 'all', sinceMs: unfinishedMs })
+    assert.deepEqual([counts.packsPassedOver, counts.packsRead], [passedOver, s.packs.length - passedOver])
+  }
 })
 
 test('a damaged pack is not remembered as read: it comes first the next time', async () => {

@@ -1,10 +1,7 @@
-// Which packs a check reads, and what is remembered of it: the next check begins with what was read longest ago.
+// Which packs a check reads, and what it notes of them: the next check begins with what was read longest ago.
 import { fromHex } from '../../base/bytes.ts'
-import { systemClock, type Clock } from '../../base/clock.ts'
-import { codeOf, reasonsOf } from '../../base/errors.ts'
 import { packName } from '../../format/names.ts'
-import { ReadTimes } from '../../repo/packs/read-times.ts'
-import { ignoreEvents } from '../events.ts'
+import type { CheckMemory } from './check-memory.ts'
 import { choosePacks } from './choose-packs.ts'
 import type { PackShare } from './choose-packs.ts'
 import type { CheckedIndex } from './index-check.ts'
@@ -16,6 +13,7 @@ import type { CheckProgress } from './progress.ts'
 
 export interface PackReadingContext {
   readonly opts: CheckOptions
+  readonly memory: CheckMemory
   readonly survey: Survey
   readonly counts: CheckCounts
   readonly progress: CheckProgress
@@ -31,57 +29,42 @@ export interface PackReadingContext {
   readonly attestable: AttestablePack[]
 }
 
-/** Of a check that is killed so much is forgotten. */
-const SAVE_INTERVAL_MS = 60_000
-
 export async function readPacks(ctx: PackReadingContext, wanted: PackShare): Promise<void> {
   await new PackReading(ctx).run(wanted)
 }
 
 class PackReading {
   readonly #ctx: PackReadingContext
-  readonly #times: ReadTimes
-  readonly #clock: Clock
-  #savedAt: number
 
   constructor(ctx: PackReadingContext) {
     this.#ctx = ctx
-    this.#times = ctx.opts.times ?? ReadTimes.forgetful()
-    this.#clock = ctx.opts.clock ?? systemClock
-    this.#savedAt = this.#clock.monotonic()
   }
 
   async run(wanted: PackShare): Promise<void> {
-    const { listed, counts, opts } = this.#ctx
-    const times = this.#times
+    const { listed, counts, opts, memory } = this.#ctx
+    const { times } = memory
     const all = Array.from(listed, ([name, pack]) => ({ ...pack, name, readMs: times.of(name) }))
-    const begunMs = this.#clock.now()
+    const begunMs = memory.clock.now()
     const { lastBegunMs, firstBegunMs } = times
     const chosen = choosePacks(all, wanted, { nowMs: begunMs, lastBegunMs, firstBegunMs, rng: opts.rng })
     if (wanted.kind === 'since') counts.packsPassedOver = all.length - chosen.length
     times.keepOnly(listed.keys())
     times.lastBegunMs = begunMs
     times.firstBegunMs ??= begunMs
-    if (wanted.kind === 'all') times.unfinishedMs = begunMs
-    try {
-      await this.#read(chosen)
-      if (wanted.kind === 'all' || wanted.kind === 'since') times.unfinishedMs = undefined
-    } finally {
-      await this.#save()
-    }
+    await this.#read(chosen)
+    // Reading parity, which comes after the packs, takes a while too.
+    await memory.save()
   }
 
   async #read(chosen: readonly ListedPack[]): Promise<void> {
-    const { survey, opts, indexOf, ownIndex, hasForeignDomains, counts, progress } = this.#ctx
+    const { survey, opts, indexOf, ownIndex, hasForeignDomains, counts, progress, memory } = this.#ctx
     const total = chosen.reduce((sum, { size }) => sum + size, 0)
     let read = 0
     const done = async (pack: ListedPack, checked: CheckedPack): Promise<void> => {
       read += pack.size
       this.#note(pack, checked)
       progress.step('reading packs', counts.packsRead, chosen.length, 'packs', read, total)
-      if (this.#clock.monotonic() - this.#savedAt < SAVE_INTERVAL_MS) return
-      this.#savedAt = this.#clock.monotonic()
-      await this.#save()
+      await memory.saveNowAndThen()
     }
     const shared = { survey, threads: opts.threads, done }
     const byIndex = Map.groupBy(chosen, ({ kind, hash }) => indexOf(packName(kind, hash)))
@@ -93,7 +76,7 @@ class PackReading {
   }
 
   #note(pack: ListedPack, { blobs, plainBytes, opened, isSound, tables }: CheckedPack): void {
-    const { counts, opts, indexOf, attestable } = this.#ctx
+    const { counts, opts, indexOf, attestable, memory } = this.#ctx
     const name = packName(pack.kind, pack.hash)
     counts.packsRead++
     if (!opened) counts.packsHashedOnly++
@@ -103,18 +86,7 @@ class PackReading {
       const { repo } = indexOf(name)!
       attestable.push({ repo, kind: pack.kind, hash: fromHex(pack.hash)!, tables })
     }
-    if (isSound) this.#times.good(name, this.#clock.now())
-    else this.#times.bad(name)
-  }
-
-  /** What is remembered decides what is read next, and nothing else: a check is none the worse without it. */
-  async #save(): Promise<void> {
-    try {
-      await this.#times.save()
-    } catch (cause) {
-      const { onEvent = ignoreEvents } = this.#ctx.opts
-      const message = `it cannot be remembered which packs were read: ${reasonsOf(cause)}`
-      onEvent({ type: 'warning', code: codeOf(cause), message })
-    }
+    if (isSound) memory.times.good(name, memory.clock.now())
+    else memory.times.bad(name)
   }
 }
