@@ -8,7 +8,7 @@ import { toHex } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom } from '../../src/base/random.ts'
 import { encodeDeletionPlan } from '../../src/format/deletion-plan.ts'
-import { planName, PREFIXES, sessionKeysName, sessionName } from '../../src/format/names.ts'
+import { planName, PREFIXES, sessionEndName, sessionKeysName, sessionName } from '../../src/format/names.ts'
 import { Roots } from '../../src/ops/prune/roots.ts'
 import type { Root } from '../../src/ops/prune/roots.ts'
 import { listSessionNames, SessionReader } from '../../src/ops/prune/sessions.ts'
@@ -83,6 +83,51 @@ test('a session is not over because somebody else has put a snapshot that says i
   }
   assert.equal(await stateWith({ sid }), 'open')
   assert.equal(await stateWith({ sid, wid }), 'committed')
+})
+
+test('a damaged intent is cleared away when its session ended, as its snapshot’s writer has signed', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['a', 'b'])
+  const store = await scene.scratch.store()
+  const [ended, other] = await (await scene.scratch.open()).snapshots()
+  const damage = async (name: string, at: number) => {
+    const right = await store.get(name)
+    await store.replace!(name, [right.with(at, right[at]! ^ 1)])
+  }
+  await damage(sessionName(ended!.sid), 60)
+  await damage(sessionName(other!.sid), 60)
+  // The signature of the other one.
+  await damage(sessionEndName(other!.sid), 60)
+  await scene.prune()
+  const isThere = (name: string) => store.stat(name).then((found) => found !== null)
+  assert.deepEqual([await isThere(sessionName(ended!.sid)), await isThere(sessionEndName(ended!.sid))], [false, true])
+  // Nobody else can have it cleared away: it confirms the snapshot.
+  assert.equal(await isThere(sessionName(other!.sid)), true)
+  for (const { sid } of [ended!, other!]) assert.equal(await isThere(sessionKeysName(sid)), true)
+  await damage(sessionEndName(other!.sid), 60)
+  await scene.prune()
+  await assertSound(scene, 0, 1)
+  assert.deepEqual(
+    (await (await scene.scratch.open()).snapshots()).map(({ confirmed }) => confirmed),
+    [true, true],
+  )
+})
+
+test('a damaged intent stays where writers do not agree whose session it is', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  const repo = await scene.scratch.open()
+  const [root] = await new Roots(repo).list(() => {})
+  const name = sessionName(root!.sid)
+  const right = await repo.store.get(name)
+  await repo.store.replace!(name, [right.with(60, right[60]! ^ 1)])
+  const stateWith = async (...roots: readonly Root[]) => {
+    const sessions = await new SessionReader(repo).sessions(await listSessionNames(repo), roots)
+    return sessions.find((each) => each.sid === toHex(root!.sid))?.state
+  }
+  const wid = toHex((await writerIdentity(repo, { ...someone, state: memoryState() })).wid)
+  assert.equal(await stateWith(root!), 'ended')
+  assert.equal(await stateWith({ ...root!, wid }), 'committed')
+  assert.equal(await stateWith(root!, { ...root!, wid }), 'committed')
+  assert.equal(await stateWith(), 'unsound')
 })
 
 /** Each intent reads wrong the first time. */

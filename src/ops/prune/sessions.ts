@@ -2,7 +2,7 @@
 //
 // A session is over for a pruner when it has ended, and also when its snapshot is there: everything that the snapshot needs is
 // found by the walk that comes after, and nothing else comes from this session.
-import { equalBytes, toHex } from '../../base/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES, sessionEndName, sessionName, heartbeatName } from '../../format/names.ts'
 import { OBJECT_TYPES } from '../../format/object-header.ts'
@@ -66,7 +66,7 @@ export class SessionReader {
 
   /** All sessions of this domain whose intents are there. `roots` are snapshots that were listed after this began. */
   async sessions(names: ReadonlyMap<string, SessionNames>, roots: readonly Root[]): Promise<Session[]> {
-    const snapshots = new Map(roots.map(({ sid, wid }) => [toHex(sid), wid]))
+    const snapshots = Map.groupBy(roots, ({ sid }) => toHex(sid))
     const sessions: Session[] = []
     for (const [sid, { hasIntent, hasEnd, beats }] of names) {
       if (!hasIntent) continue
@@ -79,9 +79,13 @@ export class SessionReader {
       const { wid, host, startedMs } = intent
       let state: Session['state'] = wid === undefined && !intent.isNewer ? 'unsound' : 'open'
       // One that cannot be read was not put by somebody else in the place of an open one: it confirms the snapshot.
-      if (state === 'unsound' ? snapshots.has(sid) : snapshots.get(sid) === toHex(wid ?? NOBODY)) state = 'committed'
+      const own = snapshots.get(sid) ?? []
+      if (state === 'unsound' ? own.length > 0 : own.some((root) => root.wid === toHex(wid ?? NOBODY))) {
+        state = 'committed'
+      }
       // Anybody who may put into the store could say of a session that it is over, if its writer had not to sign that.
-      if (hasEnd && (await this.#isOwnMark(sessionEndName(sid), intent))) state = 'ended'
+      const signer = state === 'committed' && wid === undefined ? await this.#writerOf(own) : intent
+      if (hasEnd && (await this.#isOwnMark(sessionEndName(sid), signer))) state = 'ended'
       sessions.push({ sid, state, host, startedMs, beat: await this.#newestBeat(sid, beats, intent) })
     }
     return sessions
@@ -126,6 +130,17 @@ export class SessionReader {
     }
   }
 
+  /**
+   * Who signs the end of a session whose intent does not tell: it comes when the snapshot is confirmed, so nobody asks for the
+   * intent any more. Where several say that the session is theirs it is left as it is.
+   */
+  async #writerOf(snapshots: readonly Root[]): Promise<Signer> {
+    const [one, ...others] = new Map(snapshots.map((root) => [root.wid, root])).values()
+    if (one === undefined || others.length > 0) return { wid: undefined, publicKey: undefined }
+    const wid = fromHex(one.wid)!
+    return { wid, publicKey: await this.#repo.writers.publicKey(wid, 'snapshot', one.objectName) }
+  }
+
   #writer(wid: Uint8Array, name: string): Promise<WriterCertificate> {
     return this.#repo.writers.writer(wid, 'store', name)
   }
@@ -145,7 +160,7 @@ export class SessionReader {
   }
 
   /** Whether the session's own writer has signed it. */
-  async #isOwnMark(name: string, { wid, publicKey }: Intent): Promise<boolean> {
+  async #isOwnMark(name: string, { wid, publicKey }: Signer): Promise<boolean> {
     if (wid === undefined) return false
     try {
       const bytes = await unlessGone(this.#repo.store, name, () => this.#repo.store.get(name))
@@ -167,5 +182,9 @@ type Intent = { readonly host: string; readonly startedMs: number } & (
   | { readonly wid: Uint8Array; readonly publicKey: Uint8Array }
   | { readonly wid: undefined; readonly publicKey: undefined; readonly isNewer: boolean }
 )
+
+type Signer =
+  | { readonly wid: Uint8Array; readonly publicKey: Uint8Array }
+  | { readonly wid: undefined; readonly publicKey: undefined }
 
 const UNSOUND: ReadonlySet<BackupError['code']> = new Set(['corrupt', 'unsupported', 'limit'])
