@@ -35,7 +35,7 @@ export interface BlobLocation {
   /** Place in the block's plaintext. */
   readonly offset: number
   readonly length: number
-  /** Some other pack has it too: one of them may have something else under its locator. */
+  /** Some other pack has it too, as of now: one of them may have something else under its locator. */
   readonly isContested?: boolean
 }
 
@@ -293,8 +293,7 @@ export class LoadedIndex {
     const place = this.blobs.find(loc)
     if (place === undefined || place.block >= this.#endBlock) return undefined
     if (place.block >= this.#unnamedFrom) this.isIncomplete = true
-    const location = { block: this.block(place.block), offset: place.offset, length: place.length }
-    return this.#hasCopies(loc, place.block) ? { ...location, isContested: true } : location
+    return new FoundBlob(this.block(place.block), place, () => this.#hasCopies(loc, place.block))
   }
 
   #hasCopies(loc: Uint8Array, block: number): boolean {
@@ -378,5 +377,24 @@ export class LoadedIndex {
       this.#sidNumbers.set(key, number)
     }
     return number
+  }
+}
+
+/** Looks for other copies when it is asked: in a large index that costs more than the lookup, and a check never asks. */
+class FoundBlob implements BlobLocation {
+  readonly block: BlockPlace
+  readonly offset: number
+  readonly length: number
+  readonly #hasCopies: () => boolean
+
+  constructor(block: BlockPlace, { offset, length }: BlobPlace, hasCopies: () => boolean) {
+    this.block = block
+    this.offset = offset
+    this.length = length
+    this.#hasCopies = hasCopies
+  }
+
+  get isContested(): boolean {
+    return this.#hasCopies()
   }
 }
