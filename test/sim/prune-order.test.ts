@@ -115,6 +115,13 @@ async function worldToPrune(): Promise<BackupWorld> {
     changeTree(client.tree, world.rng)
     await world.clock.sleep(1000)
   }
-  await world.backup(client, { crashAfter: 30 })
+  // As late as it takes: the session was declared, and has neither an end nor a snapshot.
+  for (let after = 10; !(await isSomebodyLeft(world)); after++) await world.backup(client, { crashAfter: after })
   return world
+}
+
+async function isSomebodyLeft({ objects }: BackupWorld): Promise<boolean> {
+  const names: string[] = []
+  for await (const { name } of listAll(objects, PREFIXES.sessions)) names.push(name)
+  return names.some((name) => !name.includes('.') && !names.includes(`${name}.end`))
 }

@@ -88,7 +88,7 @@ export async function checkPruneOrder({ log, machines, kept }: PruneEvidence): P
       else if (kind === 'plan') checkPlanDeletion(own, operation, contents)
       else if (kind === 'index') checkSegmentDeletion(own, operation, contents)
       else if (kind === 'session-keys') checkKeysDeletion(own, operation, contents)
-      else if (kind === 'session') checkIntentDeletion(own, operation)
+      else if (kind === 'session') checkIntentDeletion(log, own, operation)
     }
     for (const put of own.filter(({ kind, name }) => kind === 'put' && name.startsWith(PREFIXES.index))) {
       checkSegmentPut(own, put, contents)
@@ -220,9 +220,13 @@ function checkKeysDeletion(own: readonly Operation[], removal: Operation, conten
 }
 
 /** M7: the end of a session is acknowledged before its intent goes, unless the session is fenced. */
-function checkIntentDeletion(own: readonly Operation[], removal: Operation): void {
+function checkIntentDeletion({ operations }: OperationLog, own: readonly Operation[], removal: Operation): void {
   const end = sessionEndName(removal.name.slice(PREFIXES.sessions.length))
-  const seen = own.some(({ kind, name, ended }) => kind === 'get' && name === end && ended! < removal.began)
+  // A part of an end, which a put has left that failed, says nothing: who has read it may fence the session.
+  const whole = operations.find(({ kind, name }) => kind === 'put' && name === end)?.bytes
+  const seen = own.some(({ kind, name, ended, bytes }) => {
+    return kind === 'get' && name === end && ended! < removal.began && bytes === whole
+  })
   if (seen && !isAcknowledged(own, 'put', end, removal.began)) {
     throw new OrderViolation('M7', 'its end is not acknowledged', removal)
   }
