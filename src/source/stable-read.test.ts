@@ -109,11 +109,16 @@ test('a log that another process writes all the time comes to an end', async (t)
     const { openSync, writeSync } = require('node:fs')
     const fd = openSync(process.argv[1], 'a')
     writeSync(1, 'ready')
-    for (const line = 'x'.repeat(4095) + '\\n'; ; ) writeSync(fd, line)`
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    for (const line = 'x'.repeat(4095) + '\\n'; ; Atomics.wait(pause, 0, 0, 1)) writeSync(fd, line)`
   const writer = spawn(process.execPath, ['-e', source, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     await once(writer.stdout, 'data')
-    const { trouble, bytes, stat, attempts } = readFile(path, {}, nextTick)
+    // However seldom the other one gets a processor.
+    const untilItGrows = ({ stat: before }: Pass) => {
+      while (lstatSync(path).size <= before.size) nextTick()
+    }
+    const { trouble, bytes, stat, attempts } = readFile(path, {}, untilItGrows)
     assert.equal(trouble, 2)
     assert.equal(attempts, 4)
     assert.equal(bytes, stat.size)
