@@ -1,6 +1,5 @@
 // The header of an age file (age-encryption.org/v1), read far enough to bound it before a library computes anything. It
 // comes from the store: how many stanzas there are and what they ask for is for whoever can write there to choose.
-import { assert } from '../base/assert.ts'
 import { BackupError } from '../base/errors.ts'
 import { displayText } from '../base/bytes.ts'
 import { AGE_HEADER_MAX, AGE_PAYLOAD_SIZE } from '../format/slot-kinds.ts'
@@ -42,31 +41,12 @@ export function slotStanzas(file: Uint8Array, subject: string): AgeStanza[] {
 
 const HINT = 'a Holdfast client does not make such a slot; look at who can write to the store'
 
-/** The parts of a file that has a header: what the MAC is about, the MAC as text, and what comes after the header. */
-export function headerParts(file: Uint8Array): {
-  readonly signed: Uint8Array
-  readonly mac: Uint8Array
-  readonly payload: Uint8Array
-} {
-  const at = macLine(file)
-  const end = headerEnd(file)
-  assert(at !== -1 && end !== -1, 'the header was read before')
-  const mac = at + MAC_PREFIX.length
-  return { signed: file.subarray(0, mac - 1), mac: file.subarray(mac, end - 1), payload: file.subarray(end) }
-}
-
 /** Where the header ends, after the line of its MAC; -1 where there is none. */
 function headerEnd(file: Uint8Array): number {
-  const mac = macLine(file)
+  // The header is text and its last line alone begins like this.
+  const mac = Buffer.from(file.buffer, file.byteOffset, file.byteLength).indexOf('\n--- ')
   return mac === -1 ? -1 : file.indexOf(0x0a, mac + 1) + 1 || -1
 }
-
-/** Where the last line of the header begins, at the newline before it. The header is text and no other line begins so. */
-function macLine(file: Uint8Array): number {
-  return Buffer.from(file.buffer, file.byteOffset, file.byteLength).indexOf(MAC_PREFIX)
-}
-
-const MAC_PREFIX = '\n--- '
 
 function parseStanzas(header: Uint8Array, corrupt: (why: string) => BackupError): AgeStanza[] {
   const lines = displayText(header).split('\n')

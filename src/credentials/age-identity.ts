@@ -7,7 +7,6 @@ import { displayText, utf8 } from '../base/bytes.ts'
 import { wipe } from '../crypto/wipe.ts'
 import { fromBase64 } from './age-header.ts'
 import type { AgeStanza } from './age-header.ts'
-import { hybridIdentity, isHybrid, unwrapHybrid } from './age-hybrid.ts'
 import { openWithKey } from './file-key.ts'
 import { pluginOfIdentity, unwrapWithPlugin } from './age-plugin.ts'
 import type { Ask } from './ask.ts'
@@ -20,9 +19,7 @@ import type { SshPrivateKey } from './ssh-stanza.ts'
 export interface AgeIdentity {
   /** Whether one of the stanzas may be for it, as far as can be told without asking and computing. */
   mayOpen(stanzas: readonly AgeStanza[]): boolean
-  /** The file key in one of the stanzas, or null, for identities that need no library. `subject` is the slot. */
-  readonly fileKey?: (stanzas: readonly AgeStanza[], subject: string) => Uint8Array | null
-  /** What the library tries otherwise. Asks for a passphrase where it takes one. `subject` is the slot. */
+  /** What the library tries. Asks for a passphrase where it takes one. `subject` is the slot. */
   forLibrary(subject: string): Promise<readonly (string | LibraryIdentity)[]>
 }
 
@@ -67,8 +64,6 @@ async function ownIdentity(line: string, subject: string): Promise<AgeIdentity> 
       hint: 'give the file that ssh-keygen has put beside it, without .pub, or the one of age-keygen',
     })
   }
-  const hybrid = hybridIdentity(line)
-  if (hybrid !== undefined) return ownHybrid(line, hybrid)
   const { Decrypter } = await import('age-encryption')
   try {
     new Decrypter().addIdentity(line)
@@ -79,20 +74,6 @@ async function ownIdentity(line: string, subject: string): Promise<AgeIdentity> 
     })
   }
   return { mayOpen: (stanzas) => stanzas.some((stanza) => !isSsh(stanza)), forLibrary: async () => [line] }
-}
-
-function ownHybrid(line: string, secret: Uint8Array): AgeIdentity {
-  return {
-    mayOpen: (stanzas) => stanzas.some(isHybrid),
-    fileKey: (stanzas, subject) => {
-      for (const stanza of stanzas.filter(isHybrid)) {
-        const fileKey = unwrapHybrid(stanza, secret, subject)
-        if (fileKey !== null) return fileKey
-      }
-      return null
-    },
-    forLibrary: async () => [line],
-  }
 }
 
 function pluginIdentity(name: string, lines: readonly string[], plugins: PluginEnvironment): AgeIdentity {

@@ -2,10 +2,7 @@
 import type { Identity as LibraryIdentity } from 'age-encryption'
 import { BackupError } from '../base/errors.ts'
 import type { SlotMethod } from '../format/slot-kinds.ts'
-import { wipe } from '../crypto/wipe.ts'
-import { openAgeFile } from './age-file.ts'
 import { slotStanzas } from './age-header.ts'
-import type { AgeStanza } from './age-header.ts'
 import type { AgeIdentity } from './age-identity.ts'
 import type { Unlocker } from './credential.ts'
 
@@ -27,7 +24,7 @@ export function ageUnlocker(identities: readonly AgeIdentity[], description: str
       // One after the other: a passphrase or a touch is asked for only when those before it did not help.
       for (const identity of identities.filter((candidate) => candidate.mayOpen(stanzas))) {
         try {
-          const secret = await open(method.file, identity, stanzas, slotName)
+          const secret = await decrypt(method.file, await identity.forLibrary(slotName), slotName)
           if (secret !== null) return secret
         } catch (error) {
           if (!(error instanceof BackupError)) throw error
@@ -38,20 +35,6 @@ export function ageUnlocker(identities: readonly AgeIdentity[], description: str
       return null
     },
   }
-}
-
-async function open(
-  file: Uint8Array,
-  identity: AgeIdentity,
-  stanzas: readonly AgeStanza[],
-  slotName: string,
-): Promise<Uint8Array | null> {
-  if (identity.fileKey === undefined) return decrypt(file, await identity.forLibrary(slotName), slotName)
-  const fileKey = identity.fileKey(stanzas, slotName)
-  if (fileKey === null) return null
-  const secret = openAgeFile(file, fileKey, slotName)
-  wipe(fileKey)
-  return secret
 }
 
 async function decrypt(

@@ -12,22 +12,16 @@ export function sealWithKey(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
 }
 
 /** Null when the body was sealed with another key or is damaged. */
-export function openWithKey(body: Uint8Array, key: Uint8Array, nonce: Uint8Array = ZERO_NONCE): Uint8Array | null {
+export function openWithKey(body: Uint8Array, key: Uint8Array): Uint8Array | null {
   // A longer body could be made to open under many keys; age refuses it for that reason.
-  return body.length === FILE_KEY_SIZE + TAG_SIZE ? openBytes(body, key, nonce) : null
-}
-
-/** The same for anything that is sealed so, of whatever length. */
-export function openBytes(sealed: Uint8Array, key: Uint8Array, nonce: Uint8Array): Uint8Array | null {
-  const end = sealed.length - TAG_SIZE
-  if (end < 0) return null
-  const cipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_SIZE })
-  cipher.setAuthTag(sealed.subarray(end))
-  const plain = cipher.update(sealed.subarray(0, end))
+  if (body.length !== FILE_KEY_SIZE + TAG_SIZE) return null
+  const cipher = createDecipheriv(ALGORITHM, key, ZERO_NONCE, { authTagLength: TAG_SIZE })
+  cipher.setAuthTag(body.subarray(FILE_KEY_SIZE))
+  const fileKey = cipher.update(body.subarray(0, FILE_KEY_SIZE))
   try {
     cipher.final()
   } catch {
     return null
   }
-  return new Uint8Array(plain)
+  return new Uint8Array(fileKey)
 }
