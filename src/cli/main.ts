@@ -7,6 +7,7 @@ import { guarded, reportFailure } from './command.ts'
 import { loadConfig, type Config } from './config.ts'
 import type { Context } from './context.ts'
 import { EXIT } from './exit-codes.ts'
+import { misnamedVariables } from './environment.ts'
 import { describeFailure } from './failure.ts'
 import { splitGlobalFlags, type GlobalOptions, type SplitArguments } from './global-flags.ts'
 import { nativeArguments } from './native-text.ts'
@@ -35,6 +36,10 @@ async function main(args: readonly string[]): Promise<void> {
   const context = contextFor(split.globals)
   // What nobody waits for cannot be caught anywhere else; it is a bug, and is shown as one.
   process.on('uncaughtException', (error) => process.exit(reportFailure(context, describeFailure(error))))
+  for (const [name, meant] of misnamedVariables(context.env)) {
+    const message = `${name} is set, which nobody reads: ${meant} may be meant`
+    context.reporter.onEvent({ type: 'warning', code: 'usage', message })
+  }
   await run(app, split.rest, context)
   process.exitCode = await finish(context, split.rest)
 }
