@@ -4,6 +4,7 @@ import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { CHEAP_PASSPHRASES } from '../support/cheap-passphrases.ts'
 import { COMPILED } from '../support/compiled.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { VERSION } from '../../src/cli/version.ts'
@@ -24,6 +25,7 @@ function shell(t: TestContext): Shell {
     PATH: process.env['PATH'],
     HOME: home,
     NODE_COMPILE_CACHE: COMPILED,
+    ...CHEAP_PASSPHRASES,
     HOLDFAST_PASSWORD: 'pass',
     HOLDFAST_REPO: repository,
   }

@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { CHEAP_PASSPHRASES } from '../support/cheap-passphrases.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const CHECKOUT = dirname(dirname(import.meta.dirname))
@@ -38,6 +40,8 @@ for (const document of DOCUMENTS) {
       HOME: home,
       LANG: 'C.UTF-8',
       HOLDFAST_PASSWORD: 'correct horse battery staple',
+      NODE_COMPILE_CACHE: COMPILED,
+      ...(document === 'README.md' ? {} : CHEAP_PASSPHRASES), // the first story is all real
     }
     // Pages that are no story of their own begin where a backup was made.
     const begin = document.startsWith('docs/') && document !== 'docs/commands.md' ? 'holdfast backup ~/work >&2' : ''

@@ -5,6 +5,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, write
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { installToyPlugin, toyIdentity, toyRecipient, WANTS } from '../support/age-plugin-toy.ts'
+import { CHEAP_PASSPHRASES } from '../support/cheap-passphrases.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { GnupgHome } from '../support/gnupg-home.ts'
 import { requireCommand } from '../support/requirements.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -28,7 +30,14 @@ class Person {
     this.home = tempFolder(t, 'keys')
     this.repository = join(this.home, 'repository')
     const path = `${join(this.home, 'bin')}:${process.env['PATH'] ?? ''}`
-    this.env = { PATH: path, HOME: this.home, LANG: 'C.UTF-8', HOLDFAST_REPO: this.repository }
+    this.env = {
+      PATH: path,
+      HOME: this.home,
+      LANG: 'C.UTF-8',
+      HOLDFAST_REPO: this.repository,
+      NODE_COMPILE_CACHE: COMPILED,
+      ...CHEAP_PASSPHRASES,
+    }
     for (const folder of ['bin', 'photos', '.ssh']) mkdirSync(join(this.home, folder))
     writeFileSync(this.at('photos/a.raw'), 'a photo')
   }

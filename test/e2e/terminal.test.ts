@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { CHEAP_PASSPHRASES } from '../support/cheap-passphrases.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { requireCommand } from '../support/requirements.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { TerminalSession } from '../support/terminal.ts'
@@ -25,7 +27,13 @@ interface Person {
 function person(t: TestContext): Person | undefined {
   if (!requireCommand(t, 'script')) return undefined
   const home = tempFolder(t, 'terminal')
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, LANG: 'C.UTF-8' }
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    LANG: 'C.UTF-8',
+    NODE_COMPILE_CACHE: COMPILED,
+    ...CHEAP_PASSPHRASES,
+  }
   mkdirSync(join(home, 'photos'))
   writeFileSync(join(home, 'photos/a.raw'), 'a photo')
   return { home, env, start: (line) => new TerminalSession(line, home, env) }

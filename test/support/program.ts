@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { CHEAP_PASSPHRASES } from './cheap-passphrases.ts'
 import { COMPILED } from './compiled.ts'
 
 const LAUNCHER = join(dirname(dirname(import.meta.dirname)), 'holdfast')
@@ -52,6 +53,7 @@ export class Program {
       LANG: 'C.UTF-8',
       HOLDFAST: LAUNCHER,
       NODE_COMPILE_CACHE: COMPILED,
+      ...CHEAP_PASSPHRASES,
       HOLDFAST_PASSWORD: 'correct horse battery staple',
       HOLDFAST_REPO: this.repository,
     }

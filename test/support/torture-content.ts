@@ -68,7 +68,8 @@ function withFile(path: string, size: number, fill: (fd: number) => void): void 
 /** The same bytes for the same seed. */
 export function randomBytes(length: number, seed: number): Uint8Array {
   const rng = seededRng(seed)
-  const words = Uint32Array.from({ length: Math.ceil(length / 4) }, () => rng() * 0x1_0000_0000)
+  const words = new Uint32Array(Math.ceil(length / 4))
+  for (let n = 0; n < words.length; n++) words[n] = rng() * 0x1_0000_0000 // `from` takes five times as long
   return new Uint8Array(words.buffer, 0, length)
 }
 
