@@ -7,7 +7,6 @@ import type { NewCredential } from '../credentials/credential.ts'
 import { addSlot, changePassphrase, type NewSlot } from '../repo/keys/keyring.ts'
 import { findSlotName, listSlots, readSlots } from '../repo/keys/key-slots.ts'
 import type { SlotInfo } from '../repo/keys/key-slots.ts'
-import { kindWords } from '../format/slot-kinds.ts'
 import type { Bundle } from '../format/bundle.ts'
 import { checkNeed, restrictBundle, ROLE_TEXTS } from '../repo/roles.ts'
 import type { Context } from './context.ts'
@@ -28,7 +27,7 @@ export async function listKeys({ out }: Context, { store, unlocked }: UnlockedSt
   const withNotes = slots.some((slot) => noteOn(slot) !== '')
   const rows = slots.map((slot) => [
     `${shortKey(slot.name)}${slot.name === unlocked.slotName ? ' *' : ''}`,
-    kindWords(slot.kind),
+    slot.words,
     slot.role,
     formatLocalTime(slot.created),
     ...(withNotes ? [noteOn(slot)] : []),

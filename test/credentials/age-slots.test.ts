@@ -17,6 +17,7 @@ import type { AgeStanza } from '../../src/credentials/age-header.ts'
 import { parseIdentityFile } from '../../src/credentials/age-identity.ts'
 import { forAgeRecipients, parseAgeRecipient, parseAgeRecipients } from '../../src/credentials/age-recipient.ts'
 import { ageUnlocker } from '../../src/credentials/age-unlocker.ts'
+import { slotWords } from '../../src/credentials/slot-words.ts'
 import { AGE_HEADER_MAX } from '../../src/format/slot-kinds.ts'
 import type { SlotMethod } from '../../src/format/slot-kinds.ts'
 import { asking } from '../support/asking.ts'
@@ -251,3 +252,17 @@ async function libraryStanzas(file: Uint8Array): Promise<AgeStanza[] | null> {
   await assert.rejects(decrypter.decrypt(file))
   return seen
 }
+
+test('a slot that is for SSH keys alone says so and of which type', async () => {
+  const ofType = (type: string) => age.find(({ recipient }) => recipient.startsWith(type))!.recipient
+  const [ed25519, rsa, x25519] = [ofType('ssh-ed25519 '), ofType('ssh-rsa '), ofType('age1')]
+  const cases: [string[], string][] = [
+    [[ed25519], 'ssh-ed25519 key'],
+    [[rsa, rsa], 'ssh-rsa key'],
+    [[rsa, ed25519], 'ssh-ed25519 or ssh-rsa key'],
+    [[ed25519, x25519], 'age identity'],
+  ]
+  for (const [recipients, words] of cases) assert.equal(slotWords(await slotFor(...recipients), 'keys/x'), words)
+  const { file } = await slotFor(ed25519)
+  assert.equal(slotWords({ kind: 'age', file: file.subarray(0, 60) }, 'keys/x'), 'age identity', 'a damaged one')
+})

@@ -99,7 +99,7 @@ test('a repository that is for an SSH key backs up and restores with it, and lis
   const [listed] = ann.keys({}, '--config', ann.at('holdfast.toml'))
   assert.equal(listed!.kind, 'age')
   assert.match(listed!.recipients![0]!, /^ssh-ed25519 SHA256:[\w+/]{43} ann$/)
-  assert.match(ann.ok(['key', 'list', '--identity', key]), /age identity .* ssh-ed25519 SHA256:/)
+  assert.match(ann.ok(['key', 'list', '--identity', key]), / ssh-ed25519 key +admin .* ssh-ed25519 SHA256:/)
 })
 
 test('an SSH key at its usual place opens without a word, one under a passphrase is not asked for', (t) => {

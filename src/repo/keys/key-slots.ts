@@ -3,6 +3,7 @@
 import { equalBytes } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { Timespec } from '../../base/time.ts'
+import { slotWords } from '../../credentials/slot-words.ts'
 import { checkPassphraseParams } from '../../crypto/passphrase.ts'
 import type { Bundle, Role } from '../../format/bundle.ts'
 import {
@@ -95,6 +96,8 @@ export async function readSlot(store: Store, name: string): Promise<KeySlot> {
 export interface SlotInfo {
   readonly name: string
   readonly kind: SlotKind
+  /** What it opens with: the kind, or more where the slot tells. */
+  readonly words: string
   /** What the slot says in the clear; the capability bundle in it decides. */
   readonly role: Role
   readonly created: Timespec
@@ -122,7 +125,8 @@ export async function listSlots(
       isRenewable && bundle.rootSeed !== undefined && slot.role !== 'report'
         ? hasNewest(openSlotHolder(slot, bundle, name), description)
         : undefined
-    const about = { name, kind: knownKind(slot.method, name), role: slot.role, created: slot.created, label, detail }
+    const [kind, words] = [knownKind(slot.method, name), slotWords(slot.method, name)]
+    const about = { name, kind, words, role: slot.role, created: slot.created, label, detail }
     return { ...about, isRenewable, hasNewestKeys }
   })
   infos.sort((a, b) => a.created.sec - b.created.sec || a.created.nsec - b.created.nsec || (a.name < b.name ? -1 : 1))
