@@ -123,7 +123,8 @@ function groupTitle({ verdicts, wid }: GroupPlan<SnapshotInfo>): string {
   const sources = body.sources.map((source) => escapeName(source)).join(' ')
   const going = verdicts.filter(({ isKept }) => !isKept).length
   const whose = `${escapeText(body.host)} ${sources} (writer ${wid.slice(0, 8)})`
-  return `${whose}: ${counted(verdicts.length, 'snapshot')}, ${verdicts.length - going} stay, ${going} go`
+  const [stay, go] = [counted(verdicts.length - going, 'stays', 'stay'), counted(going, 'goes', 'go')]
+  return `${whose}: ${counted(verdicts.length, 'snapshot')}, ${stay}, ${go}`
 }
 
 function verdictRecord({ snapshot, timeMs, isKept, reasons }: Verdict<SnapshotInfo>, group?: number) {

@@ -206,6 +206,6 @@ test('a path is dropped from all snapshots, which stay what they were otherwise'
   program.expect(0, 'check', '--read-data')
   assert.match(program.run('audit').stdout, /forgotten by .*\(a password was in it\)/)
   // They are of the same group as before, and as old.
-  assert.match(program.expect(0, 'forget', '--keep-last', '2', '--dry-run'), /3 snapshots, 2 stay, 1 go/)
+  assert.match(program.expect(0, 'forget', '--keep-last', '2', '--dry-run'), /3 snapshots, 2 stay, 1 goes\n/)
   program.expect(0, 'restore', 'latest', '--target', join(source, '../restored'))
 })

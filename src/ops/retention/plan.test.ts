@@ -221,6 +221,8 @@ test('much of a group, or several of a machine that is silent, is unusual; what 
   const texts = (forgets: readonly OpenedRecord[], nowMs = NOW) =>
     findUnusual(plan(all, one), forgets, nowMs).map(({ what }) => what)
   assert.match(texts([]).join(), /^19 of 20 snapshots would go; none was ever forgotten$/)
+  const few = (count: number) => findUnusual(plan(daily(count), one), [], NOW).map(({ what }) => what)
+  assert.deepEqual([few(5), few(6)], [[], ['5 of 6 snapshots would go; none was ever forgotten']])
   const before = (count: number) => {
     const snapshots = Array.from({ length: count }, (_, seq) => ({ wid: fromHex(ADA)!, seq, hash: new Uint8Array(32) }))
     return { body: { action: { kind: 'forget', snapshots } } } as unknown as OpenedRecord

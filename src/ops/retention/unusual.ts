@@ -14,8 +14,8 @@ export interface Unusual<S extends Candidate> {
   readonly what: string
 }
 
-/** Snapshots that may go in one run whatever share of a group they are. */
-const FEW = 5
+/** Fewer may go in one run whatever share of a group they are. */
+const MANY = 5
 /** Times as many as ever before in one run. */
 const MORE_THAN_BEFORE = 2
 /** A machine that has not backed up for so long. */
@@ -55,7 +55,7 @@ function mostForgotten(forgets: readonly OpenedRecord[]): Map<string, number> {
 }
 
 function muchOf<S extends Candidate>({ verdicts }: GroupPlan<S>, removed: number, before: number): string | undefined {
-  if (removed < FEW || removed * 2 <= verdicts.length || removed <= before * MORE_THAN_BEFORE) return undefined
+  if (removed < MANY || removed * 2 <= verdicts.length || removed <= before * MORE_THAN_BEFORE) return undefined
   const most = before === 0 ? 'none was ever forgotten' : `never more than ${before} were forgotten at once`
   return `${removed} of ${verdicts.length} snapshots would go; ${most}`
 }
