@@ -31,18 +31,25 @@ export async function showPolicy({ out, reporter }: Context, repository: Reposit
   }
 }
 
-function reasonText({ record: { body } }: PolicyInForce): string {
-  const reason = 'reason' in body.action ? body.action.reason : undefined
+function reasonText(policy: PolicyInForce): string {
+  const reason = reasonOf(policy)
   return reason === undefined ? '' : ` (${escapeText(reason)})`
 }
 
-function policyRecord({ policy, record }: PolicyInForce): JsonRecord {
+function reasonOf({ record: { body } }: PolicyInForce): string | undefined {
+  return 'reason' in body.action ? body.action.reason : undefined
+}
+
+function policyRecord(inForce: PolicyInForce): JsonRecord {
+  const { policy, record } = inForce
+  const reason = reasonOf(inForce)
   return {
     type: 'policy',
     flags: policyFlags(policy),
     trash_days: policy.trashDays,
     by: record.body.by,
     time: formatUtcTime(record.body.time),
+    ...(reason !== undefined && { reason }),
     record: record.objectName,
   }
 }
