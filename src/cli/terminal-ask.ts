@@ -17,14 +17,26 @@ export function terminalAsk(reporter: Pick<Reporter, 'raw'>): Ask {
   }
 }
 
-async function choose(terminal: Terminal, question: string, yes: string, no: string | undefined): Promise<boolean> {
+/**
+ * `y` and `n` where the texts begin with these words, else 1 and 2. Asks again until it is one of them: a question that a
+ * line break answers is answered without being read.
+ */
+export async function choose(
+  terminal: Pick<Terminal, 'ask' | 'tell'>,
+  question: string,
+  yes: string,
+  no: string | undefined,
+): Promise<boolean> {
+  const [first, second] = /^yes\b/i.test(yes) && /^no\b/i.test(no ?? 'no') ? ['y', 'n'] : ['1', '2']
   terminal.tell(escapeText(question))
-  terminal.tell(`  1  ${escapeText(yes)}`)
-  if (no !== undefined) terminal.tell(`  2  ${escapeText(no)}`)
+  terminal.tell(`  ${first}  ${escapeText(yes)}`)
+  if (no !== undefined) terminal.tell(`  ${second}  ${escapeText(no)}`)
   for (;;) {
-    const answer = (await terminal.ask(no === undefined ? '1? ' : '1 or 2? ')).trim()
-    if (answer === '1') return true
-    if (answer === '2' && no !== undefined) return false
+    const answer = (await terminal.ask(no === undefined ? `${first}? ` : `${first} or ${second}? `))
+      .trim()
+      .toLowerCase()
+    if (answer === first || (first === 'y' && answer === 'yes')) return true
+    if (no !== undefined && (answer === second || (second === 'n' && answer === 'no'))) return false
   }
 }
 
