@@ -1,4 +1,4 @@
-// Asks the person at the terminal. Passphrases are not shown; the terminal is used even when standard input is a pipe.
+// Asks the person at the terminal. Secrets are not shown; the terminal is used even when standard input is a pipe.
 import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
@@ -8,6 +8,8 @@ import { BackupError } from '../base/errors.ts'
 export interface Terminal {
   /** Asks for a line without showing it; the text without its line end. Throws `interrupted`. */
   askHidden(question: string): Promise<string>
+  /** The same for one line of several: those that come together, as when they are pasted, are the next answers. */
+  askHiddenLine(question: string): Promise<string>
   /** Asks for a line that may be seen. Throws `interrupted`. */
   ask(question: string): Promise<string>
   /** Shows a line. */
@@ -43,20 +45,27 @@ class TtyTerminal implements Terminal {
   }
 
   askHidden(question: string): Promise<string> {
-    // readline edits the line as usual; only what it would echo goes nowhere.
-    const mute = new Writable({ write: (_chunk, _encoding, done) => done() })
-    return this.#read(question, mute, 'passphrase').finally(() => this.#output.write('\n'))
+    return this.#readHidden(question, 'passphrase', [])
   }
 
-  async ask(question: string): Promise<string> {
-    if (this.#pasted.length < 2) return this.#read(question, this.#output, 'answer', this.#pasted)
-    const line = this.#pasted.shift()!
-    this.tell(question + line)
-    return line
+  async askHiddenLine(question: string): Promise<string> {
+    if (this.#pasted.length < 2) return this.#readHidden(question, 'answer', this.#pasted)
+    this.tell(question)
+    return this.#pasted.shift()!
+  }
+
+  ask(question: string): Promise<string> {
+    return this.#read(question, this.#output, 'answer', [])
+  }
+
+  #readHidden(question: string, what: string, pasted: string[]): Promise<string> {
+    // readline edits the line as usual; only what it would echo goes nowhere.
+    const mute = new Writable({ write: (_chunk, _encoding, done) => done() })
+    return this.#read(question, mute, what, pasted).finally(() => this.#output.write('\n'))
   }
 
   /** `pasted` holds what to begin with, and afterwards what came after the line. */
-  #read(question: string, output: Writable, what: string, pasted: string[] = []): Promise<string> {
+  #read(question: string, output: Writable, what: string, pasted: string[]): Promise<string> {
     // First this, which ends the echo, then the question: what is typed at once must not be seen.
     const lines = createInterface({ input: this.#input, output, terminal: true, historySize: 0 })
     this.#output.write(question)

@@ -104,19 +104,23 @@ async function untilRight<T>(terminal: Terminal, step: () => Promise<T>): Promis
   }
 }
 
-/** Some words in each line; a wrong one is told at once, and those before it are kept. */
+/**
+ * Some words in each line, which are not shown: the next question says how many there are. A wrong one is told at once by
+ * its place, and those before it are kept.
+ */
 async function askWords(terminal: Terminal, what: string, count: number): Promise<string> {
   const { checkWord, typedWords } = await import('../credentials/words.ts')
+  terminal.tell('What is typed is not shown; some words at a time will do.')
   const words: string[] = []
   while (words.length < count) {
-    const line = await terminal.ask(`${what}, word ${words.length + 1} of ${count}: `)
+    const line = await terminal.askHiddenLine(`${what}, word ${words.length + 1} of ${count}: `)
     if (line.includes('holdfast-')) return line // what a code reader typed
     for (const word of typedWords(line)) {
       try {
         checkWord(word, words.length + 1, word)
       } catch (error) {
         if (!(error instanceof BackupError)) throw error
-        terminal.tell(`${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`)
+        terminal.tell(`word ${words.length + 1} is no word of the list: type it again, and what came after it`)
         break
       }
       words.push(word)
