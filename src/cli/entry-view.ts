@@ -8,13 +8,14 @@ import { formatLocalTime, formatMode } from './units.ts'
 const MARKS: Partial<Record<Entry['kind'], string>> = { directory: '/' }
 
 /** One line, as `ls` and `ls -l` have it. */
-export function entryLine(path: Uint8Array, entry: Entry, long: boolean): string {
+export function entryLine(path: Uint8Array, entry: Entry, long: boolean, lacks = false): string {
   const name = escapeName(path) + (path.at(-1) === 0x2f ? '' : (MARKS[entry.kind] ?? ''))
-  if (!long) return name
+  const lost = lacks ? ' [content lost]' : ''
+  if (!long) return `${name}${lost}`
   const owner = escapeText(`${entry.user ?? entry.uid}:${entry.group ?? entry.gid}`).padEnd(13)
   const size = sizeText(entry).padStart(12)
   const target = entry.target === undefined ? '' : ` -> ${escapeName(entry.target)}`
-  return `${formatMode(entry.kind, entry.mode)} ${owner} ${size} ${formatLocalTime(entry.mtime)} ${name}${target}${troubleText(entry)}`
+  return `${formatMode(entry.kind, entry.mode)} ${owner} ${size} ${formatLocalTime(entry.mtime)} ${name}${target}${troubleText(entry)}${lost}`
 }
 
 function sizeText({ device, size }: Entry): string {
@@ -39,8 +40,8 @@ function troubleWords(codes: readonly number[]): string[] {
 }
 
 /** The fields of docs/json.md, "Entries". */
-export function entryRecord(type: string, path: Uint8Array, entry: Entry): JsonRecord {
-  return { type, ...jsonName(path), ...entryFields(entry) }
+export function entryRecord(type: string, path: Uint8Array, entry: Entry, lacks = false): JsonRecord {
+  return { type, ...jsonName(path), ...entryFields(entry), ...(lacks && { lacks }) }
 }
 
 export function entryFields(entry: Entry): Omit<JsonRecord, 'type'> {

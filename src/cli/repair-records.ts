@@ -13,8 +13,9 @@ const NAMED_MAX = 5
 export function repairLines({ record, action: { healed, lost, snapshots } }: RecordedRepair): string[] {
   const { by, time } = record.body
   const who = `${escapeText(by)} on ${formatLocalTime(time)}`
+  const left = lost.length === 0 ? 'nothing is lost any more' : `${counted(lost.length, 'object')} lost for good`
   return [
-    `repaired by ${who}: ${counted(healed, 'object')} made good, ${counted(lost.length, 'object')} lost for good`,
+    `repaired by ${who}: ${counted(healed, 'object')} made good, ${left}`,
     ...firstOf(lost, (name) => `  lost: ${escapeText(name)}`),
     ...firstOf(snapshots, ({ snapshot, count, paths }) => {
       const named = paths.slice(0, NAMED_MAX).map((path) => escapeName(path))
@@ -24,7 +25,10 @@ export function repairLines({ record, action: { healed, lost, snapshots } }: Rec
   ]
 }
 
-export function repairRecord({ record, action: { healed, lost, snapshots } }: RecordedRepair): JsonRecord {
+export function repairRecord({
+  record,
+  action: { healed, lost, snapshots, whole = false },
+}: RecordedRepair): JsonRecord {
   const { by, time } = record.body
   return {
     type: 'repair',
@@ -33,6 +37,7 @@ export function repairRecord({ record, action: { healed, lost, snapshots } }: Re
     time: formatUtcTime(time),
     healed,
     lost: [...lost],
+    whole,
     affected: snapshots.map(({ snapshot, count, paths }) => ({
       snapshot: toHex(snapshot),
       path_count: count,

@@ -10,6 +10,7 @@ import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { describeFailure } from './failure.ts'
 import { jsonName, jsonTime, type JsonRecord } from './json-lines.ts'
 import { bytesOfText, nativeWorkingFolder } from './native-text.ts'
+import { lackJson, lackText, type Lack } from './known-lacks.ts'
 import { type Column, tableLines } from './table.ts'
 import { revokedJson, revokedText } from './revocation.ts'
 import { counted, formatCount, formatLocalTime, formatSize } from './units.ts'
@@ -97,20 +98,28 @@ const SNAPSHOT_COLUMNS: readonly Column[] = [
 ]
 
 /** With a column for the domain where there are several. */
-export function snapshotTable(repository: Repository, snapshots: readonly SnapshotInfo[]): string[] {
-  if (repository.inDomains.length === 1) return tableLines(SNAPSHOT_COLUMNS, snapshots.map(snapshotRow))
+export function snapshotTable(
+  repository: Repository,
+  snapshots: readonly SnapshotInfo[],
+  lacks: ReadonlyMap<string, Lack> = NO_LACKS,
+): string[] {
+  const row = (each: SnapshotInfo) => snapshotRow(each, lacks.get(each.id))
+  if (repository.inDomains.length === 1) return tableLines(SNAPSHOT_COLUMNS, snapshots.map(row))
   return tableLines(
     [...SNAPSHOT_COLUMNS, { title: 'DOMAIN' }],
-    snapshots.map((each) => [...snapshotRow(each), escapeText(repository.of(each).domain.name)]),
+    snapshots.map((each) => [...row(each), escapeText(repository.of(each).domain.name)]),
   )
 }
 
-function snapshotRow({ id, body, confirmed, revoked }: SnapshotInfo): string[] {
+const NO_LACKS: ReadonlyMap<string, Lack> = new Map()
+
+function snapshotRow({ id, body, confirmed, revoked }: SnapshotInfo, lack: Lack | undefined): string[] {
   const { stats } = body
   const notes = [
     ...(body.partial ? ['partial'] : []),
     ...(confirmed ? [] : ['unconfirmed']),
     ...(body.rewrittenFrom === undefined ? [] : ['rewritten']),
+    ...(lack === undefined ? [] : [lackText(lack)]),
     ...(revoked === undefined ? [] : [revokedText(revoked.record)]),
     ...body.tags.map((tag) => `#${escapeText(tag)}`),
   ]
@@ -128,7 +137,7 @@ function snapshotRow({ id, body, confirmed, revoked }: SnapshotInfo): string[] {
 type RecordedSnapshot = Pick<SnapshotInfo, 'id' | 'wid' | 'seq' | 'body' | 'confirmed'> & Partial<SnapshotInfo>
 
 /** The fields of docs/json.md, "Snapshots". */
-export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): JsonRecord {
+export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot', lack?: Lack): JsonRecord {
   const { id, wid, seq, body, confirmed, storedSize, revoked } = snapshot
   const { stats } = body
   return {
@@ -147,6 +156,7 @@ export function snapshotRecord(snapshot: RecordedSnapshot, type = 'snapshot'): J
     partial: body.partial,
     confirmed,
     revoked: revoked && revokedJson(revoked.record),
+    lacks: lack && lackJson(lack),
     troubles: body.troubleCount,
     domain_id: toHex(body.domainId),
     parent: body.parent === undefined ? undefined : toHex(body.parent),

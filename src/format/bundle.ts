@@ -7,7 +7,7 @@ import { KEY_SIZE } from '../crypto/hash.ts'
 import { KEM_PRIVATE_KEY_SIZE, KEM_PUBLIC_KEY_SIZE } from '../crypto/kem.ts'
 import type { Suite } from '../crypto/seal.ts'
 import { SIGNING_PUBLIC_KEY_SIZE, SIGNING_SEED_SIZE } from '../crypto/signing.ts'
-import { limitCount, limitedText, need, readFilledList, withUnknown, writeList } from './fields.ts'
+import { limitCount, limitedText, need, readFilledList, readTrue, withUnknown, writeList } from './fields.ts'
 import { ID_SIZE } from './names.ts'
 import { RECIPIENT_SIZE } from './session-keys.ts'
 import { DOMAIN_ID_SIZE, SHORT_TEXT_MAX } from './snapshot-body.ts'
@@ -265,12 +265,6 @@ function readReportDomain(r: CborReader): ReportDomain {
     keyReport: need(r, d.keyReport, 'K_rep'),
     ...(d.isPublic === true && { isPublic: d.isPublic }),
   }
-}
-
-/** A field that is there only where it is true. */
-function readTrue(r: CborReader): true {
-  if (r.bool()) return true
-  throw r.corrupt('has a false where only true stands')
 }
 
 /** Writes `{0: wid, 1: seed}`. */

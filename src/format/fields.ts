@@ -68,3 +68,9 @@ export function ascend(items: readonly Uint8Array[]): boolean {
 export function withUnknown(unknown: readonly RawField[] | undefined): { readonly unknown?: readonly RawField[] } {
   return unknown === undefined ? {} : { unknown }
 }
+
+/** A field that is there only where it is true. */
+export function readTrue(r: CborReader): true {
+  if (r.bool()) return true
+  throw r.corrupt('has a false where only true stands')
+}

@@ -30,7 +30,7 @@ export interface ProblemEvent {
   /** One sentence without the path. */
   readonly message: string
   /** What a program can act on without reading the message. */
-  readonly fact?: 'index-incomplete'
+  readonly fact?: 'index-incomplete' | 'snapshot-lacks'
 }
 
 export type FileAction = 'new' | 'changed' | 'unchanged' | 'removed' | 'excluded' | 'restored' | 'verified'

@@ -70,6 +70,12 @@ function assertRestores({ program, folder, source }: Scene): void {
   assert.equal(diff.status, 0, diff.stdout)
 }
 
+/** In which snapshots a list has the mark. */
+function marked({ program }: Scene): string[] {
+  const lines = program.expect(0, 'snapshots').trim().split('\n').slice(1)
+  return lines.map((line) => /\[lacks [^\]]*\]/.exec(line)?.[0] ?? '')
+}
+
 test('a disk that lost sectors everywhere: rehearsed, repaired, checked, restored', (t) => {
   const s = scene(t)
   const { program } = s
@@ -115,10 +121,41 @@ test('what is beyond repair is named with its files, the rest is restored, and t
   const target = join(folder, 'partial')
   const restored = program.run('restore', 'latest', '--target', target)
   assert.equal(restored.status, 4)
-  assert.ok(restored.stderr.includes('large'))
+  assert.match(
+    restored.stderr,
+    /^warning: this snapshot is known to lack 41 paths \(\/.*, …\), found by .*; the rest is/,
+  )
+  assert.deepEqual(marked(s), ['[lacks 41 paths]', '[lacks 41 paths]'])
+  const listed = program.expect(0, 'snapshots', '--json').trim().split('\n')
+  assert.deepEqual(
+    listed.map((line) => JSON.parse(line).lacks?.path_count),
+    [41, 41],
+  )
+  const entries = program.expect(0, 'ls', '-R', 'latest').trim().split('\n')
+  assert.equal(entries.filter((line) => line.endsWith(' [content lost]')).length, 41)
+  assert.ok(entries.includes(`${join(source, 'later')}`))
+  const found = program.expect(0, 'find', '--json', 'large', 'later').trim().split('\n')
+  assert.deepEqual(
+    found.map((line) => JSON.parse(line)).flatMap(({ type, lacks }) => (type === 'version' ? [lacks] : [])),
+    [true, undefined],
+  )
+  // Another machine, or this one without what it remembers.
+  rmSync(join(folder, 'home', '.local'), { recursive: true })
+  assert.deepEqual(marked(s), ['[lacks 41 paths]', '[lacks 41 paths]'])
+  const [record] = objects(s).filter((name) => name.startsWith('log/'))
+  const hidden = readFileSync(join(program.repository, record!))
+  change(s, record!, (bytes) => bytes.subarray(0, 100))
+  const unread = program.run('snapshots')
+  assert.equal(unread.status, 0)
+  assert.match(unread.stderr, /^warning: .*whether it .* is not known$/m)
+  change(s, record!, () => hidden)
   assert.equal(readFileSync(join(target, source, 'later'), 'utf8'), 'a second snapshot')
   // The source still has it.
   program.expect(0, 'backup', source)
+  assert.deepEqual(marked(s), ['', '', ''])
+  assert.match(program.expect(0, 'repair'), /^noted in the log: log\/.*\nall of it is made good/)
+  assert.match(program.expect(0, 'repair'), /^nothing to repair/)
+  assert.match(program.expect(0, 'audit'), /nothing is lost any more/)
   const [first] = program
     .expect(0, 'snapshots', '--json')
     .trim()

@@ -220,6 +220,7 @@ export const sampleLogActions: readonly LogAction[] = [
     lost: ['data/00/lost', 'data blob 0011'],
     snapshots: [{ snapshot: fixedBytes('damaged'), count: 2, paths: [fixedBytes('path', 16)] }],
   },
+  { kind: 'repair', healed: 3, lost: [], snapshots: [], whole: true },
   { kind: 'unknown', number: 77, unknown: [{ key: 4, value: new Uint8Array([0x81, 0x00]) }] },
 ]
 

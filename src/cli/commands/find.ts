@@ -37,7 +37,7 @@ export const find = defineCommand<FindFlags, string[]>({
   brief: 'find files in all snapshots, version by version',
   description: [
     'Looks for entries whose name matches a PATTERN (`*`, `?`, `[a-z]`) in every snapshot. A pattern with a `/` is compared with the whole path; `**` stands for any number of folders.',
-    'Each line is one version: the same content and attributes at the same path, with the number of snapshots that have it and the newest of them, ready for `restore` or `cat`.',
+    'Each line is one version: the same content and attributes at the same path, with the number of snapshots that have it and the newest of them, ready for `restore` or `cat`. `[content lost]` marks what cannot be restored whole, as a repair has found.',
   ],
   examples: [
     { command: "holdfast find 'report*.odt'", what: 'which versions of the report are there?' },
@@ -72,6 +72,7 @@ export const find = defineCommand<FindFlags, string[]>({
       { entryMatcher },
       view,
       { chosenSnapshots, shortId },
+      { lacksOf, LackMarks, tellUnnamed },
     ] = await Promise.all([
       import('../repository.ts'),
       import('../../ops/find.ts'),
@@ -79,6 +80,7 @@ export const find = defineCommand<FindFlags, string[]>({
       import('../find-filter.ts'),
       import('../entry-view.ts'),
       import('../snapshot-view.ts'),
+      import('../known-lacks.ts'),
     ])
     const { out, reporter } = context
     const matches = entryMatcher(patterns, flags, globMatcher)
@@ -86,6 +88,9 @@ export const find = defineCommand<FindFlags, string[]>({
       const chosen = await chosenSnapshots(context, repository, flags)
       const { snapshots } = chosen
       let { exitCode } = chosen
+      const lacks = await lacksOf(context, repository, snapshots)
+      tellUnnamed(context, lacks.values())
+      const marks = new Map(Array.from(lacks, ([id, lack]) => [id, new LackMarks(lack)]))
       const versions = await findInSnapshots({
         reader: (snapshot) => readerOf(context, repository, snapshot),
         snapshots: snapshots.toReversed(),
@@ -108,8 +113,10 @@ export const find = defineCommand<FindFlags, string[]>({
       })
       reporter.finish()
       for (const { path, entry, snapshots: holders } of versions) {
-        out.line(`${view.entryLine(path, entry, true)}  (${holders.length}x, ${shortId(holders[0]!.id)})`)
-        out.record({ ...view.entryRecord('version', path, entry), snapshots: holders.map(({ id }) => id) })
+        // It is the same content in all of them.
+        const isLost = holders.some(({ id }) => marks.get(id)?.has(path) === true)
+        out.line(`${view.entryLine(path, entry, true, isLost)}  (${holders.length}x, ${shortId(holders[0]!.id)})`)
+        out.record({ ...view.entryRecord('version', path, entry, isLost), snapshots: holders.map(({ id }) => id) })
       }
       if (versions.length === 0) reporter.note(`nothing found in ${counted(snapshots.length, 'snapshot')}`)
       return exitCode

@@ -29,7 +29,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
   description: [
     'Restores a snapshot, or the file or folder at PATH, below the folder --target. Without PATH every source is restored under its whole path (`/home/ann` becomes TARGET/home/ann); with PATH the content of that folder goes straight into the target. `--target /` puts a snapshot back to where it was.',
     'What is in the target already and unchanged is not written again; what differs is replaced; what the snapshot does not have stays unless --delete is given. Nothing is ever written outside of the target.',
-    'Every piece of data is verified while it is restored; --verify reads the result once more from disk and compares it.',
+    'Every piece of data is verified while it is restored; --verify reads the result once more from disk and compares it. What a repair has found that the snapshot lacks is told before it begins; the rest is restored.',
   ],
   examples: [
     { command: 'holdfast restore latest --target ./restored', what: 'everything of the newest snapshot' },
@@ -89,6 +89,7 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       { pathFilter },
       { stoppable },
       { dryRunEvents, exitCodeOfRestore, printRestore },
+      { lacksOf, tellLack },
     ] = await Promise.all([
       import('../repository.ts'),
       import('../../ops/restore/restore.ts'),
@@ -96,12 +97,14 @@ export const restore = defineCommand<RestoreFlags, [SnapshotPath]>({
       import('../path-filter.ts'),
       import('../signals.ts'),
       import('../restore-view.ts'),
+      import('../known-lacks.ts'),
     ])
     refuseFile(plainPath(target))
     return withRepository(context, async (repository) => {
       const chosen = await repository.findSnapshot(snapshot)
       const reader = await readerOf(context, repository, chosen)
       const wanted = path.length === 0 ? path : (await locate(reader, chosen.body.root, path)).path
+      for (const lack of (await lacksOf(context, repository, [chosen])).values()) tellLack(context, lack, wanted)
       const filter = pathFilter(flags.include ?? [], flags.exclude ?? [])
       const result = await stoppable(context, 'what is restored so far stays; the same command goes on', (signal) =>
         restore({

@@ -15,7 +15,7 @@ export const snapshots = defineCommand<SnapshotsFlags>({
   brief: 'list the snapshots in the repository',
   description: [
     'Lists snapshots, the oldest first: id, time, host, how much it holds, how much it added to the repository, and its sources. The beginning of an id is enough wherever a snapshot is asked for; `latest` is the newest of all.',
-    'A snapshot marked `partial` is complete but for files that could not be read. `unconfirmed` means that the backup that made it never reported success: it was interrupted at the very end, or still runs.',
+    'A snapshot marked `partial` is complete but for files that could not be read. `unconfirmed` means that the backup that made it never reported success: it was interrupted at the very end, or still runs. `lacks 3 paths` means that a repair could not make good what is damaged or missing, and that so many files or folders cannot be restored whole: `holdfast ls -R` marks them, and a backup of what the source still has stores it again.',
   ],
   examples: [
     { command: 'holdfast snapshots', what: 'what is there?' },
@@ -31,7 +31,11 @@ export const snapshots = defineCommand<SnapshotsFlags>({
     },
   },
   async run(context, flags) {
-    const [{ withKeys }, view] = await Promise.all([import('../repository.ts'), import('../snapshot-view.ts')])
+    const [{ withKeys }, view, { lacksOf }] = await Promise.all([
+      import('../repository.ts'),
+      import('../snapshot-view.ts'),
+      import('../known-lacks.ts'),
+    ])
     const { out, reporter } = context
     return withKeys(context, 'read', async ({ store, unlocked, repository }) => {
       if (repository === undefined || SEES_NO_NAMES.has(unlocked.bundle.role)) {
@@ -39,10 +43,11 @@ export const snapshots = defineCommand<SnapshotsFlags>({
         return showReport(context, { store, unlocked, ...(repository !== undefined && { repository }) }, flags)
       }
       const { snapshots: chosen, exitCode } = await view.chosenSnapshots(context, repository, flags)
-      for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot))
+      const lacks = await lacksOf(context, repository, chosen)
+      for (const snapshot of chosen) out.record(view.snapshotRecord(snapshot, 'snapshot', lacks.get(snapshot.id)))
       if (chosen.length === 0)
         reporter.note(isFiltered(flags) ? 'no snapshot is what these flags ask for' : 'no snapshots')
-      else for (const line of view.snapshotTable(repository, chosen)) out.line(line)
+      else for (const line of view.snapshotTable(repository, chosen, lacks)) out.line(line)
       return exitCode
     })
   },

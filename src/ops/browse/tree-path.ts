@@ -57,7 +57,11 @@ async function hintFor(reader: NodeReader, sources: readonly Entry[], path: Uint
 }
 
 /** Looks below the sources that contain the path, the innermost first. */
-async function below(reader: NodeReader, sources: readonly Entry[], path: Uint8Array): Promise<Located | undefined> {
+export async function below(
+  reader: NodeReader,
+  sources: readonly Entry[],
+  path: Uint8Array,
+): Promise<(Located & { readonly kind: 'entry' }) | undefined> {
   const holding = sources.filter(({ name }) => contains(name, path)).sort((a, b) => b.name.length - a.name.length)
   for (const source of holding) {
     const entry = await descend(reader, source, splitPath(path.subarray(source.name.length)))

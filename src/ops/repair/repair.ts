@@ -7,8 +7,6 @@ import { damagedName, parseObjectName, PREFIXES, snapshotName } from '../../form
 import type { ObjectName } from '../../format/names.ts'
 import { readSnapshotHead } from '../../format/snapshot.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
-import { mayLog } from '../../repo/history/log.ts'
-import { appendRecord } from '../../repo/history/log-append.ts'
 import { listPacks } from '../../repo/index/missing-packs.ts'
 import { Repository } from '../../repo/repository.ts'
 import { openWholePack, readDirectories } from '../../repo/packs/unindexed-packs.ts'
@@ -25,8 +23,8 @@ import { ignoreEvents } from '../events.ts'
 import type { EventSink } from '../events.ts'
 import { ensureParity, HEAL_ORDER, ObjectHealing } from './heal-objects.ts'
 import type { OnSound } from './heal-objects.ts'
-import { lossRecord } from './loss-record.ts'
 import type { RepairOptions, RepairResult, RepairStep } from './options.ts'
+import { recordLosses } from './record-losses.ts'
 import { SessionWriters } from './session-writers.ts'
 
 export type { RepairOptions, RepairResult, RepairStep } from './options.ts'
@@ -84,7 +82,7 @@ class Repair {
     // Of a pack of another domain nobody here can tell whether it is missed.
     if (found.damageCount === 0 && !this.#verifier.hasForeignDomains) await this.#tidyParity()
     const { damages, damageCount, unreadable } = found
-    if (damageCount > 0) await this.#record(found)
+    await this.#record(found)
     return {
       steps: this.#steps,
       lost: damages,
@@ -343,13 +341,14 @@ class Repair {
     }
   }
 
-  async #record(found: CheckResult): Promise<void> {
-    const { clock, by } = this.#opts
-    if (!mayLog(this.#repo.bundle.role, 'repair')) return
+  async #record({ damages, damageCount, unreadable, stoppedBy }: CheckResult): Promise<void> {
+    const { clock, by, readData } = this.#opts
+    const isAll = damages.length === damageCount && unreadable.length === 0 && stoppedBy === undefined
     const healed = this.#steps.filter(({ kind }) => kind === 'healed' || kind === 'brought-back').length
-    const action = lossRecord(found, healed)
-    const { objectName } = await appendRecord(afresh(this.#repo), action, { writer: await this.#identity(), clock, by })
-    this.#steps.push({ kind: 'recorded', object: objectName })
+    const found = { damages, healed, whole: readData !== false && isAll }
+    const writer = () => this.#identity()
+    const names = await recordLosses(afresh(this.#repo), found, { writer, clock, by })
+    for (const object of names) this.#steps.push({ kind: 'recorded', object })
   }
 
   async #identity(): Promise<WriterIdentity> {

@@ -4,6 +4,7 @@ import { toHex } from '../../base/bytes.ts'
 import { timespecToMs } from '../../base/time.ts'
 import type { ChainPlace, LogAction } from '../../format/log-record.ts'
 import { isForget } from '../../format/retention-actions.ts'
+import { logName } from '../../format/names.ts'
 import { mayLog } from './log.ts'
 import type { OpenedRecord } from './log.ts'
 import { countingRecords, revocationsOf } from '../writers/revocations.ts'
@@ -42,6 +43,14 @@ export class LogFacts {
     this.annulled = permitted.filter((record) => !effective.has(record))
     this.#recalls = new Recalls(this.effective)
     for (const record of this.effective) this.#note(record, record.body.action)
+  }
+
+  /** Names of the records that are known to be lost. */
+  *lostRecordNames(): Generator<string> {
+    for (const key of this.lostRecords.keys()) {
+      const [wid, seq, id] = key.split('/') as [string, string, string]
+      yield logName(wid, Number(seq), id)
+    }
   }
 
   /** Whether somebody has brought a snapshot back, by `placeKey`. */

@@ -1,19 +1,22 @@
-// What the log says of whom to trust: which writers are revoked, which packs are attested (docs/format.md, 9.4). The log is
+// What the log says of whom and what to trust: which writers are revoked, which packs are attested (docs/format.md, 9.4), and
+// what repairs could not make good. The log is
 // listed once; only chains of those who may say such things are read, and of them only what was not read before.
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { BackupError } from '../../base/errors.ts'
 import type { Role } from '../../format/bundle.ts'
-import { logPrefix, packName } from '../../format/names.ts'
+import { logName, logPrefix, packName } from '../../format/names.ts'
 import type { LocalState } from '../local-state.ts'
 import { CHAIN_RECORDS_MAX, listLog, mayLog, openRecord, readLog } from './log.ts'
-import { keyOfPlace, LogFacts } from './log-facts.ts'
+import { LogFacts } from './log-facts.ts'
 import { EXPLAINING_ROLES } from './log.ts'
 import type { ListedRecord, OpenedRecord } from './log.ts'
 import { foreignOf } from '../keys/membership.ts'
 import { problemOf } from '../objects/object-problem.ts'
 import type { ChainSource } from './history-source.ts'
 import { countingRecords, revocationsOf } from '../writers/revocations.ts'
-import type { Revocations, RevokingRecord } from '../writers/revocations.ts'
+import type { Revocation, Revocations, RevokingRecord } from '../writers/revocations.ts'
+import { notedLosses } from './noted-losses.ts'
+import type { NotedLosses } from './noted-losses.ts'
 import { NOTHING_READ, readTrustMemory, writeTrustMemory } from './trust-memory.ts'
 import type { ReadChain, TrustMemory } from './trust-memory.ts'
 
@@ -21,6 +24,7 @@ import type { ReadChain, TrustMemory } from './trust-memory.ts'
 export type AttestedPacks = ReadonlyMap<string, ReadonlySet<string>>
 
 const REVOKING: ReadonlySet<Role> = new Set(['admin'])
+const NOTING: ReadonlySet<Role> = new Set(['admin', 'maintain'])
 const ATTESTING: ReadonlySet<Role> = new Set(['admin', 'read', 'maintain'])
 /** Whose word on data packs counts: who can read them. */
 const READS_CONTENT: ReadonlySet<Role> = new Set(['admin', 'read'])
@@ -33,8 +37,9 @@ export class TrustLog {
   #listed: readonly ListedRecord[] | undefined
   #revoked: Promise<Revocations> | undefined
   #attested: Promise<AttestedPacks> | undefined
+  #losses: Promise<NotedLosses> | undefined
   readonly #problems = new Map<string, BackupError>()
-  /** Records that attest packs and were read on the way. */
+  /** Records that attest packs or note losses and were read on the way. */
   readonly #opened = new Map<string, OpenedRecord>()
 
   constructor(repo: ChainSource) {
@@ -70,6 +75,53 @@ export class TrustLog {
     return this.#attested
   }
 
+  /** What repairs could not make good, of all domains, as the log says it. */
+  losses(): Promise<NotedLosses> {
+    if (this.#losses === undefined) {
+      this.#losses = this.#readLosses()
+      this.#losses.catch(() => (this.#losses = undefined))
+    }
+    return this.#losses
+  }
+
+  async #readLosses(): Promise<NotedLosses> {
+    const revoked = await this.revoked()
+    const { chains } = await this.#read(NOTING)
+    const counting: OpenedRecord[] = []
+    const own = this.#repo.inDomains.map(({ domain }) => toHex(domain.id))
+    for (const [wid, { role, repairing }] of chains) {
+      if (repairing.length === 0 || !mayLog(role, 'repair')) continue
+      const there = await this.#there(repairing)
+      const revocation = revoked.get(wid)
+      const chain = revocation && (await this.#countingOf(wid, there, revocation))
+      const counts = chain && new Set(chain.map(({ objectName }) => objectName))
+      // The newest first: what comes before one that says of a domain what is lost in all of it, says nothing more of that.
+      const open = new Set(own)
+      for (const listed of there.toReversed()) {
+        if (open.size === 0) break
+        if (counts?.has(listed.objectName) === false) continue
+        for (const record of await this.#openAll([listed])) {
+          counting.push(record)
+          const { action } = record.body
+          if (action.kind === 'repair' && action.whole === true) open.delete(record.domainId)
+        }
+      }
+    }
+    return notedLosses(counting)
+  }
+
+  /** Nobody deletes records: one that was read once and is not listed is hidden or lost. */
+  async #there(names: readonly string[]): Promise<ListedRecord[]> {
+    const listed = new Map((await this.#list()).map((each) => [each.objectName, each]))
+    const missing = names.filter((name) => !listed.has(name))
+    const lost = missing.length === 0 ? undefined : await this.#lostRecords()
+    for (const name of missing) {
+      if (lost?.has(name) === true) continue
+      this.#problem(new BackupError('not-found', 'a record of what a repair could not make good is missing', name))
+    }
+    return names.flatMap((name) => listed.get(name) ?? [])
+  }
+
   async #readAttested(): Promise<AttestedPacks> {
     const revoked = await this.revoked()
     const { chains } = await this.#read(ATTESTING)
@@ -78,13 +130,9 @@ export class TrustLog {
     for (const [wid, { role, attesting }] of chains) {
       const there = attesting.flatMap((name) => listed.get(name) ?? [])
       if (there.length === 0) continue
-      const revocation = revoked.get(wid)
-      // Which records of a revoked writer count shows in its whole chain.
-      const records =
-        revocation === undefined
-          ? await this.#openAll(there)
-          : countingRecords((await this.#openAll(await this.#chain(wid))).toSorted(bySeq), revocation)
-      for (const { body } of records) if (body.action.kind === 'attest') note(body.action, role)
+      for (const { body } of await this.#countingOf(wid, there, revoked.get(wid))) {
+        if (body.action.kind === 'attest') note(body.action, role)
+      }
     }
     return packs
 
@@ -100,6 +148,17 @@ export class TrustLog {
         }
       }
     }
+  }
+
+  /** Of a revoked writer those that count, which shows in its whole chain; else those that are asked for. In order of number. */
+  async #countingOf(
+    wid: string,
+    wanted: readonly ListedRecord[],
+    revocation: Revocation | undefined,
+  ): Promise<OpenedRecord[]> {
+    if (revocation === undefined) return this.#openAll(wanted)
+    const all = await this.#openAll(await this.#chain(wid))
+    return countingRecords(all.toSorted(bySeq), revocation).toSorted(bySeq)
   }
 
   async #list(): Promise<readonly ListedRecord[]> {
@@ -119,7 +178,7 @@ export class TrustLog {
       const known = kept.chains.get(wid)
       const role = known?.role ?? (await this.#roleOf(wid, chain))
       if (role === undefined) continue
-      const nothing: ReadChain = { role, seq: 0, id: '', attesting: [] }
+      const nothing: ReadChain = { role, seq: 0, id: '', attesting: [], repairing: [] }
       if (!roles.has(role)) chains.set(wid, known ?? nothing)
       else chains.set(wid, await this.#readChain(chain, this.#isThere(known, chain) ? known! : nothing, revoking))
     }
@@ -134,7 +193,7 @@ export class TrustLog {
   /** Reads a chain from where it was read to; what is missing or does not open holds back how far it counts as read. */
   async #readChain(
     chain: readonly ListedRecord[],
-    { role, seq, id, attesting }: ReadChain,
+    { role, seq, id, attesting, repairing }: ReadChain,
     revoking: Map<string, RevokingRecord>,
   ): Promise<ReadChain> {
     const wid = chain[0]!.wid
@@ -144,7 +203,7 @@ export class TrustLog {
       this.#problem(new BackupError('limit', what, logPrefix(wid)))
     }
     const read = { role, seq, id }
-    const names = [...attesting]
+    const names = { attest: new Set(attesting), repair: new Set(repairing) }
     const wanted = unread.slice(-CHAIN_RECORDS_MAX)
     let isWhole = wanted.length === unread.length
     for (const record of await this.#openAll(wanted)) {
@@ -159,12 +218,13 @@ export class TrustLog {
       if (body.action.kind === 'revoke' && mayLog(role, 'revoke')) {
         revoking.set(objectName, { objectName, body: { ...body, heads: [] } })
       }
-      if (body.action.kind === 'attest') {
-        names.push(objectName)
+      const { kind } = body.action
+      if (kind === 'attest' || kind === 'repair') {
+        names[kind].add(objectName)
         this.#opened.set(objectName, record)
       }
     }
-    return { ...read, attesting: names }
+    return { ...read, attesting: [...names.attest], repairing: [...names.repair] }
   }
 
   /** Of the records that can be read; what is wrong with others is noted. */
@@ -186,9 +246,14 @@ export class TrustLog {
   async #gap({ wid, seq, previous, objectName }: OpenedRecord): Promise<void> {
     const chain = await this.#chain(wid)
     if (previous === undefined || chain.some((each) => each.seq === seq - 1 && each.id === previous)) return
-    const { records } = await readLog(this.#repo, { roles: EXPLAINING_ROLES, listed: await this.#list() })
-    if (new LogFacts(records).lostRecords.has(keyOfPlace(wid, seq - 1, previous))) return
+    if ((await this.#lostRecords()).has(logName(wid, seq - 1, previous))) return
     this.#problem(new BackupError('not-found', `record ${seq - 1} of this writer is missing`, objectName))
+  }
+
+  /** Names of the records that are known to be lost. */
+  async #lostRecords(): Promise<ReadonlySet<string>> {
+    const { records } = await readLog(this.#repo, { roles: EXPLAINING_ROLES, listed: await this.#list() })
+    return new Set(new LogFacts(records).lostRecordNames())
   }
 
   async #roleOf(wid: string, chain: readonly ListedRecord[]): Promise<Role | undefined> {

@@ -1,5 +1,5 @@
-// What a client remembers of the log that decides whom it trusts: how far it has read each chain, the revocations in them,
-// and which records attest packs. With it a start reads no record twice; and what was revoked once stays revoked, whatever
+// What a client remembers of the log that decides whom and what it trusts: how far it has read each chain, the revocations in
+// them, and which records attest packs or say what is lost. With it a start reads no record twice; and what was revoked once stays revoked, whatever
 // the store shows later. It lies in the local state, sealed; losing it costs reading the log once more.
 import { toHex, utf8 } from '../../base/bytes.ts'
 import { CborReader, CborWriter } from '../../base/cbor.ts'
@@ -22,6 +22,8 @@ export interface ReadChain {
   readonly id: string
   /** Names of the records among them that attest packs. */
   readonly attesting: readonly string[]
+  /** Names of the records among them that say what repairs could not make good. */
+  readonly repairing: readonly string[]
 }
 
 export interface TrustMemory {
@@ -33,7 +35,7 @@ export interface TrustMemory {
 
 export const NOTHING_READ: TrustMemory = { chains: new Map(), revoking: new Map() }
 
-const VERSION = 1
+const VERSION = 2
 /** Bytes of the file; a larger memory is not kept. */
 const SIZE_MAX = 16 * 1024 * 1024
 const CHAINS_MAX = 65_536
@@ -79,9 +81,10 @@ function memoryName({ id, bundle }: LocalScope): string {
 function encode({ chains, revoking }: TrustMemory): Uint8Array {
   const w = new CborWriter(4096).openMap()
   w.key(0).uint(VERSION)
-  writeList(w.key(1), [...chains].slice(0, CHAINS_MAX), ([wid, { role, seq, id, attesting }]) => {
-    w.array(5).text(wid).uint(ROLES.indexOf(role)).uint(seq).text(id)
+  writeList(w.key(1), [...chains].slice(0, CHAINS_MAX), ([wid, { role, seq, id, attesting, repairing }]) => {
+    w.array(6).text(wid).uint(ROLES.indexOf(role)).uint(seq).text(id)
     writeList(w, attesting, (name) => w.text(name))
+    writeList(w, repairing, (name) => w.text(name))
   })
   writeList(w.key(2), [...revoking.values()], ({ objectName, body }) =>
     w.array(2).text(objectName).bytes(encodeLogBody(body)),
@@ -96,7 +99,7 @@ function decode(bytes: Uint8Array, subject: string): TrustMemory {
   let revoking: RevokingRecord[] | undefined
   r.fields((key) => {
     if (key === 0) version = r.uint()
-    else if (key === 1) chains = readList(r, CHAINS_MAX, () => readTuple(r, 5, () => readChain(r)))
+    else if (key === 1) chains = readList(r, CHAINS_MAX, () => readTuple(r, 6, () => readChain(r)))
     else if (key === 2) revoking = readList(r, RECORDS_MAX, () => readTuple(r, 2, () => readRevoking(r, subject)))
     else return false
     return true
@@ -114,7 +117,8 @@ function readChain(r: CborReader): [string, ReadChain] {
   const role = ROLES[r.uint(ROLES.length - 1)]!
   const seq = r.uint(SEQ_MAX)
   const id = r.text(64)
-  return [wid, { role, seq, id, attesting: readList(r, RECORDS_MAX, () => r.text(OBJECT_NAME_MAX)) }]
+  const names = () => readList(r, RECORDS_MAX, () => r.text(OBJECT_NAME_MAX))
+  return [wid, { role, seq, id, attesting: names(), repairing: names() }]
 }
 
 function readRevoking(r: CborReader, subject: string): RevokingRecord {
