@@ -133,7 +133,7 @@ test('what is beyond repair is named with its files, the rest is restored, and t
   )
   const entries = program.expect(0, 'ls', '-R', 'latest').trim().split('\n')
   assert.equal(entries.filter((line) => line.endsWith(' [content lost]')).length, 41)
-  assert.ok(entries.includes(`${join(source, 'later')}`))
+  assert.ok(entries.includes(join(source, 'later')))
   const found = program.expect(0, 'find', '--json', 'large', 'later').trim().split('\n')
   assert.deepEqual(
     found.map((line) => JSON.parse(line)).flatMap(({ type, lacks }) => (type === 'version' ? [lacks] : [])),
