@@ -201,6 +201,7 @@ test('what is beyond parity is told with the paths it costs, noted in the log, a
     assert.ok(event.type === 'warning' && event.message.startsWith(pack))
     assert.match(event.message, /nothing needs this pack any more/)
   }
+  assert.deepEqual(kinds(await s.repair()), ['recorded'], 'that nothing is lost any more')
   assert.deepEqual(kinds(await s.repair()), [])
   // All snapshots are whole again, since what was stored again has the same names.
   assert.deepEqual((await s.scratch.readAll()).slice(0, 2), s.content)
