@@ -236,6 +236,7 @@ function showFindings({ out }: Context, findings: Findings): void {
   }
   for (const name of cutOff)
     out.line(`cut off when a backup was interrupted, nothing is lost with it: ${escapeText(name)}`)
+  if (cutOff.length > 0) out.line('  where a prune stops at it, `holdfast forget --damaged` lets go of it')
   for (const name of unknown) out.line(`not part of the repository: ${escapeText(name)}`)
   if (unknownCount > unknown.length) out.line(`  and ${formatCount(unknownCount - unknown.length)} more`)
   for (const { object, message } of unreadable) {

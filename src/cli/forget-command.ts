@@ -177,9 +177,11 @@ async function purgeDue(
   { days, allowUnread }: { readonly days: number; readonly allowUnread: boolean },
   signing: Signing,
 ): Promise<ReadonlySet<string>> {
-  const { snapshots } = await readTrash(repository)
+  const { snapshots, leftOver } = await readTrash(repository)
   const nowMs = context.clock.now()
-  if (!snapshots.some(({ forgottenMs }) => nowMs - forgottenMs > days * DAY_MS)) return new Set()
+  // Of the last ones nobody is told: nobody could bring them back.
+  const sinceMs = [...snapshots.map(({ forgottenMs }) => forgottenMs), ...leftOver.map(({ receivedMs }) => receivedMs)]
+  if (!sinceMs.some((ms) => nowMs - ms > days * DAY_MS)) return new Set()
   const { purged } = await purgeTrash(repository, { ...(await signing()), days, allowUnread })
   return new Set(purged.map(({ id }) => id))
 }

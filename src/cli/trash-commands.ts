@@ -5,7 +5,7 @@ import { readRetentionRecords } from '../ops/forget.ts'
 import { ForeignObject, foreignOf } from '../repo/keys/membership.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { ListedSnapshot } from '../repo/history/snapshot-catalog.ts'
-import { DAY_MS, purgeTrash, readTrash, recallFromTrash } from '../repo/history/trash.ts'
+import { abandonedFromMs, DAY_MS, purgeTrash, readTrash, recallFromTrash } from '../repo/history/trash.ts'
 import type { Trash } from '../repo/history/trash.ts'
 import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
@@ -90,7 +90,7 @@ export async function recallTrashed(
   }
   await withMaintenance(context, async (repository, signing) => {
     const trash = await readTrash(repository)
-    const chosen = all ? trash.snapshots : [...new Set(specs.map((spec) => trashed(trash, spec)))]
+    const chosen = all ? trash.snapshots : [...new Set(specs.map((spec) => trashed(listed(trash), spec)))]
     if (chosen.length === 0) return context.reporter.note('the trash is empty')
     await recallFromTrash(repository, chosen, { ...(await signing()), ...(reason !== undefined && { reason }) })
     for (const { id } of chosen) {
@@ -100,8 +100,12 @@ export async function recallTrashed(
   })
 }
 
-function trashed({ snapshots, recalled, unexplained }: Trash, spec: string): ListedSnapshot {
-  const fitting = [...snapshots, ...recalled, ...unexplained].filter(({ id }) => id.startsWith(spec))
+function listed({ snapshots, recalled, unexplained }: Trash): readonly ListedSnapshot[] {
+  return [...snapshots, ...recalled, ...unexplained]
+}
+
+function trashed(all: readonly ListedSnapshot[], spec: string): ListedSnapshot {
+  const fitting = all.filter(({ id }) => id.startsWith(spec))
   const [single] = fitting
   if (single !== undefined && fitting.length === 1) return single
   throw fitting.length === 0
@@ -122,13 +126,27 @@ export async function purgeTrashed(
   await withMaintenance(context, async (repository, signing) => {
     const days = flags.olderThan ?? (await readRetentionRecords(repository)).trashDays
     const only = specs.length === 0 ? undefined : await explainedIds(repository, specs)
-    const { purged, kept } = await purgeTrash(repository, {
+    const { purged, kept, leftOver } = await purgeTrash(repository, {
       ...(await signing()),
       days,
       ...(only !== undefined && { named: only }),
     })
+    if (leftOver.length > 0) {
+      context.out.line(`${counted(leftOver.length, 'copy', 'copies')} removed that nobody could bring back`)
+    }
     context.out.line(`${counted(purged.length, 'snapshot')} purged from the trash, ${kept.length} kept there`)
-    context.out.record({ type: 'summary', purged: purged.length, kept: kept.length })
+    context.out.record({ type: 'summary', purged: purged.length, kept: kept.length, left_over: leftOver.length })
+    if (only !== undefined) await checkNoneIsTooYoung(repository, only)
+  })
+}
+
+/** Throws `refused` where a copy of one of these stays because somebody may be about to say in the log that it counts. */
+async function checkNoneIsTooYoung(repository: Repository, only: ReadonlySet<string>): Promise<void> {
+  const left = (await readTrash(repository)).leftOver.find(({ id }) => only.has(id))
+  if (left === undefined) return
+  const from = formatLocalTime(timespecFromMs(Math.max(...left.others.map(abandonedFromMs))))
+  throw new BackupError('refused', 'a copy stays that somebody may be about to name in the log', left.objectName, {
+    hint: `it can go after ${from}; a prune that it stands in the way of takes it away by itself then`,
   })
 }
 
@@ -137,8 +155,8 @@ async function explainedIds(repository: Repository, specs: readonly string[]): P
   const trash = await readTrash(repository)
   const found = new Set<string>()
   for (const spec of specs) {
-    const { id, objectName } = trashed(trash, spec)
-    if (!trash.snapshots.some((each) => each.id === id)) {
+    const { id, objectName } = trashed([...listed(trash), ...trash.leftOver], spec)
+    if (![...trash.snapshots, ...trash.leftOver].some((each) => each.id === id)) {
       throw new BackupError('refused', 'no record says that it was forgotten', objectName, {
         hint: 'bring it back with `holdfast trash recall`, or see `holdfast audit`',
       })

@@ -1,7 +1,7 @@
 // One damaged snapshot costs that one alone.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { Operator } from '../support/operator.ts'
 import { Program } from '../support/program.ts'
@@ -101,4 +101,15 @@ test('one that nothing makes good keeps prunes from running, until somebody lets
   assert.match(audited, /^repaired by .*: 0 objects made good, 1 object lost for good\n  lost: snap\//m)
   assert.match(expect(0, 'trash', 'purge', id), /1 snapshot purged from the trash, 0 kept/)
   assert.equal(run('trash', 'purge', id).status, 6)
+
+  // As somebody leaves it who is about to forget it, and has died or is slow.
+  const left = join(scratch.location, 'trash', `${name}-${'7'.repeat(32)}`)
+  mkdirSync(dirname(left), { recursive: true })
+  writeFileSync(left, 'a part')
+  const young = run('trash', 'purge', id)
+  assert.equal(young.status, 9)
+  assert.match(young.stderr, /hint: it can go after .*; a prune that it stands in the way of takes it away/)
+  const longAgo = Date.now() / 1000 - 100_000
+  utimesSync(left, longAgo, longAgo)
+  assert.match(expect(0, 'trash', 'purge', id), /1 copy removed that nobody could bring back/)
 })

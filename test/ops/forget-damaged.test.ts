@@ -182,6 +182,9 @@ test('a wrong bit in the trash takes nothing away from what was made good there'
   const [trashed] = await scene.names(PREFIXES.trash)
   const flaky = new Flaky(await scene.scratch.store(), trashed!, (read) => (read === 1 ? 1 : 0))
   await scene.prune({ repo: await scene.scratch.open(flaky), maxUnused: 0 })
+  // What is wrong in another way each time is not what lies there.
+  const noise = new Flaky(await scene.scratch.store(), trashed!, (read) => 1 + (read % 3))
+  await assert.rejects(scene.prune({ repo: await scene.scratch.open(noise), maxUnused: 0 }), { code: 'corrupt' })
   const repo = await scene.scratch.open()
   await recallFromTrash(repo, (await readTrash(repo)).snapshots, await signing(scene, repo))
   await assertSound(scene, 0, 1)

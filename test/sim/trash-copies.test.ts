@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { fromHex } from '../../src/base/bytes.ts'
+import { BackupError } from '../../src/base/errors.ts'
+import { parseObjectName, trashName } from '../../src/format/names.ts'
 import { Roots } from '../../src/ops/prune/roots.ts'
 import { prune } from '../../src/ops/prune/prune.ts'
 import { ignoreEvents } from '../../src/ops/events.ts'
@@ -97,11 +99,12 @@ class Scene {
     this.objectName = objectName
   }
 
-  static async create(): Promise<Scene> {
+  /** Of two snapshots it is the first; with more `changes` between them it needs what the other one does not. */
+  static async create({ changes = 1 } = {}): Promise<Scene> {
     const world = await BackupWorld.create(1)
     const client = world.addClient('ant', SMALL_TREE)
     const { result } = await world.backupWell(client)
-    changeTree(client.tree, world.rng)
+    for (let left = changes; left > 0; left--) changeTree(client.tree, world.rng)
     await world.backupWell(client)
     return new Scene(world, result.snapshot)
   }
@@ -302,4 +305,92 @@ test('who sleeps before he says that he purges takes nothing that was forgotten 
   await purging
   const { snapshots } = await readTrash((await scene.person('eve')).repo)
   assert.equal(snapshots.find(({ id }) => id === scene.id)?.named.length, 3, 'of ann, cid and dan')
+})
+
+/** A copy of the snapshot, or a part of one, of somebody who died before he named it; gives its name. */
+async function leaveCopy({ world, objectName }: Scene, bytes: Uint8Array): Promise<string> {
+  const { wid, seq, hash } = parseObjectName(objectName) as { wid: string; seq: number; hash: string }
+  const name = trashName(wid, seq, hash, world.secureRandom(16))
+  await world.objects.put(name, [bytes])
+  return name
+}
+
+/** Does not answer when what a session has left is to be deleted. */
+class KeepingSessions extends Passing {
+  override async delete(name: string): Promise<boolean> {
+    if (name.startsWith('sess/')) throw new BackupError('unreachable', 'it does not answer', name)
+    return super.delete(name)
+  }
+}
+
+/** What the snapshot needed is gone when this resolves; what says that it was confirmed is not. */
+async function forgetForGood(scene: Scene): Promise<void> {
+  await scene.forget(await scene.person('ann'))
+  await scene.world.clock.sleep(8 * DAY_MS)
+  await scene.purge(await scene.person('bob'))
+  const late = await scene.person('cid', new KeepingSessions(scene.world.objects))
+  await assert.rejects(scene.prune(late), { code: 'unreachable' })
+}
+
+test('a copy that came too late, of somebody who died, keeps prunes from running for a day at most', async () => {
+  const scene = await Scene.create({ changes: 6 })
+  const { world, objectName } = scene
+  const bytes = await world.objects.get(objectName)
+  await forgetForGood(scene)
+  const late = await leaveCopy(scene, bytes)
+  const hint = /^no record names it: a prune after \S+Z takes it away by itself/
+  await assert.rejects(scene.prune(await scene.person('dan')), { subject: late, hint })
+  await world.clock.sleep(1.1 * DAY_MS)
+  await scene.prune(await scene.person('dan'))
+  assert.equal(await world.objects.stat(late), null)
+  world.forgotten.add(scene.id)
+  await world.verify({ pruned: true })
+})
+
+test('a part of a copy is not passed over, as what it needs may be looked for when a repair has made it whole', async () => {
+  const scene = await Scene.create({ changes: 6 })
+  const { world, objectName } = scene
+  const bytes = await world.objects.get(objectName)
+  await scene.forget(await scene.person('ann'))
+  await world.clock.sleep(8 * DAY_MS)
+  const part = await leaveCopy(scene, bytes.subarray(0, 100))
+  await scene.purge(await scene.person('bob'))
+  await assert.rejects(scene.prune(await scene.person('cid')), { subject: part, hint: /takes it away by itself/ })
+  // As a repair from another copy of the repository does it: then nothing is missing.
+  await world.objects.delete(part)
+  await world.objects.put(part, [bytes])
+  await scene.prune(await scene.person('cid'))
+  await world.objects.delete(part)
+  await world.objects.put(part, [bytes.subarray(0, 100)])
+  await world.clock.sleep(1.1 * DAY_MS)
+  await scene.prune(await scene.person('cid'))
+  assert.equal(await world.objects.stat(part), null)
+})
+
+/** Reads what is in the trash wrongly, and each time the same. */
+class Misreading extends Passing {
+  override async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array> {
+    const bytes = await super.get(name, range)
+    return name.startsWith('trash/') ? bytes.with(120, bytes[120]! ^ 1) : bytes
+  }
+}
+
+test('a prune that cannot read the copy of somebody who is bringing a snapshot back takes nothing that it needs', async () => {
+  const scene = await Scene.create({ changes: 6 })
+  const { world } = scene
+  await scene.forget(await scene.person('ann'))
+  await world.clock.sleep(8 * DAY_MS)
+  const latePurge = new Sleepy(world.objects, /^delete trash\//)
+  const purging = scene.purge(await scene.person('bob', latePurge))
+  await latePurge.asleep
+  const lateRecall = new Sleepy(world.objects, /^put snap\//)
+  const recalling = scene.recall(await scene.person('cid', lateRecall))
+  await lateRecall.asleep
+  latePurge.wake()
+  await purging
+  await assert.rejects(scene.prune(await scene.person('dan', new Misreading(world.objects))), { code: 'corrupt' })
+  lateRecall.wake()
+  await recalling
+  assert.ok(await scene.isThere(), 'it was reported as brought back')
+  await world.verify()
 })

@@ -9,28 +9,45 @@ const ID_DIGITS = 10
 /** Snapshots that are named one by one. */
 const NAMED_MAX = 8
 
+/** What ends a prune: snapshots that cannot be read, or whose trees cannot. */
+export class DamagedRoots extends BackupError {
+  /** Hashes, hex, of those of them that lie in the trash. */
+  readonly inTrash: ReadonlySet<string>
+
+  constructor(
+    what: string,
+    subject: string,
+    { cause, hint, inTrash }: { readonly cause: unknown; readonly hint: string; readonly inTrash: readonly string[] },
+  ) {
+    super(codeOf(cause), what, subject, { cause, hint })
+    this.inTrash = new Set(inTrash)
+  }
+}
+
 /** By name, in order: what is the matter with each. */
-export function unreadableSnapshots(damaged: ReadonlyMap<string, BackupError>): BackupError {
+export function unreadableSnapshots(damaged: ReadonlyMap<string, BackupError>): DamagedRoots {
   const parsed = [...damaged.keys()].map((name) => parseObjectName(name)!)
   const ids = (kind: 'snapshot' | 'trash') => parsed.flatMap((each) => (each.kind === kind ? [each.hash] : []))
   const orders = [...order('forget --damaged', ids('snapshot')), ...order('trash purge', ids('trash'))].join(', ')
   const [[first, cause]] = [...damaged] as [[string, BackupError]]
   const many = damaged.size === 1 ? 'a snapshot' : `${damaged.size} snapshots`
-  return new BackupError(cause.code, `${many} cannot be read, so nothing is deleted`, first, {
+  return new DamagedRoots(`${many} cannot be read, so nothing is deleted`, first, {
     cause,
+    inTrash: ids('trash'),
     hint: `run \`holdfast repair\`; where that cannot make it good, ${orders} lets go of it`,
   })
 }
 
 /** Snapshots of whose trees something cannot be read: all in place, or all in the trash. */
-export function damagedTrees(damaged: readonly Root[], cause: unknown): BackupError {
+export function damagedTrees(damaged: readonly Root[], cause: unknown): DamagedRoots {
   const { objectName, inTrash } = damaged[0]!
   const where = inTrash ? ' in the trash' : ''
   const many = damaged.length === 1 ? `a snapshot${where}` : `${damaged.length} snapshots${where}`
   const ids = damaged.map(({ id }) => id)
   const orders = [...(inTrash ? [] : order('forget', ids)), ...order('trash purge', ids)].join(', then ')
-  return new BackupError(codeOf(cause), `${many} cannot be read as a whole, so nothing is deleted`, objectName, {
+  return new DamagedRoots(`${many} cannot be read as a whole, so nothing is deleted`, objectName, {
     cause,
+    inTrash: inTrash ? ids : [],
     hint: `\`holdfast repair\` may make it good, or a backup of what the source still has; else ${orders} lets go of it`,
   })
 }

@@ -1,8 +1,9 @@
 // What one domain needs, as far as its snapshots say: they are listed, and the trees of each are walked once.
 import { settle } from '../../repo/objects/settle.ts'
 import type { PruneContext } from './context.ts'
-import { damagedTrees } from './damaged-roots.ts'
+import { DamagedRoots, damagedTrees } from './damaged-roots.ts'
 import type { IndexView } from './index-view.ts'
+import { letGoOfLeftOvers } from './left-over-copies.ts'
 import { checkNothingIsMissing } from './limits.ts'
 import { isDamage, Mark } from './mark.ts'
 import type { PruneOptions } from './options.ts'
@@ -65,7 +66,10 @@ export class RootWalk {
   async list(): Promise<readonly Root[]> {
     const { repo, clock, check } = this.#ctx
     const { result, view } = this.#parts
-    const roots = await this.roots.list(check)
+    const roots = await this.roots.list(check).catch(async (error: unknown) => {
+      if (!(await this.#letsGo(error))) throw error
+      return this.roots.list(check)
+    })
     // What the index said before a snapshot was there shows.
     await settle(repo.store, clock)
     result.snapshots = roots.length
@@ -81,6 +85,7 @@ export class RootWalk {
     } catch (error) {
       // Somebody may have purged a snapshot since it was listed, and another prune what it needed.
       if (!isDamage(error)) throw error
+      await this.#letsGo(error)
       const now = await this.list()
       const present = new Set(now.map(({ id }) => id))
       if (roots.every(({ id }) => present.has(id))) throw error
@@ -90,6 +95,12 @@ export class RootWalk {
       await this.#parts.view.refresh(this.#ctx.check)
       await this.mark(now)
     }
+  }
+
+  /** Whether what stands in the way lay in the trash, was nobody's, and is gone. */
+  async #letsGo(error: unknown): Promise<boolean> {
+    if (!(error instanceof DamagedRoots) || this.#opts.dryRun === true) return false
+    return letGoOfLeftOvers(this.#ctx, error)
   }
 
   async #walk(roots: readonly Root[]): Promise<void> {

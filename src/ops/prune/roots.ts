@@ -1,12 +1,13 @@
 // What must stay restorable: every snapshot among `snap/` and in the trash. What is forgotten or brought back while this looks
 // is in one of three lists, or the log has grown (docs/format.md, 10, rule T3).
-import { toHex } from '../../base/bytes.ts'
+import { equalBytes, toHex } from '../../base/bytes.ts'
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { parseObjectName, PREFIXES, sessionEndName, sessionName } from '../../format/names.ts'
 import { readSnapshotHead, verifySnapshot } from '../../format/snapshot.ts'
 import { keyOfPlace, LogFacts } from '../../repo/history/log-facts.ts'
 import { EXPLAINING_ROLES, listLog, readLog } from '../../repo/history/log.ts'
 import { foreignOf } from '../../repo/keys/membership.ts'
+import { unlessGone } from '../../repo/objects/gone-object.ts'
 import { getNamedByHash } from '../../repo/objects/named-object.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { isNotPermitted } from '../../repo/roles.ts'
@@ -95,17 +96,29 @@ export class Roots {
   }
 
   /**
-   * Whether it lies in the trash because it could not be read, and somebody who may has said so; or no record names this copy,
-   * which nobody can bring back then: a put that failed has left a part of one.
+   * Whether it lies in the trash because it could not be read, and somebody who may has said so; or no record speaks of this copy
+   * nor of its snapshot: a part that somebody left with whom this credential has no domain in common. Not where a record says that
+   * the snapshot is gone: who has put this copy may be about to say that it counts.
    */
   async #isGivenUp(name: string): Promise<boolean> {
     const parsed = parseObjectName(name)
-    if (parsed?.kind !== 'trash') return false
+    if (parsed?.kind !== 'trash' || !(await this.#readsTheSame(name))) return false
     const { records, problems } = await readLog(this.#repo, { roles: EXPLAINING_ROLES })
     const facts = new LogFacts(records)
     const key = keyOfPlace(parsed.wid, parsed.seq, parsed.hash)
-    if (problems.length === 0 && !facts.copiesOf(key).has(parsed.copy)) return true
+    if (problems.length === 0 && !facts.copiesOf(key).has(parsed.copy) && !facts.gone.has(key)) return true
     return !this.#inPlace.has(parsed.hash) && facts.givenUp.has(key)
+  }
+
+  /** Whether what is there is wrong, and not what comes from there, which is wrong in another way each time. */
+  async #readsTheSame(name: string): Promise<boolean> {
+    const { store } = this.#repo
+    const bytes = await unlessGone(store, name, () => store.get(name))
+    for (let read = 1; bytes !== undefined && read < READ_ATTEMPTS; read++) {
+      const again = await unlessGone(store, name, () => store.get(name))
+      if (again === undefined || !equalBytes(bytes, again)) return false
+    }
+    return bytes !== undefined
   }
 
   async #listOpened(check: () => void): Promise<Map<string, { snapshot: OpenedSnapshot; inTrash: boolean }>> {

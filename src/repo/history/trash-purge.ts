@@ -31,6 +31,8 @@ export interface PurgeOptions extends AppendOptions {
 export interface Purge {
   readonly purged: readonly TrashedSnapshot[]
   readonly kept: readonly TrashedSnapshot[]
+  /** Copies that no record names and that went, of snapshots that nobody could bring back any more. */
+  readonly leftOver: readonly TrashCopy[]
 }
 
 /**
@@ -43,9 +45,48 @@ export async function purgeTrash(
   { days = TRASH_DAYS, named, allowUnread = named !== undefined, ...opts }: PurgeOptions,
 ): Promise<Purge> {
   await checkMayLog(repo, opts.writer, 'forget')
+  const { trash, due } = await purge(repo, (all, nowMs) => dueOf(all, nowMs, { days, named }), { ...opts, allowUnread })
+  const gone = new Set(due.filter(({ isOver }) => isOver).map(({ snapshot }) => snapshot.objectName))
+  const { purged = [], kept = [] } = Object.groupBy(trash.snapshots, ({ objectName }) =>
+    gone.has(objectName) ? 'purged' : 'kept',
+  )
+  return { purged, kept, leftOver: leftOverOf(due) }
+}
+
+/**
+ * Deletes from the trash what nobody can bring back, of these snapshots, hashes, hex: copies that no record has named within the
+ * day that whoever puts one has for it. Gives them. Throws as `purgeTrash` does.
+ */
+export async function purgeLeftOver(
+  repo: HistorySource,
+  ids: ReadonlySet<string>,
+  opts: AppendOptions,
+): Promise<readonly TrashCopy[]> {
+  await checkMayLog(repo, opts.writer, 'forget')
+  // Of the others nothing goes, also where somebody has said meanwhile that they were forgotten.
+  const select = ({ leftOver }: Trash, nowMs: number) =>
+    dueOf({ leftOver, snapshots: [] }, nowMs, { days: 0, named: ids })
+  const { due } = await purge(repo, select, { ...opts, allowUnread: false })
+  return leftOverOf(due)
+}
+
+/** When a copy that no record names may be purged at the earliest. */
+export function abandonedFromMs({ receivedMs }: Pick<TrashCopy, 'receivedMs'>): number {
+  return receivedMs + UNNAMED_MS
+}
+
+function leftOverOf(due: readonly Due[]): TrashCopy[] {
+  return due.flatMap(({ snapshot, copies }) => (snapshot.named.length === 0 ? copies : []))
+}
+
+async function purge(
+  repo: HistorySource,
+  select: (trash: Trash, nowMs: number) => Due[],
+  { allowUnread, ...opts }: AppendOptions & { readonly allowUnread: boolean },
+): Promise<{ readonly trash: Trash; readonly due: readonly Due[] }> {
   const before = await readTrash(repo)
-  const count = dueOf(before, opts.clock.now(), { days, named }).length
-  if (count === 0) return { purged: [], kept: before.snapshots }
+  const count = select(before, opts.clock.now()).length
+  if (count === 0) return { trash: before, due: [] }
   if (!allowUnread) checkIsRead(before)
   const note = await appendRecord(repo, { kind: 'note', text: `purging ${count} snapshots from the trash` }, opts)
   const now = await repo.store.stat(note.objectName)
@@ -53,7 +94,7 @@ export async function purgeTrash(
   // Looked at after the note: whatever was old by then and is not named now never will be, or by somebody who begins anew.
   const trash = await readTrash(repo)
   if (!allowUnread) checkIsRead(trash)
-  const due = now === null ? [] : dueOf(trash, now.receivedMs, { days, named })
+  const due = now === null ? [] : select(trash, now.receivedMs)
   await someAtOnce(due, async ({ snapshot, copies }) => {
     for (const { objectName } of copies) {
       await doing('purging the trash', objectName, () => repo.store.delete(objectName))
@@ -62,11 +103,7 @@ export async function purgeTrash(
     const isLast = copies.length === snapshot.named.length + snapshot.others.length
     if (isLast) await deleteParityOf(repo, snapshotName(wid, seq, id))
   })
-  const gone = new Set(due.filter(({ isOver }) => isOver).map(({ snapshot }) => snapshot.objectName))
-  const { purged = [], kept = [] } = Object.groupBy(trash.snapshots, ({ objectName }) =>
-    gone.has(objectName) ? 'purged' : 'kept',
-  )
-  return { purged, kept }
+  return { trash, due }
 }
 
 function checkIsRead({ unread: [problem] }: Trash): void {
@@ -85,7 +122,7 @@ interface Due {
 }
 
 function dueOf(
-  { snapshots, leftOver }: Trash,
+  { snapshots, leftOver }: Pick<Trash, 'snapshots' | 'leftOver'>,
   nowMs: number,
   { days, named }: { readonly days: number; readonly named: ReadonlySet<string> | undefined },
 ): Due[] {
@@ -98,7 +135,9 @@ function dueOf(
   for (const snapshot of [...snapshots, ...leftOver]) {
     if (named?.has(snapshot.id) === false) continue
     const isOver = over.has(snapshot)
-    const isAbandoned = ({ receivedMs }: TrashCopy) => nowMs - receivedMs > Math.max(days * DAY_MS, UNNAMED_MS)
+    // What is named goes as soon as nobody can be about to say of it that it counts.
+    const keptMs = Math.max(named === undefined ? days * DAY_MS : 0, UNNAMED_MS)
+    const isAbandoned = ({ receivedMs }: TrashCopy) => nowMs - receivedMs > keptMs
     const copies = [...(isOver ? snapshot.named : []), ...snapshot.others.filter(isAbandoned)]
     if (copies.length > 0) due.push({ snapshot, copies, isOver })
   }

@@ -25,7 +25,7 @@ import type { TrashCopy } from './trash-list.ts'
 
 export { placeOf } from './trash-copies.ts'
 export * from './trash-list.ts'
-export { purgeTrash, TRASH_DAYS } from './trash-purge.ts'
+export { abandonedFromMs, purgeLeftOver, purgeTrash, TRASH_DAYS } from './trash-purge.ts'
 export type { Purge, PurgeOptions } from './trash-purge.ts'
 
 export interface TrashOptions extends AppendOptions {

@@ -4,6 +4,7 @@ import { assert } from '../../../src/base/assert.ts'
 import { BackupError } from '../../../src/base/errors.ts'
 import { PREFIXES, sessionEndName } from '../../../src/format/names.ts'
 import { checkRepository } from '../../../src/ops/check.ts'
+import { examineDamaged, findListed, forgetDamaged } from '../../../src/ops/forget-damaged.ts'
 import type { Repository } from '../../../src/repo/repository.ts'
 import { repair } from '../../../src/ops/repair/repair.ts'
 import { moveToTrash, purgeTrash, readTrash, recallFromTrash } from '../../../src/repo/history/trash.ts'
@@ -22,6 +23,7 @@ export async function comeToAGoodEnd(history: History): Promise<void> {
   await world.clock.sleep(LONG_MS)
   const last = new Administrator(history, 'the last one')
   await repairFromMirror(history)
+  await world.finish(letGoOfDamaged(history, last))
   await world.finish(bringBackSome(history, last))
   await world.finish(forgetWhatCountsForNothing(history, last))
   const { waiting } = await world.finish(pruneAll(history, last))
@@ -60,6 +62,20 @@ async function repairFromMirror({ world, mirror }: History): Promise<void> {
 
 async function pruneAll({ hasOlderKeys: reencrypt }: History, last: Administrator) {
   return last.prune(await last.open(), { wait: true, silenceMs: 0, maxUnused: 0, repackSmall: false, reencrypt })
+}
+
+/**
+ * Snapshots that cannot be read and that no repair makes good, as an operator does it who reads what a prune says. Of those that
+ * somebody was told are safe there are none.
+ */
+async function letGoOfDamaged({ promises }: History, last: Administrator): Promise<void> {
+  const repo = await last.open()
+  const { problems } = await repo.catalog.readable()
+  for (const { subject } of problems) {
+    const listed = await findListed(repo, subject)
+    promises.check(!promises.kept.includes(listed.id), listed.id, 'cannot be read')
+    await forgetDamaged(repo, [await examineDamaged(repo, listed)], await last.options(repo))
+  }
 }
 
 /** What was promised is in one of its places; some of what is in the trash is brought back. */
