@@ -142,9 +142,8 @@ function rangeText(what: string, from: number, to: number): string {
 function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): string {
   const range = from === to ? String(from) : `${from} to ${to}`
   if (record !== undefined) {
-    const what = reason === 'accepted' ? 'lost with an earlier state of the store, accepted' : GAP_TEXTS[reason]
     const trash = until === undefined ? '' : `; in the trash until ${formatLocalTime(timespecFromMs(until))}`
-    return `${range}: ${what} by ${whoAndWhen(record)}${reasonText(record)}${trash}`
+    return `${range}: ${GAP_TEXTS[reason]} by ${whoAndWhen(record)}${reasonText(record)}${trash}`
   }
   return `${range}: ${GAP_TEXTS[reason]}`
 }
@@ -152,7 +151,7 @@ function gapText({ from, to, reason, record, restorableUntilMs: until }: Gap): s
 const GAP_TEXTS: Readonly<Record<Gap['reason'], string>> = {
   forgotten: 'forgotten',
   'forgotten-damaged': 'forgotten because it was damaged',
-  accepted: 'accepted as lost',
+  accepted: 'lost, and accepted as that',
   destroyed: 'destroyed with their domain',
   interrupted: 'left unfinished by an interrupted backup',
   damaged: 'damaged',

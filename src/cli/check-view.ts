@@ -71,6 +71,10 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       out.line(`${what} that the index names and nobody needs, not there any more: a prune takes them out of the index`)
     }
     showGivenUp(context, counts)
+    if (counts.lossesAccepted > 0) {
+      const what = counted(counts.lossesAccepted, 'snapshot or log record', 'snapshots and log records')
+      out.line(`${what} lost, and accepted as that: \`holdfast audit\` says by whom`)
+    }
     if (counts.packsHashedOnly > 0) {
       const what = counted(counts.packsHashedOnly, 'pack')
       out.line(`${what} compared with the hash in the name alone: this key may not open what is in there`)
@@ -104,6 +108,7 @@ export async function runCheck(context: Context, flags: CheckFlags): Promise<Exi
       packs_superseded: counts.packsSuperseded,
       packs_gone: counts.packsGone,
       snapshots_given_up: counts.snapshotsGivenUp,
+      losses_accepted: counts.lossesAccepted,
       packs_unindexed: counts.packsUnindexed,
       packs_unfinished: counts.packsUnfinished,
       packs_unopened: counts.packsUnopened,

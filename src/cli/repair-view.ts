@@ -6,6 +6,7 @@ import { healDescriptions } from '../ops/repair/heal-descriptions.ts'
 import { bringBackHeads } from '../ops/repair/lost-heads.ts'
 import { repair } from '../ops/repair/repair.ts'
 import type { RepairResult, RepairStep } from '../ops/repair/repair.ts'
+import { parseObjectName } from '../format/names.ts'
 import type { LocalState } from '../repo/local-state.ts'
 import type { Repository } from '../repo/repository.ts'
 import { OverlayStore } from '../store/overlay-store.ts'
@@ -29,6 +30,7 @@ import { VERSION } from './version.ts'
 const REHEARSAL_MAX = 1024 * 1024 * 1024
 
 export async function runRepair(context: Context, flags: RepairFlags): Promise<ExitCode> {
+  checkAcceptance(flags)
   const rehearsal = flags.dryRun === true
   return withStore(
     context,
@@ -41,6 +43,10 @@ export async function runRepair(context: Context, flags: RepairFlags): Promise<E
       const mirror =
         flags.from === undefined ? undefined : new ReadOnlyStore(await openStoreAt(context, flags.from, false))
       try {
+        if (flags.acceptLoss !== undefined) {
+          const { acceptLosses } = await import('./loss-acceptance.ts')
+          return await acceptLosses(context, { ...flags, specs: flags.acceptLoss }, { store, mirror })
+        }
         const { steps, result } = await repairIn(context, flags, store, mirror)
         context.reporter.finish()
         show(context, rehearsal, steps, result)
@@ -52,6 +58,16 @@ export async function runRepair(context: Context, flags: RepairFlags): Promise<E
     },
     rehearsal ? 'read' : 'write',
   )
+}
+
+/** Throws `usage` for what does not go together. */
+function checkAcceptance({ acceptLoss, reason, yes, structure }: RepairFlags): void {
+  if (acceptLoss === undefined) {
+    const alone = reason !== undefined ? '--reason' : yes === true ? '--yes' : undefined
+    if (alone === undefined) return
+    throw new BackupError('usage', 'this goes with --accept-loss', alone)
+  }
+  if (structure === true) throw new BackupError('usage', 'nothing but a loss is accepted', '--structure')
 }
 
 async function repairIn(context: Context, flags: RepairFlags, store: Store, mirror: Store | undefined) {
@@ -167,7 +183,17 @@ function showLost({ out }: Pick<Context, 'out'>, { lost, lostCount, reasons }: R
     for (const reason of why) out.line(`    ${escapeText(reason)}`)
     out.record({ ...damageRecord(damage), reasons: [...why] })
   }
+  if (lost.some(({ object, code }) => code === 'not-found' && isOfChain(object))) {
+    out.line(
+      'What is gone from the history and comes back from nowhere can be accepted as lost: `holdfast repair --accept-loss all --dry-run` shows it.',
+    )
+  }
   out.line(
     'Everything else can be restored. A backup of what the source still has stores it again; `repair --from` takes it from another copy of the repository.',
   )
+}
+
+function isOfChain(object: string): boolean {
+  const kind = parseObjectName(object)?.kind
+  return kind === 'log' || kind === 'snapshot'
 }

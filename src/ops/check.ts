@@ -59,6 +59,7 @@ class Check {
   #unknownCount = 0
   readonly #packs = new Map<string, ListedPack>()
   readonly #snapshotNames = new Set<string>()
+  readonly #recordNames = new Set<string>()
   readonly #snapshots: SnapshotCheck
   /** One for each domain of the credential. */
   #indexes: readonly CheckedIndex[] = []
@@ -88,6 +89,7 @@ class Check {
       sessions: this.#sessions,
       counts: this.#counts,
       progress: this.#progress,
+      recordNames: this.#recordNames,
     })
   }
 
@@ -165,6 +167,7 @@ class Check {
       const { name, parsed, size, receivedMs } = object
       if (parsed.kind === 'pack') this.#packs.set(name, { kind: parsed.packKind, hash: parsed.hash, size, receivedMs })
       else if (parsed.kind === 'snapshot') this.#snapshotNames.add(name)
+      else if (parsed.kind === 'log') this.#recordNames.add(name)
     }
     this.#counts.packs = this.#packs.size
   }

@@ -68,7 +68,7 @@ test('an audit tells what this machine had seen instead of refusing, and does no
   assert.equal(program.run('snapshots').status, 14)
   program.expect(0, 'snapshots', '--accept-rollback')
   const explained = program.expect(0, 'audit')
-  assert.match(explained, /2: lost with an earlier state of the store, accepted by .* on 20/)
+  assert.match(explained, /2: lost, and accepted as that by .* on 20/)
 })
 
 test('a checkpoint that was copied wrongly, or is none, is refused as that', (t) => {

@@ -7,6 +7,8 @@ import { hash } from '../../src/crypto/hash.ts'
 import { signingKeyFromSeed } from '../../src/crypto/signing.ts'
 import { descriptionName, snapshotName, writerName } from '../../src/format/names.ts'
 import { encodeRepoDescription } from '../../src/format/repo-description.ts'
+import type { Gap } from '../../src/ops/audit.ts'
+import { acceptance, chainLosses } from '../../src/ops/repair/chain-losses.ts'
 import { Passing } from '../../src/store/passing-store.ts'
 import { assertFound, audit, checkpointOf, digested, usualHistory } from '../support/audited-history.ts'
 import { DAY, HidingStore, HistoryScene, placeOf } from '../support/history-scene.ts'
@@ -65,9 +67,36 @@ test('a store that hides one in the middle, or the first ones, is found by the c
   const middle = new HidingStore(scene.store, (name) => name === made.ada[1]!.objectName)
   assertFound(await audit(scene, { store: middle }), /^missing .*snapshot 2 of ada .* is missing/)
   const { writers } = await audit(scene, { store: middle })
-  assert.deepEqual(writers.find(({ name }) => name === 'ada')!.snapshots!.gaps, [{ from: 2, to: 2, reason: 'missing' }])
+  const [{ lost, ...gap }, ...more] = writers.find(({ name }) => name === 'ada')!.snapshots!.gaps as [Gap, ...Gap[]]
+  assert.deepEqual([gap, more], [{ from: 2, to: 2, reason: 'missing' }, []])
+  const { id } = made.ada[1]!
+  assert.deepEqual([lost!.known, lost!.inTrash, lost!.before!.seq, lost!.after!.seq], [[{ seq: 2, id }], [], 1, 3])
   const first = new HidingStore(scene.store, (name) => made.ada.slice(0, 2).some((each) => each.objectName === name))
   assertFound(await audit(scene, { store: first }), /^missing .*snapshots 1 to 2 of ada .* are missing/)
+})
+
+test('what is accepted as lost is no finding, with a hash or without one, and what comes back counts', async () => {
+  const { scene, ada, bob } = await usualHistory()
+  const hidden = [await ada.backup(), await ada.backup()]
+  await ada.backup()
+  const store = new HidingStore(scene.store, (name) => hidden.some(({ objectName }) => objectName === name))
+  const losses = chainLosses(await audit(scene, { store }))
+  // Of the first nothing that is still there speaks.
+  assert.deepEqual(
+    losses.map(({ seq, ids }) => [seq, ids]),
+    [
+      [4, []],
+      [5, [hidden[1]!.id]],
+    ],
+  )
+  const record = await bob.record(acceptance(losses, 'a bad disk'))
+  const accepted = await audit(scene, { store })
+  assert.deepEqual(accepted.told, [])
+  const [gap, ...more] = accepted.writers.find(({ name }) => name === 'ada')!.snapshots!.gaps
+  assert.deepEqual([gap!.from, gap!.to, gap!.reason, more], [4, 5, 'accepted', []])
+  assert.equal(gap!.record!.objectName, record.objectName)
+  const back = await audit(scene)
+  assert.deepEqual([back.told, back.writers.find(({ name }) => name === 'ada')!.snapshots!.gaps], [[], []])
 })
 
 test('a hidden record is missing, and so is what it explained', async () => {

@@ -24,8 +24,21 @@ export interface Gap {
   readonly reason: GapReason
   /** That explains it. */
   readonly record?: OpenedRecord
+  /** Of what is missing. */
+  readonly lost?: LostPart
   /** It lies in the trash, at least until then by the clock of the store, in milliseconds since 1970. */
   readonly restorableUntilMs?: number
+}
+
+/** What is known of a part of a chain that is missing. */
+export interface LostPart {
+  /** Which objects lay there, as far as others have seen them. */
+  readonly known: readonly KnownPlace[]
+  /** Numbers of which a copy lies in the trash. */
+  readonly inTrash: readonly number[]
+  /** The sound objects before and after it. */
+  readonly before: AuditedObject | undefined
+  readonly after: AuditedObject | undefined
 }
 
 /** A place of the chain that is known to have been taken. */
@@ -88,6 +101,7 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
   findForks(chain, bySeq, findings)
   const missing = new Map<number, string>()
   const inTrash = new Set<number>()
+  const known = new Map<string, KnownPlace>()
   const spokenOf = new Set<string>()
   for (const { seq, id, by } of evidenceOf(chain)) {
     spokenOf.add(id)
@@ -95,6 +109,7 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
     const rival = bySeq.get(seq)?.[0]
     if (rival === undefined) {
       missing.set(seq, missing.get(seq) ?? by)
+      known.set(id, { seq, id })
       if (chain.isInTrash({ seq, id })) inTrash.add(seq)
     } else findings.add('forked', rival.objectName, `${by} names another ${titleOf(chain.name, seq, chain.writer)}`)
   }
@@ -110,13 +125,26 @@ export function auditChain(chain: Chain, findings: Findings): AuditedChain | und
   // Anybody can put something under a name: it counts where a sound object speaks of it, or where a backup would have put it.
   const next = [...bySeq.keys(), ...reasons.keys()].reduce((a, b) => Math.max(a, b), 0) + 1
   for (const { seq, id, reason } of unsound) if (spokenOf.has(id) || seq === next) explain(seq, reason)
-  const known = [...bySeq.keys(), ...reasons.keys()].toSorted((a, b) => a - b)
-  const last = known.at(-1)
+  const numbers = [...bySeq.keys(), ...reasons.keys()].toSorted((a, b) => a - b)
+  const last = numbers.at(-1)
   if (last === undefined) return undefined
-  const gaps = joined(withHoles(known, reasons))
+  const isIn =
+    ({ from, to }: Gap) =>
+    ({ seq }: { readonly seq: number }) =>
+      seq >= from && seq <= to
+  const gaps = joined(withHoles(numbers, reasons)).map((gap): Gap => {
+    if (gap.reason !== 'missing') return gap
+    const lost: LostPart = {
+      known: [...known.values()].filter(isIn(gap)),
+      inTrash: [...inTrash].filter((seq) => isIn(gap)({ seq })),
+      before: bySeq.get(numbers.findLast((seq) => seq < gap.from && bySeq.has(seq)) ?? 0)?.[0],
+      after: bySeq.get(numbers.find((seq) => seq > gap.to && bySeq.has(seq)) ?? 0)?.[0],
+    }
+    return { ...gap, lost }
+  })
   for (const gap of gaps)
     if (gap.reason === 'missing') findings.add('missing', prefixOf(chain), whatIsMissing(chain, gap, missing, inTrash))
-  return { first: known[0]!, last, count: sound.length, gaps }
+  return { first: numbers[0]!, last, count: sound.length, gaps }
 }
 
 function findForks({ name, writer }: Chain, bySeq: ReadonlyMap<number, AuditedObject[]>, findings: Findings): void {

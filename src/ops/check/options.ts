@@ -54,6 +54,8 @@ export interface CheckCounts {
   packsGone: number
   /** Damaged snapshots in the trash that were forgotten because of that, or left by a forget that failed: no damage. */
   snapshotsGivenUp: number
+  /** Snapshots and records that are not there, and that somebody has accepted as lost: no damage. */
+  lossesAccepted: number
   /** Blobs verified, and the bytes of their plaintext. */
   blobs: number
   bytes: number
@@ -114,6 +116,7 @@ export function noCounts(): CheckCounts {
     packsSuperseded: 0,
     packsGone: 0,
     snapshotsGivenUp: 0,
+    lossesAccepted: 0,
     blobs: 0,
     bytes: 0,
     packsUnindexed: 0,

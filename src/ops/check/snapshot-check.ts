@@ -11,6 +11,7 @@ import { checkMember, foreignOf } from '../../repo/keys/membership.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { revocationOf } from '../../repo/writers/revocations.ts'
 import type { Revocations } from '../../repo/writers/revocations.ts'
+import { acceptedLosses } from './accepted-losses.ts'
 import { chainFlaws } from './chains.ts'
 import type { ChainLink } from './chains.ts'
 import type { SessionFacts } from './cut-off.ts'
@@ -33,6 +34,8 @@ export interface SnapshotCheckContext {
   readonly sessions: SessionFacts
   readonly counts: CheckCounts
   readonly progress: CheckProgress
+  /** Of all log records that are there, damaged or not. */
+  readonly recordNames: ReadonlySet<string>
 }
 
 /** What it has found holds too where the store goes away in the middle. */
@@ -56,7 +59,10 @@ export class SnapshotCheck {
     await surveyObjects(survey, objects, (object, bytes) => this.#snapshot(object, bytes, revoked))
     // They were read in any order, and what damage costs is told in that of time.
     this.opened.sort((a, b) => timespecToMs(a.body.started) - timespecToMs(b.body.started) || (a.id < b.id ? -1 : 1))
-    const known = present.union(await explainedNames(repo))
+    const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
+    const facts = new LogFacts(records)
+    const known = present.union(new Set(facts.goneNames()))
+    counts.lossesAccepted = acceptedLosses(facts, present.union(this.#ctx.recordNames))
     for (const { object, message } of chainFlaws(this.#links, known)) survey.damage.add(object, 'not-found', message)
     this.#checkHeads(known)
     const { cutOff, damaged } = sessions.torn()
@@ -106,14 +112,4 @@ export class SnapshotCheck {
       }
     }
   }
-}
-
-/** Names of the snapshots that are gone and that a record of maintenance explains. */
-async function explainedNames(repo: Repository): Promise<ReadonlySet<string>> {
-  const { records } = await readLog(repo, { roles: EXPLAINING_ROLES })
-  const names = [...new LogFacts(records).gone.keys()].map((key) => {
-    const [wid, seq, id] = key.split('/') as [string, string, string]
-    return snapshotName(wid, Number(seq), id)
-  })
-  return new Set(names)
 }

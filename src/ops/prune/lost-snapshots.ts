@@ -32,6 +32,6 @@ export async function checkNoneIsLost(
   if (first === undefined) return
   const more = unexplained.length === 1 ? 'a snapshot is' : `${unexplained.length} snapshots are`
   throw new BackupError('corrupt', `${more} missing that no record explains, so nothing is deleted`, first, {
-    hint: 'is all of the store there? `holdfast audit` tells more; when they cannot be had again: `holdfast prune --allow-missing`',
+    hint: 'is all of the store there? `holdfast audit` tells more; when they cannot be had again: `holdfast repair --accept-loss all`, or this once `holdfast prune --allow-missing`',
   })
 }

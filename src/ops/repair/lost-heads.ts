@@ -1,5 +1,5 @@
-// Heads of chains that this machine has seen and that are gone without a reason: nothing in the store speaks of them, so that a
-// repair would not miss them. What this machine remembers says that they must be there.
+// Objects of chains that are gone without a reason, by their names: heads that this machine remembers, of which nothing in the
+// store speaks, so that a repair would not miss them; and what is about to be accepted as lost.
 import { fromHex } from '../../base/bytes.ts'
 import { parseObjectName, PREFIXES, trashCopiesPrefix, writerName } from '../../format/names.ts'
 import type { LostPlace } from '../../repo/history/chain-look.ts'
@@ -10,10 +10,12 @@ import { ignoreEvents } from '../events.ts'
 import { ObjectHealing } from './heal-objects.ts'
 import type { RepairStep } from './options.ts'
 
+type MissedObject = Pick<LostPlace, 'objectName' | 'wid' | 'rival'>
+
 /** Brings them back from parity or another copy of the repository, as far as they can be had; gives what was done. */
 export async function bringBackHeads(
   repo: Repository,
-  lost: readonly LostPlace[],
+  lost: readonly MissedObject[],
   { mirror, checkStopped }: { readonly mirror?: Store | undefined; readonly checkStopped: () => void },
 ): Promise<readonly RepairStep[]> {
   const { store } = repo

@@ -4,7 +4,7 @@ import { toHex } from '../../base/bytes.ts'
 import { timespecToMs } from '../../base/time.ts'
 import type { ChainPlace, LogAction } from '../../format/log-record.ts'
 import { isForget } from '../../format/retention-actions.ts'
-import { logName } from '../../format/names.ts'
+import { logName, snapshotName } from '../../format/names.ts'
 import { mayLog } from './log.ts'
 import type { OpenedRecord } from './log.ts'
 import { countingRecords, revocationsOf } from '../writers/revocations.ts'
@@ -45,12 +45,19 @@ export class LogFacts {
     for (const record of this.effective) this.#note(record, record.body.action)
   }
 
-  /** Names of the records that are known to be lost. */
-  *lostRecordNames(): Generator<string> {
-    for (const key of this.lostRecords.keys()) {
-      const [wid, seq, id] = key.split('/') as [string, string, string]
-      yield logName(wid, Number(seq), id)
-    }
+  /** Names of the snapshots that are gone for a reason, and of the records that are known to be lost. */
+  goneNames(): string[] {
+    return Array.from(this.gone.keys(), (key) => nameOfKey(key, snapshotName))
+  }
+
+  lostRecordNames(): string[] {
+    return Array.from(this.lostRecords.keys(), (key) => nameOfKey(key, logName))
+  }
+
+  /** Names of all that somebody has accepted as lost. */
+  acceptedNames(): string[] {
+    const snapshots = [...this.gone].filter(([, { body }]) => body.action.kind === 'accept')
+    return [...snapshots.map(([key]) => nameOfKey(key, snapshotName)), ...this.lostRecordNames()]
   }
 
   /** Whether somebody has brought a snapshot back, by `placeKey`. */
@@ -149,6 +156,11 @@ export function placeKey({ wid, seq, hash: id }: ChainPlace): string {
 
 export function keyOfPlace(wid: string, seq: number, id: string): string {
   return `${wid}/${seq}/${id}`
+}
+
+function nameOfKey(key: string, nameOf: (wid: string, seq: number, id: string) => string): string {
+  const [wid, seq, id] = key.split('/') as [string, string, string]
+  return nameOf(wid, Number(seq), id)
 }
 
 function keepFirst<V>(map: Map<string, V>, key: string, value: V): void {

@@ -24,7 +24,7 @@ export async function removedSlots(repo: ChainSource): Promise<ReadonlySet<strin
   const what = 'the log is not whole, so it is not known which keys were removed'
   throw new BackupError('corrupt', what, cause.subject, {
     cause,
-    hint: 'see `holdfast audit`; what is not of this repository may be removed from the folder `log`',
+    hint: 'see `holdfast audit`; what is not of this repository may be removed from the folder `log`; a record that is gone for good: `holdfast repair --accept-loss all`',
   })
 }
 
