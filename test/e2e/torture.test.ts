@@ -148,7 +148,7 @@ const CHANGES = [
   'rm special/fifo; echo now a file >special/fifo; rm special/null; mkfifo special/null',
   'rm -r modes/folder-00755; echo now a file >modes/folder-00755; rm modes/file-00755; mkdir modes/file-00755',
   'mv names/-rf names/renamed; mv names/folders/-rf names/folders/renamed',
-  'cd many; ls | head -n 100 | xargs rm; for n in 1 2 3; do echo $n >new-$n; done',
+  'cd many; ls | head -n -9900 | xargs rm; for n in 1 2 3; do echo $n >new-$n; done', // a crowd goes with that
 ]
 
 function summaryOf(lines: string): Record<string, unknown> {

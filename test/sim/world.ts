@@ -22,6 +22,7 @@
 // takes the power of the disk with it, and `world.losePower()` that of everybody. `world.objects` is what is really there.
 // A BackupWorld (backup-world.ts) is one in which whole backups run.
 import { createHash } from 'node:crypto'
+import { rememberSignatures } from '../support/remembered-signatures.ts'
 import { type Rng, type SecureRandom, seededRng } from '../../src/base/random.ts'
 import { FaultyDisk } from '../../src/store/faulty-disk.ts'
 import { FaultyStore, isCrash } from '../../src/store/faulty-store.ts'
@@ -30,6 +31,8 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { VirtualTime } from './virtual-time.ts'
+
+rememberSignatures()
 
 /** Name of a process in the log, where there is only one. */
 export const MAIN = 'main'

@@ -1,5 +1,6 @@
 // A random history on the real code: machines back up, administrators forget, bring back, purge and prune, all at once, over a
 // store that fails, with processes that die and sleep at any step. Then the faults are over, and it must come to a good end.
+import { rememberSignatures } from '../../support/remembered-signatures.ts'
 import { assert } from '../../../src/base/assert.ts'
 import type { Clock } from '../../../src/base/clock.ts'
 import { chance, NO_FAULTS, pick, randomBelow, swarmFaults } from '../../../src/store/faults.ts'
@@ -20,6 +21,8 @@ import type { Incident } from './mortal-store.ts'
 import { Promises } from './promises.ts'
 import { allSteps } from './steps.ts'
 import type { Role } from './steps.ts'
+
+rememberSignatures()
 
 /** What a process does otherwise than it should, as a store around its store: a history that does not notice proves little. */
 export interface Mistake {
