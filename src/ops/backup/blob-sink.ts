@@ -181,9 +181,10 @@ export class BlobSink {
   }
 
   #sealAndVerify(plain: Uint8Array, blobs: readonly NewBlob[], method: number): void {
-    const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.dataBlock, plain, this.#methods.fixed(method))
-    const subject = 'block just sealed'
-    const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.byteLength, subject)
+    const type = SEALED_TYPES.dataBlock
+    const { sealed, codec } = encodeBlock(this.#sealer, type, plain, this.#methods.fixed(method))
+    const stored = { type, sealed, codec, plainLength: plain.byteLength, subject: 'block just sealed' }
+    const back = decodeBlockBriefly(this.#sealer, stored)
     const locs = new Uint8Array(blobs.length * LOCATOR_SIZE)
     const lengths = new Uint32Array(blobs.length)
     let at = 0

@@ -68,7 +68,7 @@ function blobsOf(results: readonly JobResult[]): Map<string, Buffer> {
   const sealer = new Sealer(setup.dataSecret, setup.repoId, setup.suite)
   const blobs = new Map<string, Buffer>()
   for (const { sealed, codec, plainLength, lengths } of results.flatMap(({ blocks }) => blocks)) {
-    const plain = decodeBlock(sealer, SEALED_TYPES.dataBlock, sealed, codec, plainLength, 'block')
+    const plain = decodeBlock(sealer, { type: SEALED_TYPES.dataBlock, sealed, codec, plainLength, subject: 'block' })
     let at = 0
     for (const length of lengths) {
       const bytes = Buffer.from(plain.subarray(at, at + length))

@@ -23,9 +23,10 @@ export class MetaBlocks {
     { plain, locs, lengths, refs, types }: Omit<BundleJob, 'kind'>,
     method: Parameters<typeof encodeBlock>[3],
   ): SealedBlock {
-    const { sealed, codec } = encodeBlock(this.#sealer, SEALED_TYPES.metaBlock, plain, method)
-    const subject = 'block just sealed'
-    const back = decodeBlockBriefly(this.#sealer, SEALED_TYPES.metaBlock, sealed, codec, plain.byteLength, subject)
+    const type = SEALED_TYPES.metaBlock
+    const { sealed, codec } = encodeBlock(this.#sealer, type, plain, method)
+    const stored = { type, sealed, codec, plainLength: plain.byteLength, subject: 'block just sealed' }
+    const back = decodeBlockBriefly(this.#sealer, stored)
     let at = 0
     for (let i = 0; i < types.length; i++) {
       const bytes = back.subarray(at, at + lengths[i]!)

@@ -99,7 +99,7 @@ export class PackVerifier {
     const type = job.kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
     const sealed = job.bytes.subarray(offset, offset + storedLength)
     const subject = `${job.objectName} at ${offset}`
-    const plain = decodeBlockBriefly(this.#sealer(job.kind, session), type, sealed, codec, plainLength, subject)
+    const plain = decodeBlockBriefly(this.#sealer(job.kind, session), { type, sealed, codec, plainLength, subject })
     let at = 0
     for (let i = 0; i < lengths.length; i++) {
       const blob = plain.subarray(at, at + lengths[i]!)

@@ -132,7 +132,8 @@ export class Copies {
     try {
       const sealer = await repo.sessionKeys.sealer(pack.sessions[session]!, 'data')
       const sealed = await repo.store.get(info.name, { offset, length: storedLength })
-      const plain = decodeBlockBriefly(sealer, SEALED_TYPES.dataBlock, sealed, codec, plainLength, info.name)
+      const type = SEALED_TYPES.dataBlock
+      const plain = decodeBlockBriefly(sealer, { type, sealed, codec, plainLength, subject: info.name })
       const packs = this.#packs()
       const first = packs.firstPlace(block)
       let at = 0

@@ -79,8 +79,9 @@ export class NodeScanner {
 
   /** Throws `corrupt` when the block does not open. */
   scan(job: ScanJob): ScanResult {
-    const { objectName, sealed, codec, plainLength } = job
-    const plain = decodeBlockBriefly(this.#sealer(job), SEALED_TYPES.metaBlock, sealed, codec, plainLength, objectName)
+    const { objectName: subject, sealed, codec, plainLength } = job
+    const type = SEALED_TYPES.metaBlock
+    const plain = decodeBlockBriefly(this.#sealer(job), { type, sealed, codec, plainLength, subject })
     return new BlockScan(this.#setup, job, plain).run()
   }
 

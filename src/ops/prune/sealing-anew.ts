@@ -73,8 +73,9 @@ export class SealingAnew {
       for (const { offset, storedLength, plainLength, codec, session: ordinal, locs, lengths } of chosen) {
         const from = await repo.sessionKeys.sealer(sessions[ordinal]!, kind)
         const old = bytes.subarray(offset, offset + storedLength)
-        const sealed = resealBlock([from, to], type, old, codec, plainLength, objectName)
-        const plain = decodeBlockBriefly(to, type, sealed, codec, plainLength, objectName)
+        const block = { type, sealed: old, codec, plainLength, subject: objectName }
+        const sealed = resealBlock([from, to], block)
+        const plain = decodeBlockBriefly(to, { ...block, sealed })
         if (!isWhatItsLocatorsSay(repo, kind, plain, locs, lengths)) return undefined
         anew.push({ sealed, plainLength, codec, locs: locs.slice(), lengths: lengths.slice(), sid })
       }

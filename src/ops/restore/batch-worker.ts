@@ -66,7 +66,7 @@ export class BatchWorker {
   #open({ sid, secret, suite, type, sealed, codec, plainLength, pack }: SealedSource): Uint8Array {
     let sealer = this.#sealers.get(sid)
     if (sealer === undefined) this.#sealers.set(sid, (sealer = new Sealer(secret, this.#setup.repoId, suite)))
-    return decodeBlockBriefly(sealer, type, sealed, codec, plainLength, pack)
+    return decodeBlockBriefly(sealer, { type, sealed, codec, plainLength, subject: pack })
   }
 
   #findDamage({ blobs, refs }: SealedSource, plain: Uint8Array): Damage {

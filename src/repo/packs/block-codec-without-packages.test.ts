@@ -15,6 +15,8 @@ registerHooks({
 })
 
 await initHashing()
+const type = SEALED_TYPES.dataBlock
+const subject = 'pack x'
 const sealer = new Sealer(new Uint8Array(32).fill(1), new Uint8Array(16).fill(2), 1)
 /** A stream of xz that unpacks to 100 times the letter a. */
 const XZ =
@@ -22,14 +24,14 @@ const XZ =
 
 test('where a library is missing its blocks are unsupported, not damaged, and the others are read', () => {
   for (const codec of [CODEC_LZ4, CODEC_XZ]) {
-    const sealed = sealer.seal(SEALED_TYPES.dataBlock, Uint8Array.of(codec, 100, 0, 0, 0), Buffer.from(XZ, 'hex'))
-    assert.throws(() => decodeBlock(sealer, SEALED_TYPES.dataBlock, sealed, codec, 100, 'pack x'), {
+    const sealed = sealer.seal(type, Uint8Array.of(codec, 100, 0, 0, 0), Buffer.from(XZ, 'hex'))
+    assert.throws(() => decodeBlock(sealer, { type, sealed, codec, plainLength: 100, subject }), {
       code: 'unsupported',
-      subject: 'pack x',
+      subject,
       hint: /read it on another system/,
     })
   }
   const plain = new Uint8Array(1000)
-  const { sealed, codec } = encodeBlock(sealer, SEALED_TYPES.dataBlock, plain, { name: 'zstd', level: 3 })
-  assert.deepEqual(decodeBlock(sealer, SEALED_TYPES.dataBlock, sealed, codec, plain.length, 'pack x'), plain)
+  const { sealed, codec } = encodeBlock(sealer, type, plain, { name: 'zstd', level: 3 })
+  assert.deepEqual(decodeBlock(sealer, { type, sealed, codec, plainLength: plain.length, subject }), plain)
 })

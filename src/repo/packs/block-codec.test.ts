@@ -42,9 +42,9 @@ for (const [method, codec] of METHODS) {
     fc.assert(
       fc.property(fc.oneof(text, fc.uint8Array({ minLength: 1, maxLength: 2000 })), (plain) => {
         const block = encodeBlock(sealer, TYPE, plain, method)
-        const said = [block.sealed, block.codec, plain.length, 'block'] as const
-        assert.deepEqual(Buffer.from(decodeBlock(sealer, TYPE, ...said)), Buffer.from(plain))
-        assert.deepEqual(Buffer.from(decodeBlockBriefly(sealer, TYPE, ...said)), Buffer.from(plain))
+        const stored = { type: TYPE, ...block, plainLength: plain.length, subject: 'block' }
+        assert.deepEqual(Buffer.from(decodeBlock(sealer, stored)), Buffer.from(plain))
+        assert.deepEqual(Buffer.from(decodeBlockBriefly(sealer, stored)), Buffer.from(plain))
         assert.ok(block.sealed.length <= plain.length + 40)
         assert.ok(block.codec === codec || block.codec === 0)
       }),
@@ -57,8 +57,8 @@ for (const [method, codec] of METHODS) {
     if (!usable(t)) return
     const plain = Buffer.from('alpha beta gamma '.repeat(20))
     const { sealed, codec: found } = encodeBlock(sealer, TYPE, plain, method)
-    const decode = (bytes: Uint8Array, kind = found, length = plain.length) =>
-      decodeBlock(sealer, TYPE, bytes, kind, length, 'pack x')
+    const decode = (bytes: Uint8Array, codec = found, plainLength = plain.length) =>
+      decodeBlock(sealer, { type: TYPE, sealed: bytes, codec, plainLength, subject: 'pack x' })
     for (let at = 0; at < sealed.length; at++) {
       assert.throws(() => decode(sealed.with(at, sealed[at]! ^ 1)), { code: 'corrupt', subject: 'pack x' })
     }
@@ -83,7 +83,8 @@ for (const [method, codec] of METHODS) {
 
 test('a codec of a later version is unsupported, not damage', () => {
   const sealed = sealer.seal(TYPE, context(4, 3), Uint8Array.of(1, 2, 3))
-  assert.throws(() => decodeBlock(sealer, TYPE, sealed, 4, 3, 'pack x'), { code: 'unsupported', subject: 'pack x' })
+  const block = { type: TYPE, sealed, codec: 4, plainLength: 3, subject: 'pack x' }
+  assert.throws(() => decodeBlock(sealer, block), { code: 'unsupported', subject: 'pack x' })
 })
 
 test('what a sample says does not shrink is stored by every method', (t) => {

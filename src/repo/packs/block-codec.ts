@@ -46,32 +46,36 @@ function compress(plain: Uint8Array, method: Exclude<FixedMethod, { name: 'none'
   }
 }
 
+/** A block as it lies in a pack, and what the pack's directory says of it. */
+export interface StoredBlock {
+  /** Of SEALED_TYPES. */
+  readonly type: number
+  readonly sealed: Uint8Array
+  readonly codec: number
+  readonly plainLength: number
+  /** What errors name. */
+  readonly subject: string
+}
+
 /**
  * Opens and decompresses; `corrupt` if the seal, the codec or the length is not what was written. The caller compares
  * each blob it takes from the plaintext with its ref, so the salt is not computed again.
  */
-export function decodeBlock(
-  sealer: Sealer,
-  type: number,
-  sealed: Uint8Array,
-  codec: number,
-  plainLength: number,
-  subject: string,
-): Uint8Array {
-  return decode(undefined, sealer, type, sealed, codec, plainLength, subject)
+export function decodeBlock(sealer: Sealer, block: StoredBlock): Uint8Array {
+  return decode(undefined, sealer, block)
 }
 
 /**
  * `decodeBlock` for who is done with the plaintext before the next call of this thread: it is decompressed into memory
  * that is used again, since fresh memory for each block costs as much as decompressing.
  */
-export function decodeBlockBriefly(...block: Parameters<typeof decodeBlock>): Uint8Array {
-  return decode(KEPT, ...block)
+export function decodeBlockBriefly(sealer: Sealer, block: StoredBlock): Uint8Array {
+  return decode(KEPT, sealer, block)
 }
 
 /** `decodeBlock` for who says where the plaintext goes: `plain` gives room for so many bytes. */
-export function decodeBlockInto(plain: Room, ...block: Parameters<typeof decodeBlock>): Uint8Array {
-  return decode({ packed: KEPT.packed, plain }, ...block)
+export function decodeBlockInto(plain: Room, sealer: Sealer, block: StoredBlock): Uint8Array {
+  return decode({ packed: KEPT.packed, plain }, sealer, block)
 }
 
 export interface Room {
@@ -82,11 +86,7 @@ export interface Room {
 /** The same block under another key, packed as it is; what comes out is to be decoded before anybody relies on it. */
 export function resealBlock(
   [from, to]: readonly [Sealer, Sealer],
-  type: number,
-  sealed: Uint8Array,
-  codec: number,
-  plainLength: number,
-  subject: string,
+  { type, sealed, codec, plainLength, subject }: StoredBlock,
 ): Uint8Array {
   const context = blockContext(codec, plainLength)
   const into = KEPT.packed.room(sealed.byteLength)
@@ -111,11 +111,7 @@ const KEPT = { packed: new KeptMemory(), plain: new KeptMemory() }
 function decode(
   kept: { readonly packed: Room; readonly plain: Room } | undefined,
   sealer: Sealer,
-  type: number,
-  sealed: Uint8Array,
-  codec: number,
-  plainLength: number,
-  subject: string,
+  { type, sealed, codec, plainLength, subject }: StoredBlock,
 ): Uint8Array {
   if (plainLength > BLOCK_PLAIN_MAX)
     throw new BackupError('limit', `block claims ${plainLength} bytes, more than ${BLOCK_PLAIN_MAX}`, subject)

@@ -106,7 +106,7 @@ export class BlockReader {
       if (plain !== undefined) return plain.slice(from, to)
       let opening = this.#opening.get(number)
       if (opening === undefined) {
-        const decode: typeof decodeBlock = (...block) => decodeBlockInto(this.#nodes, ...block)
+        const decode: typeof decodeBlock = (sealer, block) => decodeBlockInto(this.#nodes, sealer, block)
         const add = (opened: Uint8Array) => this.#nodes.add(number, opened)
         opening = this.#open(place, decode, add).finally(() => this.#opening.delete(number))
         this.#opening.set(number, opening)
@@ -150,7 +150,7 @@ export class BlockReader {
       const sealer = await this.#sealers(sid, pack.kind)
       const sealed = await this.#store.get(pack.objectName, { offset, length: storedLength })
       const type = pack.kind === 'data' ? SEALED_TYPES.dataBlock : SEALED_TYPES.metaBlock
-      const plain = decode(sealer, type, sealed, codec, plainLength, pack.objectName)
+      const plain = decode(sealer, { type, sealed, codec, plainLength, subject: pack.objectName })
       releaseMemory(sealed)
       return step(plain)
     })

@@ -33,7 +33,8 @@ function block(codec: number, stored: Uint8Array, plainLength = 100): Uint8Array
 
 function read(bytes: Uint8Array, subject: string): Uint8Array {
   const sealer = fixedSealer('SK_data')
-  return decodeBlock(sealer, SEALED_TYPES.dataBlock, bytes.subarray(5), bytes[0]!, readU32(bytes, 1), subject)
+  const [type, sealed] = [SEALED_TYPES.dataBlock, bytes.subarray(5)]
+  return decodeBlock(sealer, { type, sealed, codec: bytes[0]!, plainLength: readU32(bytes, 1), subject })
 }
 
 const CORRUPT: readonly (readonly [name: string, codec: number, stored: string, plainLength?: number])[] = [
