@@ -17,6 +17,7 @@ import type { JsonRecord, JsonValue } from './json-lines.ts'
 import { openUncompared, warnOf, withStore } from './repository.ts'
 import { stoppable } from './signals.ts'
 import { pruneLines, pruneRecord } from './prune-records.ts'
+import { recordOrigin } from './record-origin.ts'
 import { repairLines, repairRecord } from './repair-records.ts'
 import { counted, formatLocalTime, formatUtcTime } from './units.ts'
 
@@ -195,9 +196,8 @@ function chainJson(chain: AuditedChain | undefined): JsonValue {
   }
 }
 
-function recordJson({ objectName, body }: Pick<OpenedRecord, 'objectName' | 'body'>): {
-  readonly [key: string]: JsonValue
-} {
-  const reason = 'reason' in body.action ? body.action.reason : undefined
-  return { record: objectName, by: body.by, time: formatUtcTime(body.time), note: reason }
+function recordJson(record: Pick<OpenedRecord, 'objectName' | 'body'>): { readonly [key: string]: JsonValue } {
+  const { action } = record.body
+  const reason = 'reason' in action ? action.reason : undefined
+  return { ...recordOrigin(record), note: reason }
 }

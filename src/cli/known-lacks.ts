@@ -8,8 +8,9 @@ import type { SnapshotInfo } from '../repo/history/snapshot-catalog.ts'
 import type { Repository } from '../repo/repository.ts'
 import type { Context } from './context.ts'
 import type { JsonValue } from './json-lines.ts'
+import { recordOrigin } from './record-origin.ts'
 import { readerOf } from './repository.ts'
-import { counted, formatLocalTime, formatUtcTime } from './units.ts'
+import { counted, formatLocalTime } from './units.ts'
 
 export type { Lack } from '../ops/lacking.ts'
 
@@ -80,8 +81,7 @@ export function lackText({ count }: Lack): string {
 }
 
 export function lackJson({ count, record }: Lack): JsonValue {
-  const { by, time } = record.body
-  return { path_count: count, record: record.objectName, by, time: formatUtcTime(time) }
+  return { path_count: count, ...recordOrigin(record) }
 }
 
 /** Says that not all paths can be marked. */

@@ -11,8 +11,9 @@ import type { Context } from './context.ts'
 import { escapeText } from './escape.ts'
 import type { JsonRecord } from './json-lines.ts'
 import { withMaintenance } from './maintenance.ts'
+import { recordOrigin } from './record-origin.ts'
 import { policyFlags, policyLines, policyOfFlags } from './retention-flags.ts'
-import { formatLocalTime, formatUtcTime } from './units.ts'
+import { formatLocalTime } from './units.ts'
 
 export async function showPolicy({ out, reporter }: Context, repository: Repository): Promise<void> {
   const { policies } = await readRetentionRecords(repository)
@@ -42,15 +43,12 @@ function reasonOf({ record: { body } }: PolicyInForce): string | undefined {
 
 function policyRecord(inForce: PolicyInForce): JsonRecord {
   const { policy, record } = inForce
-  const reason = reasonOf(inForce)
   return {
     type: 'policy',
     flags: policyFlags(policy),
     trash_days: policy.trashDays,
-    by: record.body.by,
-    time: formatUtcTime(record.body.time),
-    ...(reason !== undefined && { reason }),
-    record: record.objectName,
+    ...recordOrigin(record),
+    note: reasonOf(inForce),
   }
 }
 

@@ -3,7 +3,8 @@ import { toHex } from '../base/bytes.ts'
 import type { RecordedPrune } from '../ops/audit.ts'
 import { escapeText } from './escape.ts'
 import type { JsonRecord } from './json-lines.ts'
-import { counted, formatLocalTime, formatSize, formatUtcTime } from './units.ts'
+import { recordOrigin } from './record-origin.ts'
+import { counted, formatLocalTime, formatSize } from './units.ts'
 
 /** Prunes that are named one by one, the newest; --verbose and --json name all. */
 const NAMED_MAX = 5
@@ -23,12 +24,9 @@ export function pruneLines(prunes: readonly RecordedPrune[], { all }: { readonly
 }
 
 export function pruneRecord({ record, action: { pid, dataPacks, metaPacks, bytes } }: RecordedPrune): JsonRecord {
-  const { by, time } = record.body
   return {
     type: 'prune',
-    record: record.objectName,
-    by,
-    time: formatUtcTime(time),
+    ...recordOrigin(record),
     plan: toHex(pid),
     data_packs: dataPacks,
     meta_packs: metaPacks,

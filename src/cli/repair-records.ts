@@ -4,8 +4,9 @@ import type { RecordedRepair } from '../ops/audit.ts'
 import { escapeName, escapeText } from './escape.ts'
 import { jsonName } from './json-lines.ts'
 import type { JsonRecord } from './json-lines.ts'
+import { recordOrigin } from './record-origin.ts'
 import { shortId } from './snapshot-view.ts'
-import { counted, formatLocalTime, formatUtcTime } from './units.ts'
+import { counted, formatLocalTime } from './units.ts'
 
 /** Objects, snapshots and paths that are named one by one; --json has all that the record has. */
 const NAMED_MAX = 5
@@ -29,12 +30,9 @@ export function repairRecord({
   record,
   action: { healed, lost, snapshots, whole = false },
 }: RecordedRepair): JsonRecord {
-  const { by, time } = record.body
   return {
     type: 'repair',
-    record: record.objectName,
-    by,
-    time: formatUtcTime(time),
+    ...recordOrigin(record),
     healed,
     lost: [...lost],
     whole,

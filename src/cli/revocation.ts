@@ -22,7 +22,8 @@ import { keyId, shortKey } from './key-commands.ts'
 import { removeSlotOf } from './key-records.ts'
 import type { UnlockedStore } from './repository.ts'
 import { openStateFolder, stateFolder } from './state-folder.ts'
-import { counted, formatLocalTime, formatUtcTime } from './units.ts'
+import { recordOrigin } from './record-origin.ts'
+import { counted, formatLocalTime } from './units.ts'
 
 export async function revokeMachine(
   context: Context,
@@ -158,7 +159,7 @@ export function revokedText({ body }: RevokingRecord): string {
   return `revoked by ${escapeText(by)} on ${formatLocalTime(time)}${reason}`
 }
 
-export function revokedJson({ objectName, body }: RevokingRecord): { readonly [key: string]: JsonValue } {
-  const note = 'reason' in body.action ? body.action.reason : undefined
-  return { record: objectName, by: body.by, time: formatUtcTime(body.time), note }
+export function revokedJson(record: RevokingRecord): { readonly [key: string]: JsonValue } {
+  const { action } = record.body
+  return { ...recordOrigin(record), note: 'reason' in action ? action.reason : undefined }
 }

@@ -62,7 +62,7 @@ test('a policy decides, and what it removes comes back', async (t) => {
   const shown = program.expect(0, 'policy', 'show')
   assert.match(shown, /2 daily.*\n.*groups: same writer, sources\ntrash: 3 days\nset by .* \(agreed\)/)
   const asRecord = JSON.parse(program.expect(0, 'policy', 'show', '--json')) as Record<string, unknown>
-  assert.deepEqual([asRecord['trash_days'], asRecord['reason']], [3, 'agreed'])
+  assert.deepEqual([asRecord['trash_days'], asRecord['note']], [3, 'agreed'])
   const before = idsOf(program)
 
   const preview = program.expect(0, 'forget', '--dry-run')
