@@ -13,7 +13,7 @@ import { isRootKnown } from './known-roots.ts'
 import { machineCredential, machineKey, machineRefused } from './machine-key.ts'
 import { openTerminal, type Terminal } from './prompt.ts'
 import { recoveryCredential, sharesCredential } from './recovery-input.ts'
-import { readSecretFile } from './secret-file.ts'
+import { readSecretFile, warnOfReaders } from './secret-file.ts'
 
 const WAYS_TO_GIVE =
   'set HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND, or use --key-file or --identity'
@@ -165,6 +165,7 @@ async function credentialBy(context: Context, way: Way): Promise<FoundCredential
   if (way.kind === 'key-file') {
     const { parseKeyFile } = await import('../crypto/keyfile.ts')
     const secret = parseKeyFile(readSecretFile('reading key file', way.file), way.file)
+    warnOfReaders(context.reporter, 'key file', way.file)
     return { credential: { kind: 'key-file', secret }, description: `the key file from ${way.source} (${way.file})` }
   }
   const given = await givenPassphrase(context)
@@ -203,24 +204,26 @@ async function givenPassphrase(context: Context): Promise<Given | undefined> {
   if (globals.passwordFile !== undefined && globals.passwordCommand !== undefined) {
     throw new BackupError('usage', 'two passphrases are given', '--password-file and --password-command')
   }
-  if (globals.passwordFile !== undefined) return fromFile(globals.passwordFile, '--password-file')
+  if (globals.passwordFile !== undefined) return fromFile(context, globals.passwordFile, '--password-file')
   if (globals.passwordCommand !== undefined) return fromCommand(globals.passwordCommand, '--password-command')
   const variables = passphraseVariables(context)
   if (variables.length > 1) throw moreThanOne(variables)
   const [variable] = variables
   if (variable !== undefined) {
     const value = env[variable]!
-    if (variable === 'HOLDFAST_PASSWORD_FILE') return fromFile(value, variable)
+    if (variable === 'HOLDFAST_PASSWORD_FILE') return fromFile(context, value, variable)
     if (variable === 'HOLDFAST_PASSWORD_COMMAND') return fromCommand(value, variable)
     return { value, source: variable }
   }
   const { passwordFile, passwordCommand, file } = await context.config()
-  if (passwordFile !== undefined) return fromFile(passwordFile, `password-file in ${file}`)
+  if (passwordFile !== undefined) return fromFile(context, passwordFile, `password-file in ${file}`)
   return passwordCommand === undefined ? undefined : fromCommand(passwordCommand, `password-command in ${file}`)
 }
 
-function fromFile(file: string, source: string): Given {
-  return { value: passphraseFromFile(file), source: `${source} (${file})` }
+function fromFile({ reporter }: Context, file: string, source: string): Given {
+  const value = passphraseFromFile(file)
+  warnOfReaders(reporter, 'passphrase file', file)
+  return { value, source: `${source} (${file})` }
 }
 
 async function fromCommand(command: string | readonly string[], source: string): Promise<Given> {

@@ -1,7 +1,7 @@
 // The real program at its edges: what it says, where, and with which exit code.
 import assert from 'node:assert/strict'
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CHEAP_PASSPHRASES } from '../support/cheap-passphrases.ts'
@@ -155,9 +155,17 @@ test('a passphrase comes from a file or a command, by environment, flag or confi
   writeFileSync(join(home, 'secret'), 'pass\n')
   assert.equal(run(['init']).status, 0)
   const none = { HOLDFAST_PASSWORD: undefined }
-  assert.equal(run(['snapshots'], { ...none, HOLDFAST_PASSWORD_FILE: join(home, 'secret') }).status, 0)
+  chmodSync(join(home, 'secret'), 0o644)
+  const read = run(['snapshots'], { ...none, HOLDFAST_PASSWORD_FILE: join(home, 'secret') })
+  assert.equal(read.status, 0)
+  assert.match(
+    read.stderr,
+    /^warning: every user .* can read the passphrase file \/.*\/secret: chmod 600 takes that away$/m,
+  )
+  chmodSync(join(home, 'secret'), 0o640)
   assert.equal(run(['snapshots'], { ...none, HOLDFAST_PASSWORD_COMMAND: 'cat secret' }).status, 0)
-  assert.equal(run(['snapshots', '--password-file', 'secret'], none).status, 0)
+  const unread = run(['snapshots', '--password-file', 'secret'], none)
+  assert.deepEqual([unread.status, unread.stderr.includes('can read')], [0, false], 'a group may be meant to')
   assert.equal(run(['snapshots', '--password-command', 'echo pass'], { HOLDFAST_PASSWORD: 'wrong' }).status, 0)
   mkdirSync(join(home, '.config/holdfast'), { recursive: true })
   writeFileSync(join(home, '.config/holdfast/config.toml'), 'password-command = ["echo", "pass"]\n')
@@ -169,7 +177,7 @@ test('a wrong passphrase or key file is told with who gave it', (t) => {
   const { run, home } = shell(t)
   assert.equal(run(['init']).status, 0)
   assert.equal(run(['--repo', 'other', 'init', '--new-key-file', 'wrong.key']).status, 0)
-  writeFileSync(join(home, 'wrong'), 'wrong\n')
+  writeFileSync(join(home, 'wrong'), 'wrong\n', { mode: 0o600 })
   writeFileSync(join(home, 'command.toml'), 'password-command = "echo wrong"\n')
   writeFileSync(join(home, 'file.toml'), 'password-file = "wrong"\n')
   writeFileSync(join(home, 'key.toml'), 'key-file = "wrong.key"\n')
@@ -196,7 +204,7 @@ test('a wrong passphrase or key file is told with who gave it', (t) => {
 })
 
 test('a credential that opens nothing is told with what would', (t) => {
-  const { run } = shell(t)
+  const { run, home } = shell(t)
   const byFile = { HOLDFAST_PASSWORD: undefined, HOLDFAST_KEY_FILE: 'first.key' }
   const hint = (env: Record<string, string | undefined>) => /^ {2}hint: (.*)$/m.exec(run(['snapshots'], env).stderr)![1]
   assert.equal(run(['init', '--new-key-file', 'first.key'], { HOLDFAST_PASSWORD: undefined }).status, 0)
@@ -204,8 +212,14 @@ test('a credential that opens nothing is told with what would', (t) => {
   assert.equal(run(['--repo', 'other', 'init', '--new-key-file', 'other.key']).status, 0)
   const wrong = { ...byFile, HOLDFAST_KEY_FILE: 'other.key' }
   assert.equal(hint(wrong), 'the repository has 1 key file: try another key file')
-  for (const password of ['one', 'two']) {
-    assert.equal(run(['key', 'add'], { ...byFile, HOLDFAST_NEW_PASSWORD: password }).status, 0)
+  for (const [password, mode] of [
+    ['one', 0o600],
+    ['two', 0o604],
+  ] as const) {
+    chmodSync(join(home, 'first.key'), mode)
+    const added = run(['key', 'add'], { ...byFile, HOLDFAST_NEW_PASSWORD: password })
+    assert.equal(added.status, 0)
+    assert.equal(/warning: every user .* can read the key file first\.key: /.test(added.stderr), mode === 0o604)
   }
   assert.equal(
     hint({}),
