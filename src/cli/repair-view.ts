@@ -175,19 +175,22 @@ function aboutStep(step: RepairStep): string {
   return step.from === 'parity' ? `${object}, computed from parity` : `${object}, from the other copy`
 }
 
-function showLost({ out }: Pick<Context, 'out'>, { lost, lostCount, reasons }: RepairResult): void {
-  out.line(`cannot be made good: ${counted(lostCount, 'object')}`)
-  for (const damage of lost) {
+function showLost({ out }: Pick<Context, 'out'>, { lost, lostCount, reasons, passing }: RepairResult): void {
+  if (lostCount > passing.size) out.line(`cannot be made good: ${counted(lostCount - passing.size, 'object')}`)
+  for (const damage of lost.toSorted((a, b) => Number(passing.has(a.object)) - Number(passing.has(b.object)))) {
+    if (passing.has(damage.object))
+      out.line('a backup has ended and nothing is lost; a prune clears away what is left of it:')
     for (const line of damageLines(damage)) out.line(line)
     const why = reasons.get(damage.object) ?? []
     for (const reason of why) out.line(`    ${escapeText(reason)}`)
-    out.record({ ...damageRecord(damage), reasons: [...why] })
+    out.record({ ...damageRecord(damage), reasons: [...why], passing: passing.has(damage.object) || undefined })
   }
   if (lost.some(({ object, code }) => code === 'not-found' && isOfChain(object))) {
     out.line(
       'What is gone from the history and comes back from nowhere can be accepted as lost: `holdfast repair --accept-loss all --dry-run` shows it.',
     )
   }
+  if (lostCount === passing.size) return
   out.line(
     'Everything else can be restored. A backup of what the source still has stores it again; `repair --from` takes it from another copy of the repository.',
   )

@@ -29,6 +29,8 @@ export interface HealContext {
   /** Why objects could not be healed. */
   readonly reasons: Map<string, readonly string[]>
   readonly onEvent: EventSink
+  /** Intents that could not be healed, of sessions that have ended. */
+  readonly passing?: Set<string>
   readonly checkStopped: () => void
 }
 
@@ -104,11 +106,13 @@ export class ObjectHealing {
       }
       if (!IS_DAMAGE.has(code)) throw cause
       const healed = await this.#healer.find(name, parsed)
+      const isUnderWay = parsed.kind === 'session' && !(await this.#hasEnded(parsed.sid))
       if (healed.bytes === undefined) {
         reasons.set(name, [reasonsOf(cause), ...healed.reasons])
+        if (parsed.kind === 'session' && !isUnderWay) this.#ctx.passing?.add(name)
         return undefined
       }
-      if (!(await this.#mayReplace(parsed))) {
+      if (isUnderWay) {
         reasons.set(name, [reasonsOf(cause), 'its session may be under way'])
         return undefined
       }
@@ -140,8 +144,8 @@ export class ObjectHealing {
    * That an intent is there says that nobody has fenced the session. One that is put again after somebody has would have the
    * backup told as done that lacks what was deleted since; once the end is there nobody asks for that any more.
    */
-  async #mayReplace(parsed: ObjectName): Promise<boolean> {
-    return parsed.kind !== 'session' || (await this.#ctx.store.stat(sessionEndName(parsed.sid))) !== null
+  async #hasEnded(sid: string): Promise<boolean> {
+    return (await this.#ctx.store.stat(sessionEndName(sid))) !== null
   }
 
   /** False when somebody has taken the object away meanwhile. */

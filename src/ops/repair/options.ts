@@ -51,4 +51,6 @@ export interface RepairResult {
   /** Why what is lost could not be healed, by object. */
   readonly reasons: ReadonlyMap<string, readonly string[]>
   readonly unreadable: readonly Unreadable[]
+  /** Of what is damaged, the intents of sessions that have ended: nothing is lost with them, and a prune clears them away. */
+  readonly passing: ReadonlySet<string>
 }

@@ -48,6 +48,7 @@ class Repair {
   readonly #onEvent: EventSink
   readonly #steps: RepairStep[] = []
   readonly #reasons = new Map<string, readonly string[]>()
+  readonly #passing = new Set<string>()
   readonly #healing: ObjectHealing
   readonly #verifier: ObjectVerifier
   readonly #sessions = new SessionWriters()
@@ -66,6 +67,7 @@ class Repair {
       vouch: (name, parsed, bytes) => this.#sessions.checkKeys(name, parsed, bytes),
       steps: this.#steps,
       reasons: this.#reasons,
+      passing: this.#passing,
       onEvent: this.#onEvent,
       checkStopped: () => this.#checkStopped(),
     })
@@ -89,6 +91,7 @@ class Repair {
       lostCount: damageCount,
       reasons: this.#reasons,
       unreadable,
+      passing: new Set(damages.map(({ object }) => object)).intersection(this.#passing),
     }
   }
 
@@ -345,7 +348,8 @@ class Repair {
     const { clock, by, readData } = this.#opts
     const isAll = damages.length === damageCount && unreadable.length === 0 && stoppedBy === undefined
     const healed = this.#steps.filter(({ kind }) => kind === 'healed' || kind === 'brought-back').length
-    const found = { damages, healed, whole: readData !== false && isAll }
+    const lost = damages.filter(({ object }) => !this.#passing.has(object))
+    const found = { damages: lost, healed, whole: readData !== false && isAll }
     const writer = () => this.#identity()
     const names = await recordLosses(afresh(this.#repo), found, { writer, clock, by })
     for (const object of names) this.#steps.push({ kind: 'recorded', object })
