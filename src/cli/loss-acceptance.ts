@@ -7,7 +7,7 @@ import { timespecFromMs } from '../base/time.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { auditHistory } from '../ops/audit.ts'
 import type { AuditedObject } from '../ops/audit/audited-object.ts'
-import { acceptance, chainLosses, lostNames } from '../ops/repair/chain-losses.ts'
+import { acceptance, chainLosses, chosenLosses, isNamed, lostNames, nameToGive } from '../ops/repair/chain-losses.ts'
 import type { ChainLoss } from '../ops/repair/chain-losses.ts'
 import { bringBackHeads } from '../ops/repair/lost-heads.ts'
 import { appendRecord } from '../repo/history/log-append.ts'
@@ -47,9 +47,14 @@ export async function acceptLosses(context: Context, flags: AcceptanceFlags, sto
     out.line(`${isDryRun ? 'would bring back' : 'brought back'}: ${object}`)
     out.record({ type: 'step', action: 'brought-back', object })
   }
-  const chosen = choose(losses, flags.specs, broughtBack.length > 0)
+  const wanted = broughtBack.length === 0 ? flags.specs : flags.specs.filter((spec) => isNamed(losses, spec))
+  const { chosen, inTrash } = chosenLosses(losses, wanted)
+  for (const loss of inTrash) {
+    out.line(`not accepted, a copy of it lies in the trash (\`holdfast trash recall\`): ${nameToGive(loss)}`)
+  }
   for (const loss of chosen) showLoss(context, loss)
-  if (chosen.length === 0) out.line('nothing is lost from the history: there is nothing to accept')
+  if (losses.length === 0) out.line('nothing is lost from the history: there is nothing to accept')
+  else if (chosen.length === 0) out.line('nothing was accepted')
   else if (isDryRun) out.line(`dry run: ${lossesText(chosen)} would be accepted as lost`)
   const record = chosen.length === 0 || isDryRun ? undefined : await accept(context, repository, chosen, flags)
   if (record !== undefined) out.line(`accepted as lost: ${lossesText(chosen)}, noted in the log as ${record}`)
@@ -77,39 +82,6 @@ async function lossesLeft(context: Context, repo: Repository, { mirror }: Stores
     for (const step of steps) if ('object' in step) broughtBack.push(step.object)
     if (steps.length === 0) return { broughtBack, losses }
   }
-}
-
-/** Those that are named, each once. Throws `not-found` for what is not lost, `refused` for what can be had. */
-function choose(losses: readonly ChainLoss[], specs: readonly string[], hasBroughtBack: boolean): ChainLoss[] {
-  const isMeant = (loss: ChainLoss, spec: string) =>
-    spec === 'all' || lostNames(loss).includes(spec) || isPlace(loss, spec)
-  for (const spec of specs) {
-    if (spec === 'all' || hasBroughtBack || losses.some((loss) => isMeant(loss, spec))) continue
-    throw new BackupError('not-found', 'nothing of this name is lost from the history', spec, {
-      hint: '`holdfast repair --accept-loss all --dry-run` shows what is; damaged snapshots: `holdfast forget --damaged`',
-    })
-  }
-  const chosen = losses.filter((loss) => specs.some((spec) => isMeant(loss, spec)))
-  const inTrash = chosen.find(({ isInTrash }) => isInTrash)
-  if (inTrash === undefined) return chosen
-  throw new BackupError('refused', 'a copy of it lies in the trash', nameToGive(inTrash), {
-    hint: `bring it back with \`holdfast trash recall ${inTrash.ids[0]?.slice(0, 10) ?? 'ID'}\``,
-  })
-}
-
-const FOLDERS = { snapshot: 'snap', record: 'log' } as const
-
-/** `log/1f2e3d4c/5`; more digits of the writer, and zeros before the number, are taken too. */
-function isPlace({ chain, wid, seq }: ChainLoss, spec: string): boolean {
-  const [folder, writer = '', number = '', ...more] = spec.split('/')
-  if (folder !== FOLDERS[chain] || more.length > 0 || writer.length < WRITER_DIGITS_MIN) return false
-  return wid.startsWith(writer) && /^\d{1,10}$/.test(number) && Number(number) === seq
-}
-
-const WRITER_DIGITS_MIN = 4
-
-function nameToGive({ chain, wid, seq }: ChainLoss): string {
-  return `${FOLDERS[chain]}/${wid.slice(0, 8)}/${seq}`
 }
 
 function showLoss({ out }: Context, loss: ChainLoss): void {

@@ -147,7 +147,7 @@ test('what is beyond repair is named with its files, the rest is restored, and t
   change(s, record!, (bytes) => bytes.subarray(0, 100))
   const unread = program.run('snapshots')
   assert.equal(unread.status, 0)
-  assert.match(unread.stderr, /^warning: .*whether it .* is not known$/m)
+  assert.match(unread.stderr, /^warning: .*whether it says of a snapshot that it lacks something is not known$/m)
   change(s, record!, () => hidden)
   assert.equal(readFileSync(join(target, source, 'later'), 'utf8'), 'a second snapshot')
   // The source still has it.

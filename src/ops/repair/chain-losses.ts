@@ -59,6 +59,54 @@ function nameOf(chain: ChainName): typeof logName {
   return chain === 'snapshot' ? snapshotName : logName
 }
 
+export interface ChosenLosses {
+  readonly chosen: readonly ChainLoss[]
+  /** Of these a copy lies in the trash; they were not asked for one by one. */
+  readonly inTrash: readonly ChainLoss[]
+}
+
+/** What people name, each once. Throws `not-found` for what is not lost, `refused` for what lies in the trash. */
+export function chosenLosses(losses: readonly ChainLoss[], specs: readonly string[]): ChosenLosses {
+  for (const spec of specs) {
+    if (spec === 'all' || isNamed(losses, spec)) continue
+    throw new BackupError('not-found', 'nothing of this name is lost from the history', spec, {
+      hint: '`holdfast repair --accept-loss all --dry-run` shows what is; damaged snapshots: `holdfast forget --damaged`',
+    })
+  }
+  const named = losses.filter((loss) => specs.some((spec) => isMeant(loss, spec)))
+  const kept = named.find((loss) => loss.isInTrash && specs.some((spec) => spec !== 'all' && isMeant(loss, spec)))
+  if (kept !== undefined) {
+    throw new BackupError('refused', 'a copy of it lies in the trash', nameToGive(kept), {
+      hint: `bring it back: \`holdfast trash recall ${kept.ids[0]?.slice(0, 10) ?? 'ID'}\``,
+    })
+  }
+  const { chosen = [], inTrash = [] } = Object.groupBy(named, ({ isInTrash }) => (isInTrash ? 'inTrash' : 'chosen'))
+  return { chosen, inTrash }
+}
+
+export function isNamed(losses: readonly ChainLoss[], spec: string): boolean {
+  return losses.some((loss) => isMeant(loss, spec))
+}
+
+function isMeant(loss: ChainLoss, spec: string): boolean {
+  return spec === 'all' || lostNames(loss).includes(spec) || isPlace(loss, spec)
+}
+
+const FOLDERS = { snapshot: 'snap', record: 'log' } as const
+const WRITER_DIGITS_MIN = 4
+
+/** `log/1f2e3d4c/5`; more digits of the writer, and zeros before the number, are taken too. */
+function isPlace({ chain, wid, seq }: ChainLoss, spec: string): boolean {
+  const [folder, writer = '', number = '', ...more] = spec.split('/')
+  if (folder !== FOLDERS[chain] || more.length > 0 || writer.length < WRITER_DIGITS_MIN) return false
+  return wid.startsWith(writer) && /^\d{1,10}$/.test(number) && Number(number) === seq
+}
+
+/** What `chosenLosses` takes for one of them. */
+export function nameToGive({ chain, wid, seq }: ChainLoss): string {
+  return `${FOLDERS[chain]}/${wid.slice(0, 8)}/${seq}`
+}
+
 /** Says of all of them that they are known to be lost; of one that nobody has seen, by zeros instead of its hash. */
 export function acceptance(losses: readonly ChainLoss[], reason: string | undefined): LogAction & { kind: 'accept' } {
   const places = (name: ChainName): ChainPlace[] =>
