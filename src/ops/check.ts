@@ -2,9 +2,12 @@
 // reference), a sample of the packs, or all of them to the last byte. Streams: memory is bounded by a few packs, the index,
 // and 100 bytes for each node of the trees.
 import { toHex } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { BackupError } from '../base/errors.ts'
 import { initHashing } from '../crypto/hash.ts'
 import { PREFIXES, sessionKeysName } from '../format/names.ts'
+import { settle } from '../repo/objects/settle.ts'
 import { returnLargeBuffers } from '../posix/allocator.ts'
 import { foreignOf } from '../repo/keys/membership.ts'
 import type { Repository } from '../repo/repository.ts'
@@ -16,6 +19,8 @@ import { DamageLog, isDamage, unlessDamaged } from './check/damage.ts'
 import { givenUpInTrash } from './check/given-up.ts'
 import { checkIndexes } from './check/index-check.ts'
 import type { CheckedIndex } from './check/index-check.ts'
+import { verifyMeeting } from './check/meet-writers.ts'
+import { NameDigest } from './check/name-digest.ts'
 import { SMALL_OBJECTS, surveyNames, surveyObjects } from './check/object-survey.ts'
 import type { Survey, SurveyedObject } from './check/object-survey.ts'
 import { hasNamedHash, ObjectVerifier } from './check/object-verifier.ts'
@@ -37,6 +42,9 @@ export type { Unreadable } from './check/object-survey.ts'
 
 const UNKNOWN_MAX = 100
 
+/** How often it is looked at most for what is missing; each further time needs somebody who has changed something meanwhile. */
+const LOOKS_MAX = 4
+
 /**
  * Damage is in the result. Throws `interrupted`, `wrong-key` when the credential may not read trees, and `unreachable` when
  * the store stops answering before any damage was found: afterwards the result says both.
@@ -48,6 +56,8 @@ export async function checkRepository(opts: CheckOptions): Promise<CheckResult> 
 }
 
 class Check {
+  /** How often it may still be looked again when others change what is there. */
+  readonly #looksLeft: number
   readonly #opts: CheckOptions
   readonly #repo: Repository
   readonly #progress: CheckProgress
@@ -60,6 +70,7 @@ class Check {
   readonly #packs = new Map<string, ListedPack>()
   readonly #snapshotNames = new Set<string>()
   readonly #recordNames = new Set<string>()
+  readonly #listedSnapshots: SurveyedObject[] = []
   readonly #snapshots: SnapshotCheck
   /** One for each domain of the credential. */
   #indexes: readonly CheckedIndex[] = []
@@ -67,7 +78,8 @@ class Check {
   readonly #records = new RecordChains()
   readonly #attestable: AttestablePack[] = []
 
-  constructor(opts: CheckOptions) {
+  constructor(opts: CheckOptions, looksLeft = LOOKS_MAX - 1) {
+    this.#looksLeft = looksLeft
     const { repo, onEvent = ignoreEvents, signal } = opts
     this.#opts = opts
     this.#repo = repo
@@ -122,13 +134,18 @@ class Check {
     await memory.during(wanted, () => this.#everything(() => this.#readPacks(wanted, memory)))
   }
 
+  /**
+   * Whoever backs up puts packs, then the index that names them, then the snapshot that needs them: it is looked for in the other
+   * order, and in that of trust.
+   */
   async #everything(readPacks?: () => Promise<void>): Promise<void> {
-    await this.#list()
+    const listed = await this.#list()
+    await settle(this.#repo.store, this.#clock)
     for (const prefix of SMALL_OBJECTS) {
       const givenUp = prefix === PREFIXES.trash ? await givenUpInTrash(this.#repo, this.#snapshotNames) : undefined
-      await surveyObjects(this.#survey, this.#objects(prefix), ({ name, parsed }, bytes) => {
+      await surveyObjects(this.#survey, this.#objects(prefix), async ({ name, parsed }, bytes) => {
         if (givenUp?.has(name) === true && !hasNamedHash(parsed, bytes)) return void this.#counts.snapshotsGivenUp++
-        const verified = this.#verifier.verify(name, parsed, bytes)
+        const verified = await verifyMeeting(this.#repo.store, this.#verifier, { name, parsed }, bytes)
         this.#sessions.note(parsed, verified)
         if (verified.record !== undefined) this.#records.note(name, verified.record)
         if (verified.foreign === true) this.#counts.objectsForeign++
@@ -146,18 +163,58 @@ class Check {
     })
     for (const { repo, index } of this.#indexes) repo.useIndex(index)
     for (const index of this.#indexes) await this.#checkSessions(index)
-    await this.#snapshots.run(this.#objects(PREFIXES.snapshots), this.#snapshotNames)
+    await this.#snapshots.run(this.#listedSnapshots, this.#snapshotNames)
     for (const index of this.#indexes) await this.#checkTrees(index)
     await readPacks?.()
     if (this.#opts.depth === 'all') await this.#checkParity()
     for (const index of this.#indexes) if (index.broken.any) await this.#findAffected(index)
     await this.#passOverUnneeded()
     this.#countUnindexed()
+    await this.#lookAgain(listed)
   }
 
-  async #list(): Promise<void> {
+  /**
+   * What is missing may have been there all the time: others forget snapshots, replace segments of the index and delete packs
+   * while a check goes on. Where something has changed it is looked for once more, with what is there then.
+   */
+  async #lookAgain(before: string): Promise<void> {
+    if (!this.#damage.hasMissing || this.#looksLeft === 0) return
+    await settle(this.#repo.store, this.#clock)
+    if ((await this.#namesNow()) === before) return
+    const { rng, clock, signal, onEvent = ignoreEvents } = this.#opts
+    const again = new Check(
+      {
+        repo: this.#repo,
+        depth: 'structure',
+        rng,
+        threads: 0,
+        onEvent: (event) => event.type === 'progress' && onEvent(event),
+        ...(clock !== undefined && { clock }),
+        ...(signal !== undefined && { signal }),
+      },
+      this.#looksLeft - 1,
+    )
+    const { damages } = await again.run()
+    this.#damage.settleBy(damages)
+  }
+
+  get #clock(): Clock {
+    return this.#opts.clock ?? systemClock
+  }
+
+  /** Tells states of the store apart. */
+  async #namesNow(): Promise<string> {
+    const names = new NameDigest()
+    for await (const { name } of surveyNames(this.#repo.store, '')) names.add(name)
+    return names.digest()
+  }
+
+  /** Gives what tells this state of the store from others. */
+  async #list(): Promise<string> {
+    const names = new NameDigest()
     for await (const object of surveyNames(this.#repo.store, '')) {
       this.#survey.checkStopped()
+      names.add(object.name)
       if (!('parsed' in object)) {
         this.#unknownCount++
         if (this.#unknown.length < UNKNOWN_MAX) this.#unknown.push(object.name)
@@ -166,10 +223,14 @@ class Check {
       this.#counts.objects++
       const { name, parsed, size, receivedMs } = object
       if (parsed.kind === 'pack') this.#packs.set(name, { kind: parsed.packKind, hash: parsed.hash, size, receivedMs })
-      else if (parsed.kind === 'snapshot') this.#snapshotNames.add(name)
       else if (parsed.kind === 'log') this.#recordNames.add(name)
+      else if (parsed.kind === 'snapshot') {
+        this.#snapshotNames.add(name)
+        this.#listedSnapshots.push(object)
+      }
     }
     this.#counts.packs = this.#packs.size
+    return names.digest()
   }
 
   async *#objects(prefix: string): AsyncGenerator<SurveyedObject> {

@@ -12,15 +12,15 @@ const SHOWN_EARLY = 0.3
 /** Probability that an acknowledged write is gone after a power cut of a disk that lies. */
 const LIED = 0.3
 
-/** A put or a delete that was not acknowledged. */
+/** A change that was not acknowledged. */
 export interface UnsettledWrite {
-  readonly kind: 'put' | 'delete'
+  readonly kind: 'put' | 'delete' | 'replace'
   readonly name: string
-  /** put: its bytes, in the caller's memory: changing them too early shows. */
+  /** put, replace: its bytes, in the caller's memory: changing them too early shows. */
   readonly parts: readonly Uint8Array[]
   /** The store below was changed by it. */
   applied: boolean
-  /** delete: the bytes that were removed. */
+  /** delete, replace: the bytes that were removed. */
   before: Uint8Array | undefined
 }
 
@@ -34,7 +34,7 @@ export class FaultyDisk {
   readonly torn = new Map<string, Uint8Array>()
   readonly #rng: Rng
   /** Objects of which a put or a deletion is safe, because it was acknowledged to somebody; the last one counts. */
-  readonly #acknowledged = new Map<string, UnsettledWrite['kind']>()
+  readonly #acknowledged = new Map<string, 'put' | 'delete'>()
   /** Changes that a list may not show until then, by the clock that only grows: null for an object that is not shown yet. */
   readonly #stale = new Map<string, { readonly shown: ObjectInfo | null; readonly until: number }>()
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -64,6 +64,13 @@ export class FaultyDisk {
     return write.applied
   }
 
+  async applyReplace(write: UnsettledWrite): Promise<boolean> {
+    if ((await this.inner.stat(write.name)) === null) return false
+    write.before = await this.inner.get(write.name)
+    write.applied = await this.inner.replace!(write.name, write.parts)
+    return write.applied
+  }
+
   /** Index segments that a writer has seen on a page are safe from then on. */
   keepListed({ objects }: ListPage): void {
     for (const { name } of objects) if (name.startsWith('index/')) this.#acknowledged.set(name, 'put')
@@ -88,8 +95,8 @@ export class FaultyDisk {
   }
 
   /** The write is safe from power cuts, whoever else made it; also one that found nothing left to do. */
-  acknowledge(write: Pick<UnsettledWrite, 'kind' | 'name'>): void {
-    this.#acknowledged.set(write.name, write.kind)
+  acknowledge({ name, kind }: Pick<UnsettledWrite, 'kind' | 'name'>): void {
+    this.#acknowledged.set(name, kind === 'delete' ? 'delete' : 'put')
   }
 
   /**
@@ -101,6 +108,7 @@ export class FaultyDisk {
     for (const write of open) {
       if (power === 'stays' && write.applied) this.acknowledge(write)
       else if (write.kind === 'put') await this.#settlePut(write, faults.torn)
+      else if (write.kind === 'replace') await this.#settleReplace(write)
       else await this.#settleDelete(write)
     }
     if (!faults.lying || power === 'stays') return
@@ -131,6 +139,11 @@ export class FaultyDisk {
     if (this.#acknowledged.get(write.name) === 'delete') return
     if (chance(this.#rng, 0.5)) await this.inner.delete(write.name)
     else if (write.before !== undefined) await this.inner.put(write.name, [write.before])
+  }
+
+  /** Whichever of the two objects it is, it is whole; one that was deleted meanwhile stays away. */
+  async #settleReplace({ name, parts, applied, before }: UnsettledWrite): Promise<void> {
+    if (chance(this.#rng, 0.5)) await this.inner.replace!(name, applied ? [before!] : parts)
   }
 
   #hide(name: string, shown: ObjectInfo | null, listLagMs: number): void {

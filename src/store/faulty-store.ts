@@ -49,6 +49,8 @@ export class FaultyStore implements Store {
   #crashAtOperation = Infinity
   #crashAtChange = Infinity
   #crashed = false
+  /** There where the store below has it. */
+  readonly replace?: (name: string, parts: readonly Uint8Array[]) => Promise<boolean>
 
   constructor(disk: FaultyDisk, opts: FaultyOptions) {
     this.location = disk.inner.location
@@ -56,6 +58,7 @@ export class FaultyStore implements Store {
     this.#rng = opts.rng
     this.#sleep = opts.sleep
     this.faults = opts.faults ?? NO_FAULTS
+    if (disk.inner.replace !== undefined) this.replace = (name, parts) => this.#replace(name, parts)
   }
 
   get listLagMs(): number {
@@ -157,6 +160,13 @@ export class FaultyStore implements Store {
     this.#live()
   }
 
+  async #replace(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    checkPut(name, parts)
+    const own = parts.map((part) => part.slice())
+    const write: UnsettledWrite = { kind: 'replace', name, parts: own, applied: false, before: undefined }
+    return this.#operate(name, write, () => this.#disk.applyReplace(write))
+  }
+
   /** One operation with its delays, its failures, and the death of the process in it. */
   async #operate<T>(name: string, write: UnsettledWrite | undefined, effect: () => Promise<T>): Promise<T> {
     this.#live()
@@ -168,7 +178,7 @@ export class FaultyStore implements Store {
     await this.#pause()
     if (chance(this.#rng, this.faults.failBefore)) {
       this.#open = this.#open.filter((each) => each !== write)
-      throw this.#failure(write?.kind === 'put' ? NO_ROOM : NO_ANSWER, name)
+      throw this.#failure(write !== undefined && write.kind !== 'delete' ? NO_ROOM : NO_ANSWER, name)
     }
     const result = await effect()
     await this.#pause()
@@ -179,7 +189,7 @@ export class FaultyStore implements Store {
   }
 
   #acknowledge(write: UnsettledWrite): void {
-    this.#disk.acknowledge(write)
+    if (write.kind !== 'replace' || write.applied) this.#disk.acknowledge(write)
     this.#open = this.#open.filter((each) => each !== write && !(each.applied && each.name === write.name))
   }
 

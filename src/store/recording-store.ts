@@ -7,7 +7,7 @@ export interface Operation {
   /** Which client; several may share one log. */
   readonly actor: string
   /** `mark` is a note of the caller, see OperationLog.mark. */
-  readonly kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep' | 'mark'
+  readonly kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep' | 'replace' | 'mark'
   /** Object name; prefix of a list; text of a mark. */
   readonly name: string
   /** Number of the event in the log: an operation that ended before another began has the smaller number there. */
@@ -15,7 +15,7 @@ export interface Operation {
   /** Undefined while it runs; for ever when the process died in it. */
   ended: number | undefined
   outcome: 'running' | 'ok' | 'failed'
-  /** put: an object was made. stat, keep: it is there. delete: it was there. get: always. */
+  /** put: an object was made. stat, keep: it is there. delete, replace: it was there. get: always. */
   found: boolean
   /** put, get: bytes. */
   bytes: number
@@ -72,10 +72,17 @@ export interface RecordingOptions {
 
 export class RecordingStore extends Passing {
   readonly #opts: RecordingOptions
+  /** There where the other one can. */
+  readonly replace?: (name: string, parts: readonly Uint8Array[]) => Promise<boolean>
 
   constructor(inner: Store, opts: RecordingOptions) {
     super(inner)
     this.#opts = opts
+    if (inner.replace === undefined) return
+    this.replace = (name, parts) => {
+      const operation = this.#begin('replace', name)
+      return this.#recorded(operation, inner.replace!(name, parts), (was) => (operation.found = was))
+    }
   }
 
   override put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {

@@ -34,11 +34,15 @@ export class RetryingStore implements Store {
   readonly location: string
   readonly #inner: Store
   readonly #opts: RetryOptions
+  /** There where the other one can. */
+  readonly replace?: (name: string, parts: readonly Uint8Array[]) => Promise<boolean>
 
   constructor(inner: Store, opts: RetryOptions) {
     this.location = inner.location
     this.#inner = inner
     this.#opts = opts
+    if (inner.replace === undefined) return
+    this.replace = (name, parts) => this.#retried('replacing', name, () => inner.replace!(name, parts))
   }
 
   get listLagMs(): number {

@@ -1,10 +1,13 @@
 // What every store promises that can replace a damaged object.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { OverlayStore } from '../../src/store/overlay-store.ts'
+import { RetryingStore } from '../../src/store/retrying-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { SimWorld } from '../sim/world.ts'
 import { RepairableStore } from '../support/repairable-store.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { rejectsWith } from './store-contract.ts'
@@ -18,6 +21,10 @@ const STORES: Readonly<Record<string, (t: TestContext) => Promise<Store>>> = {
     openFsStore(tempFolder(t), { create: true, exchange: async () => 'unsupported' }),
   'an overlay': async () => new OverlayStore(new MemoryStore(), { now: () => 1, bytesMax: 1000 }),
   'the memory of tests': async () => new RepairableStore(),
+  'a process of the simulator': async () => new SimWorld(1).process().store,
+  'a record of requests': async () => new SimWorld(1).process().recorded,
+  'a store that is tried again': async () =>
+    new RetryingStore(new RepairableStore(), { clock: systemClock, sleep: async () => {}, rng: () => 0 }),
 }
 
 for (const [what, make] of Object.entries(STORES)) {

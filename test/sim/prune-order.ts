@@ -22,10 +22,13 @@ import { Passing } from '../../src/store/passing-store.ts'
 /** Keeps what is small and is put: others may have deleted it when its order is looked at. */
 export class SmallPutKeeper extends Passing {
   readonly #kept: MemoryStore
+  /** There where the other one can. */
+  readonly replace?: (name: string, parts: readonly Uint8Array[]) => Promise<boolean>
 
   constructor(inner: Store, kept: MemoryStore) {
     super(inner)
     this.#kept = kept
+    if (inner.replace !== undefined) this.replace = (name, parts) => inner.replace!(name, parts)
   }
 
   override async put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {

@@ -27,9 +27,9 @@ import { type Rng, type SecureRandom, seededRng } from '../../src/base/random.ts
 import { FaultyDisk } from '../../src/store/faulty-disk.ts'
 import { FaultyStore, isCrash } from '../../src/store/faulty-store.ts'
 import { type Faults, NO_FAULTS } from '../../src/store/faults.ts'
-import { MemoryStore } from '../../src/store/memory-store.ts'
 import { OperationLog, RecordingStore } from '../../src/store/recording-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { RepairableStore } from '../support/repairable-store.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 rememberSignatures()
@@ -52,7 +52,7 @@ export class SimWorld {
   readonly secureRandom: SecureRandom
   readonly disk: FaultyDisk
   /** What is really there; `damage` it to play a rotting disk. */
-  readonly objects: MemoryStore
+  readonly objects: RepairableStore
   /** Every request of every process, as the process saw it. */
   readonly log = new OperationLog()
   readonly #faultsRng: Rng
@@ -63,7 +63,7 @@ export class SimWorld {
     this.rng = seededRng(seed)
     this.#faultsRng = seededRng(seed ^ 0x5eed5)
     this.secureRandom = seededSecureRandom(seed)
-    this.objects = new MemoryStore({ location: `simulation ${seed}:`, clock: this.clock })
+    this.objects = new RepairableStore({ location: `simulation ${seed}:`, clock: this.clock })
     this.disk = new FaultyDisk(this.objects, this.#faultsRng, this.clock)
   }
 

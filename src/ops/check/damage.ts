@@ -113,7 +113,27 @@ export class DamageLog {
     return true
   }
 
-  /** With `later` it is told at the end, if it is damage then. */
+  /**
+   * What another check has found that was begun later: what this one missed is not missing if that one had it, and what that one
+   * found is added.
+   */
+  settleBy(later: readonly Damage[]): void {
+    const found = new Set(later.map(({ object }) => object))
+    for (const [object, { code }] of this.#records) {
+      if (!isMissing({ object, code }) || found.has(object)) continue
+      this.#records.delete(object)
+      this.#objects--
+    }
+    for (const { object, code, messages, affected } of later) {
+      if (this.#records.has(object)) continue
+      for (const message of messages) {
+        const record = this.add(object, code, message)
+        for (const { id, paths } of affected) for (const path of paths) record.affects(id, path)
+      }
+    }
+  }
+
+  /** With `later`, and where something is missing, it is told at the end, if it is damage then. */
   add(object: string, code: ErrorCode, message: string, { later = false } = {}): DamageRecord {
     let record = this.#records.get(object)
     if (record === undefined) {
@@ -125,7 +145,7 @@ export class DamageLog {
     if (record.messages.length < MESSAGES_MAX && !record.messages.includes(message)) {
       record.messages.push(message)
       const event = { type: 'error' as const, code, message: `${object}: ${message}` }
-      if (later || this.#doubtful.has(object)) this.#untold.push({ object, event })
+      if (later || isMissing({ object, code }) || this.#doubtful.has(object)) this.#untold.push({ object, event })
       else this.#onEvent(event)
     }
     return record
@@ -138,8 +158,13 @@ export class DamageLog {
 
   /** Files an error under the object it names last: that is where the bytes are wrong. */
   addError(error: BackupError, otherwise: string): DamageRecord {
-    const { object, message } = rootOf(error, otherwise)
-    return this.add(object, error.code, message)
+    const { object, code, message } = rootOf(error, otherwise)
+    return this.add(object, code, message)
+  }
+
+  /** Whether something is missing, so that another look may say otherwise. */
+  get hasMissing(): boolean {
+    return this.#records.values().some(isMissing)
   }
 
   /** In order of name. */
@@ -156,15 +181,18 @@ export class DamageLog {
   }
 }
 
-function rootOf(error: BackupError, otherwise: string): { object: string; message: string } {
+function rootOf(error: BackupError, otherwise: string): { object: string; code: ErrorCode; message: string } {
   let object = otherwise
+  let { code } = error
   let message = error.message
   for (let at: unknown = error; at instanceof BackupError; at = at.cause) {
     message = at.message
     if (parseObjectName(at.subject) !== null) object = at.subject
+    // What is missing may make something else unreadable, which is what the error is about then.
+    if (at.code === 'not-found') code = at.code
   }
   const suffix = `: ${object}`
-  return { object, message: message.endsWith(suffix) ? message.slice(0, -suffix.length) : message }
+  return { object, code, message: message.endsWith(suffix) ? message.slice(0, -suffix.length) : message }
 }
 
 /**
@@ -179,6 +207,11 @@ export async function unlessDamaged(damage: DamageLog, look: () => Promise<void>
     if (cause instanceof BackupError && cause.code === 'unreachable' && damage.count > 0) return cause
     throw cause
   }
+}
+
+/** Whether an object, or a blob that has no name, is not there: it may have been taken away by somebody who may, or put since. */
+export function isMissing({ object, code }: Pick<Damage, 'object' | 'code'>): boolean {
+  return code === 'not-found' || parseObjectName(object) === null
 }
 
 /** Whether an error says that bytes are wrong or missing, rather than that they could not be had. */

@@ -8,12 +8,14 @@ import { tablesDigest } from '../../format/tables-digest.ts'
 import { OBJECT_TYPES } from '../../format/object-header.ts'
 import { readSignerId } from '../../format/signed-object.ts'
 import { readSegmentOrDamage } from '../../repo/index/index-reading.ts'
+import { missingPacks } from '../../repo/index/missing-packs.ts'
 import { LoadedIndex } from '../../repo/index/loaded-index.ts'
 import type { FiledIndex } from '../../repo/index/local-index.ts'
 import type { Repository } from '../../repo/repository.ts'
 import { foreignOf, openInDomains } from '../../repo/keys/membership.ts'
 import { readDirectories } from '../../repo/packs/unindexed-packs.ts'
 import { BrokenParts } from './broken-parts.ts'
+import { verifyMeeting } from './meet-writers.ts'
 import { surveyObjects } from './object-survey.ts'
 import type { Survey, SurveyedObject } from './object-survey.ts'
 import type { ObjectVerifier } from './object-verifier.ts'
@@ -79,7 +81,7 @@ export async function checkIndexes(opts: IndexCheckOptions): Promise<CheckedInde
   return found
 
   async function look({ name, parsed }: SurveyedObject, bytes: Uint8Array): Promise<void> {
-    verifier.verify(name, parsed, bytes)
+    await verifyMeeting(survey.store, verifier, { name, parsed }, bytes)
     const writer = await writers.writer(readSignerId(OBJECT_TYPES.indexSegment, bytes, name), 'store', name)
     try {
       const { opened, within } = openInDomains(repos, writer, name, (keys) => decodeIndexSegment(bytes, name, keys))
@@ -167,7 +169,7 @@ class IndexCheck {
     survey.damage.doubt(index.distrusted)
     for (const named of this.#last)
       if (!this.#packs.has(packName(named.pack.kind, named.pack.hash))) this.#add(named, true)
-    for (const named of this.#later) {
+    for (const named of await this.#notThere()) {
       const { pack } = named
       const name = packName(pack.kind, pack.hash)
       const isKnown = index.hasPack(name)
@@ -190,6 +192,19 @@ class IndexCheck {
       const segment = await this.#repo.readSegment(name).catch(() => undefined) // what is wrong with it was told above
       for (const pack of segment?.packs ?? []) index.prefer(pack)
     }
+  }
+
+  /** Of what was not listed as the index says, that which is not there: it may have been put since. */
+  async #notThere(): Promise<readonly NamedPack[]> {
+    const { survey, listed } = this.#opts
+    const doubtful = this.#later.map((named) => {
+      const { kind, hash, size } = named.pack
+      return { named, objectName: packName(kind, hash), size }
+    })
+    const unlisted = doubtful.filter(({ objectName }) => !listed.has(objectName))
+    const missing = new Set(await missingPacks(survey.store, unlisted))
+    for (const each of unlisted) if (!missing.has(each)) this.#add(each.named)
+    return doubtful.flatMap((each) => (listed.has(each.objectName) || missing.has(each) ? [each.named] : []))
   }
 
   /** The index may have lost segments: what they named can still be read, and is not missing. */

@@ -215,11 +215,24 @@ export class ObjectVerifier {
       return known
     }
     const damaged = this.#damagedWriters.has(hex)
-    if (!damaged && !intact) throw new BackupError('corrupt', `its writer ${hex} has no certificate`, name)
     const code = damaged ? 'corrupt' : 'not-found'
-    throw new BackupError(code, 'its signature cannot be verified', name, {
-      cause: new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex)),
-    })
+    const why = new BackupError(code, 'what this writer signed cannot be verified without it', writerName(hex))
+    if (damaged) throw new BackupError(code, NOT_VERIFIED, name, { cause: why })
+    if (intact) throw new UnknownWriter(hex, code, NOT_VERIFIED, name, { cause: why })
+    throw new UnknownWriter(hex, 'corrupt', `its writer ${hex} has no certificate`, name)
+  }
+}
+
+const NOT_VERIFIED = 'its signature cannot be verified'
+
+/** No certificate of its writer came before an object. */
+export class UnknownWriter extends BackupError {
+  /** Hex. */
+  readonly wid: string
+
+  constructor(wid: string, ...error: ConstructorParameters<typeof BackupError>) {
+    super(...error)
+    this.wid = wid
   }
 }
 

@@ -15,6 +15,7 @@ import { acceptedLosses } from './accepted-losses.ts'
 import { chainFlaws } from './chains.ts'
 import type { ChainLink } from './chains.ts'
 import type { SessionFacts } from './cut-off.ts'
+import { verifyMeeting } from './meet-writers.ts'
 import { surveyObjects } from './object-survey.ts'
 import type { Survey, SurveyedObject } from './object-survey.ts'
 import { NOT_AS_NAMED } from './object-verifier.ts'
@@ -53,7 +54,7 @@ export class SnapshotCheck {
   }
 
   /** `present`: names of all snapshots that are in their places. */
-  async run(objects: AsyncIterable<SurveyedObject>, present: ReadonlySet<string>): Promise<void> {
+  async run(objects: Iterable<SurveyedObject>, present: ReadonlySet<string>): Promise<void> {
     const { repo, survey, sessions, counts } = this.#ctx
     const revoked = await repo.trust.revoked()
     await surveyObjects(survey, objects, (object, bytes) => this.#snapshot(object, bytes, revoked))
@@ -72,10 +73,10 @@ export class SnapshotCheck {
   }
 
   async #snapshot(object: SurveyedObject, bytes: Uint8Array, revocations: Revocations): Promise<void> {
-    const { repo, verifier, sessions, counts, progress } = this.#ctx
+    const { repo, survey, verifier, sessions, counts, progress } = this.#ctx
     const { name, parsed } = object
     if (sessions.isTorn(object, bytes)) return
-    const verified = verifier.verify(name, parsed, bytes)
+    const verified = await verifyMeeting(survey.store, verifier, object, bytes)
     const { head } = verified
     if (head === undefined || parsed.kind !== 'snapshot') return
     sessions.note(parsed, verified)

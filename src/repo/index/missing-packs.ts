@@ -33,14 +33,14 @@ export async function listKeyedSessions(store: Store): Promise<Set<string>> {
  * Those of `packs` that are not there as the index describes them. What a list lacks is looked for by itself before it
  * counts as missing: it may have been put since, and a list may be older than the store.
  */
-export async function missingPacks(
+export async function missingPacks<T extends Pick<PackRecord, 'objectName' | 'size'>>(
   store: Store,
-  packs: readonly PackRecord[],
+  packs: readonly T[],
   listed?: ReadonlyMap<string, number>,
-): Promise<PackRecord[]> {
+): Promise<T[]> {
   const sizes = listed ?? (packs.length <= STATS_MAX ? new Map<string, number>() : await listPacks(store))
   const doubtful = packs.filter(({ objectName, size }) => sizes.get(objectName) !== size)
-  const missing: PackRecord[] = []
+  const missing: T[] = []
   for (let at = 0; at < doubtful.length; at += STATS_AT_ONCE) {
     const some = doubtful.slice(at, at + STATS_AT_ONCE)
     const found = await Promise.all(some.map(({ objectName }) => store.stat(objectName)))

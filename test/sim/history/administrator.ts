@@ -48,7 +48,7 @@ export class Administrator {
   /** Does what has to be done for a step to come. */
   async comeTo(step: string): Promise<void> {
     const last = step.split(':')[0] as Role
-    if (last === 'backup') return
+    if (last === 'backup' || last === 'check' || last === 'repair') return
     await this.#history.pause()
     const before = { forget: [], recall: ['forget'], purge: ['forget'], prune: ['forget', 'purge'] } as const
     for (const role of [...before[last], last]) await this.#process(role, (repo) => this[role](repo))

@@ -9,17 +9,20 @@ import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RetryingStore } from '../../../src/store/retrying-store.ts'
 import { listAll } from '../../../src/store/store.ts'
 import type { Store } from '../../../src/store/store.ts'
+import type { Damage } from '../../../src/ops/check.ts'
 import { BackupWorld } from '../backup-world.ts'
 import type { Client } from '../backup-world.ts'
 import { checkMaintenanceOrder } from '../maintenance-order.ts'
 import { checkPruneOrder, keptFrom, SmallPutKeeper } from '../prune-order.ts'
+import { checkRepairOrder } from '../repair-order.ts'
 import { changeTree } from '../source-changes.ts'
 import { Administrator } from './administrator.ts'
 import { comeToAGoodEnd } from './good-end.ts'
+import { Inspector } from './inspector.ts'
 import { MortalStore, someIncidents } from './mortal-store.ts'
 import type { Incident } from './mortal-store.ts'
 import { Promises } from './promises.ts'
-import { allSteps } from './steps.ts'
+import { allSteps, INSPECTING } from './steps.ts'
 import type { Role } from './steps.ts'
 
 rememberSignatures()
@@ -88,6 +91,10 @@ export class History {
   readonly hasOlderKeys: boolean
   /** A put that fails or is cut off may leave a part of an object. */
   readonly #tears: boolean
+  /** Bits fall over, or objects are lost. */
+  #rots: boolean
+  /** Somebody checks and repairs, too. */
+  readonly #isInspected: boolean
   readonly #mistake: Mistake | undefined
   readonly #step: string
   #isCalm = false
@@ -104,8 +111,9 @@ export class History {
     this.listLagMs = lags ? Math.ceil(world.rng() * pick(world.rng, LAGS_MS)) : 0
     this.hasOlderKeys = world.seed % 5 === 0
     this.#tears = chance(world.rng, 0.3)
-    const steps = allSteps()
-    this.#step = steps[world.seed % steps.length]!
+    this.#isInspected = world.seed % 5 === 0 || world.seed % 5 === 4
+    this.#step = this.#someStep()
+    this.#rots = chance(world.rng, 0.25)
     this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
     this.promises = new Promises(world, this.trashDays)
   }
@@ -119,15 +127,16 @@ export class History {
     if (this.hasOlderKeys) await world.makeNewKeys()
     this.#kept = await keptFrom(world.objects)
     const admins = Array.from({ length: chance(rng, 0.5) ? 2 : 1 }, (_, i) => new Administrator(this, `admin ${i + 1}`))
+    const inspectors = this.#isInspected ? [new Inspector(this, 'inspector')] : []
     const machines = world.clients.map((client) => this.#machine(client))
-    await world.finish(
-      Promise.all([...machines, ...admins.map((admin) => admin.work()), this.#powerCuts(), this.#rot()]),
-    )
-    await this.#comeToTheStep(admins[0]!)
+    const others = [...admins, ...inspectors].map((other) => other.work())
+    await world.finish(Promise.all([...machines, ...others, this.#powerCuts(), this.#rot()]))
+    await this.#comeToTheStep(inspectors[0] ?? admins[0]!)
     // What a mistake breaks first is a rule; here it has to be found by what is lost.
     let deletions = 0
     if (this.#mistake === undefined) {
       checkMaintenanceOrder(world.log)
+      checkRepairOrder(world.log, (actor) => actor.includes(': repair,'))
       await world.checkOrder()
       const machines = admins.map((admin) => (actor: string) => actor.startsWith(`${admin.name}: prune,`))
       deletions = await checkPruneOrder({ log: world.log, machines, kept: await world.openForReading(this.#kept) })
@@ -136,11 +145,29 @@ export class History {
     return { deaths: this.deaths, ends: this.ends, deletions }
   }
 
+  /** What a check says that was not shown anything wrong. */
+  holdAgainst(damages: readonly Damage[], actor: string): void {
+    if (this.#tears || this.#rots) return
+    const counts = (id: string) => this.promises.kept.includes(id) && !this.promises.spoiled.has(id)
+    const [wrong] = damages.filter(({ affected }) => affected.length === 0 || affected.some(({ id }) => counts(id)))
+    if (wrong === undefined) return
+    const { object, messages, affected } = wrong
+    throw new Error(
+      `${actor} calls damaged what is not: ${object}: ${messages.join(', ')} (${affected.map(({ id }) => id.slice(0, 8)).join(', ')})`,
+    )
+  }
+
+  #someStep(): string {
+    const { seed } = this.world
+    const steps = allSteps().filter((step) => INSPECTING.has(step.split(':')[0]!) === this.#isInspected)
+    return steps[(this.#isInspected ? Math.floor(seed / 5) * 2 + (seed % 5 === 0 ? 0 : 1) : seed) % steps.length]!
+  }
+
   /** A process that is to do one thing, with all that may happen to it. */
-  process(role: Role, actor: string): { readonly store: Store; readonly done: () => Promise<void> } {
+  process(role: Role, actor: string): HistoryProcess {
     const { world } = this
     const { store, recorded } = world.process(`${actor}, process ${++this.#processes}`, this.someFaults())
-    return { store: this.wrap(role, recorded, store), done: () => store.settle('stays') }
+    return { store: this.wrap(role, recorded, store), faulty: store, done: () => store.settle('stays') }
   }
 
   /** What stands between a process and its store. */
@@ -174,7 +201,7 @@ export class History {
   }
 
   /** If it did not come to that by itself, it does now, where nothing else is in the way. */
-  async #comeToTheStep(admin: Administrator): Promise<void> {
+  async #comeToTheStep(someone: Pick<Inspector, 'comeTo'>): Promise<void> {
     const { world } = this
     this.#isCalm = true
     for (let attempt = 0; attempt < 3 && !this.deaths.includes(this.#step); attempt++) {
@@ -182,7 +209,7 @@ export class History {
         changeTree(client.tree, world.rng)
         await world.finish(this.#backup(client))
       }
-      await world.finish(admin.comeTo(this.#step))
+      await world.finish(someone.comeTo(this.#step))
     }
   }
 
@@ -235,21 +262,41 @@ export class History {
 
   /** In some histories a bit of some object falls over. */
   async #rot(): Promise<void> {
-    const { rng, sleep, objects } = this.world
-    if (!chance(rng, 0.25)) return
+    const { rng, sleep } = this.world
+    if (!this.#rots) return
     for (let left = 1 + randomBelow(rng, 3); left > 0; left--) {
       await sleep(rng() * 2 * this.pace.pauseMs)
-      const names: string[] = []
-      for (const prefix of ['data/', 'meta/', 'index/', 'skeys/', 'snap/', 'trash/', 'log/']) {
-        for await (const { name } of listAll(objects, prefix)) names.push(name)
-      }
-      if (names.length === 0) continue
-      const name = pick(rng, names)
-      const bytes = await objects.get(name)
-      await this.mirror.put(name, [bytes.slice()])
-      bytes[randomBelow(rng, bytes.length)]! ^= 1 << randomBelow(rng, 8)
-      objects.damage(name, bytes)
+      await this.rot(['data/', 'meta/', 'index/', 'skeys/', 'snap/', 'trash/', 'log/'])
     }
+  }
+
+  /** A bit of some object under these prefixes falls over. */
+  async rot(prefixes: readonly string[]): Promise<void> {
+    const { rng, objects } = this.world
+    const found = await this.#mirrored(prefixes)
+    if (found === undefined) return
+    const { name, bytes } = found
+    bytes[randomBelow(rng, bytes.length)]! ^= 1 << randomBelow(rng, 8)
+    objects.damage(name, bytes)
+  }
+
+  /** Some object under this prefix is lost. */
+  async lose(prefix: string): Promise<void> {
+    const found = await this.#mirrored([prefix])
+    if (found !== undefined) await this.world.objects.delete(found.name)
+  }
+
+  /** Some object under these prefixes, of which there is another copy then. */
+  async #mirrored(prefixes: readonly string[]): Promise<{ name: string; bytes: Uint8Array } | undefined> {
+    const { rng, objects } = this.world
+    this.#rots = true
+    const names: string[] = []
+    for (const prefix of prefixes) for await (const { name } of listAll(objects, prefix)) names.push(name)
+    if (names.length === 0) return undefined
+    const name = pick(rng, names)
+    const bytes = await objects.get(name)
+    await this.mirror.put(name, [bytes.slice()])
+    return { name, bytes }
   }
 
   /** Now and then all processes die in one moment, and with them what was acknowledged to nobody. */
@@ -259,6 +306,14 @@ export class History {
     await sleep(rng() * 3 * this.pace.pauseMs)
     await this.world.losePower()
   }
+}
+
+export interface HistoryProcess {
+  readonly store: Store
+  /** Its way to the disk, without what else happens to it. */
+  readonly faulty: SimStore
+  /** To be called when it is over. */
+  readonly done: () => Promise<void>
 }
 
 type SimStore = ReturnType<BackupWorld['process']>['store']

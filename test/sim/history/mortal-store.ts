@@ -49,11 +49,15 @@ export class MortalStore extends Passing {
   readonly #seen = new Map<string, number>()
   /** While it sleeps nothing of it goes on. */
   #asleep: Promise<void> | undefined
+  /** There where the other one can. */
+  readonly replace?: (name: string, parts: readonly Uint8Array[]) => Promise<boolean>
 
   constructor(inner: Store, opts: MortalOptions) {
     super(inner)
     this.#opts = opts
     this.#left = [...opts.incidents]
+    if (inner.replace === undefined) return
+    this.replace = (name, parts) => this.#live('replace', name, () => inner.replace!(name, parts))
   }
 
   override put(name: string, parts: readonly Uint8Array[]): Promise<PutResult> {
@@ -81,7 +85,7 @@ export class MortalStore extends Passing {
   }
 
   async #live<T>(
-    kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep',
+    kind: 'put' | 'get' | 'stat' | 'list' | 'delete' | 'keep' | 'replace',
     name: string,
     request: () => Promise<T>,
   ): Promise<T> {

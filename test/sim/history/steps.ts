@@ -3,7 +3,7 @@
 import { parseObjectName } from '../../../src/format/names.ts'
 import type { Operation } from '../../../src/store/recording-store.ts'
 
-export type Role = 'backup' | 'prune' | 'forget' | 'recall' | 'purge'
+export type Role = 'backup' | 'prune' | 'forget' | 'recall' | 'purge' | 'check' | 'repair'
 
 type Kind = Exclude<Operation['kind'], 'mark'>
 
@@ -42,6 +42,25 @@ export const STEPS = {
   forget: ['put copy', 'look for snapshot', 'put record', 'look for copy', 'delete snapshot'],
   recall: ['read copy', 'put copy', 'look for copy', 'put snapshot', 'put record', 'look for snapshot'],
   purge: ['list trash', 'list snapshots', 'put record', 'delete copy'],
+  check: ['list everything', 'list index', 'list snapshots', 'list trash', 'read pack'],
+  repair: [
+    'list plans',
+    'list index',
+    'list snapshots',
+    'read pack',
+    'replace pack',
+    'replace index',
+    'replace snapshot',
+    'replace keys',
+    'put pack',
+    'put intent',
+    'put keys',
+    'put index',
+    'put end',
+    'put damaged',
+    'delete index',
+    'put record',
+  ],
 } as const satisfies Record<Role, readonly string[]>
 
 /** For example `prune: put plan`; undefined for a request that is no step of its own. */
@@ -49,6 +68,9 @@ export function stepOf(role: Role, kind: Kind, name: string): string | undefined
   const words = `${VERBS[kind]} ${nounOf(kind, name)}`
   return (STEPS[role] as readonly string[]).includes(words) ? `${role}: ${words}` : undefined
 }
+
+/** What only somebody does who looks whether all is whole. */
+export const INSPECTING: ReadonlySet<string> = new Set<Role>(['check', 'repair'])
 
 export function allSteps(): string[] {
   return Object.entries(STEPS).flatMap(([role, steps]) => steps.map((step) => `${role}: ${step}`))
@@ -61,9 +83,11 @@ const VERBS: Readonly<Record<Kind, string>> = {
   list: 'list',
   delete: 'delete',
   keep: 'keep',
+  replace: 'replace',
 }
 
 const LISTS: Readonly<Record<string, string>> = {
+  '': 'everything',
   'snap/': 'snapshots',
   'trash/': 'trash',
   'gc/': 'plans',
@@ -83,6 +107,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   plan: 'plan',
   log: 'record',
   trash: 'copy',
+  'set-aside': 'damaged',
 }
 
 function nounOf(kind: Kind, name: string): string {
