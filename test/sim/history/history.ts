@@ -22,7 +22,7 @@ import { Inspector } from './inspector.ts'
 import { MortalStore, someIncidents } from './mortal-store.ts'
 import type { Incident } from './mortal-store.ts'
 import { Promises } from './promises.ts'
-import { allSteps, INSPECTING } from './steps.ts'
+import { allSteps, isInspecting } from './steps.ts'
 import type { Role } from './steps.ts'
 
 rememberSignatures()
@@ -96,7 +96,8 @@ export class History {
   /** Somebody checks and repairs, too. */
   readonly #isInspected: boolean
   readonly #mistake: Mistake | undefined
-  readonly #step: string
+  /** Somebody dies there, whatever else happens. */
+  readonly #steps: readonly string[]
   #isCalm = false
   /** What is small and was there at some time. */
   #kept = new MemoryStore()
@@ -112,7 +113,7 @@ export class History {
     this.hasOlderKeys = world.seed % 5 === 0
     this.#tears = chance(world.rng, 0.3)
     this.#isInspected = world.seed % 5 === 0 || world.seed % 5 === 4
-    this.#step = this.#someStep()
+    this.#steps = stepsOf(world.seed, this.#isInspected)
     this.#rots = chance(world.rng, 0.25)
     this.mirror = new MemoryStore({ location: 'mirror:', clock: world.clock })
     this.promises = new Promises(world, this.trashDays)
@@ -131,7 +132,7 @@ export class History {
     const machines = world.clients.map((client) => this.#machine(client))
     const others = [...admins, ...inspectors].map((other) => other.work())
     await world.finish(Promise.all([...machines, ...others, this.#powerCuts(), this.#rot()]))
-    await this.#comeToTheStep(inspectors[0] ?? admins[0]!)
+    await this.#comeToTheSteps(admins[0]!, inspectors[0])
     // What a mistake breaks first is a rule; here it has to be found by what is lost.
     let deletions = 0
     if (this.#mistake === undefined) {
@@ -155,12 +156,6 @@ export class History {
     throw new Error(
       `${actor} calls damaged what is not: ${object}: ${messages.join(', ')} (${affected.map(({ id }) => id.slice(0, 8)).join(', ')})`,
     )
-  }
-
-  #someStep(): string {
-    const { seed } = this.world
-    const steps = allSteps().filter((step) => INSPECTING.has(step.split(':')[0]!) === this.#isInspected)
-    return steps[(this.#isInspected ? Math.floor(seed / 5) * 2 + (seed % 5 === 0 ? 0 : 1) : seed) % steps.length]!
   }
 
   /** A process that is to do one thing, with all that may happen to it. */
@@ -195,21 +190,29 @@ export class History {
 
   /** In each history somebody dies at another step. */
   #certain(role: Role): Incident[] {
-    const step = this.#step
-    if (!step.startsWith(`${role}:`) || this.deaths.includes(step)) return []
-    return [{ kind: 'death', step, occasion: 0, when: chance(this.world.rng, 0.5) ? 'before' : 'after', ms: 0 }]
+    return this.#steps
+      .filter((step) => step.startsWith(`${role}:`) && !this.deaths.includes(step))
+      .map((step) => ({
+        kind: 'death',
+        step,
+        occasion: 0,
+        when: chance(this.world.rng, 0.5) ? 'before' : 'after',
+        ms: 0,
+      }))
   }
 
   /** If it did not come to that by itself, it does now, where nothing else is in the way. */
-  async #comeToTheStep(someone: Pick<Inspector, 'comeTo'>): Promise<void> {
+  async #comeToTheSteps(admin: Administrator, inspector: Inspector | undefined): Promise<void> {
     const { world } = this
     this.#isCalm = true
-    for (let attempt = 0; attempt < 3 && !this.deaths.includes(this.#step); attempt++) {
-      for (const client of world.clients) {
-        changeTree(client.tree, world.rng)
-        await world.finish(this.#backup(client))
+    for (const step of this.#steps) {
+      for (let attempt = 0; attempt < 3 && !this.deaths.includes(step); attempt++) {
+        for (const client of world.clients) {
+          changeTree(client.tree, world.rng)
+          await world.finish(this.#backup(client))
+        }
+        await world.finish(isInspecting(step) ? inspector!.comeTo(step) : admin.comeTo(step))
       }
-      await world.finish(someone.comeTo(this.#step))
     }
   }
 
@@ -314,6 +317,14 @@ export interface HistoryProcess {
   readonly faulty: SimStore
   /** To be called when it is over. */
   readonly done: () => Promise<void>
+}
+
+/** In each history another one, and with an inspector one of his. */
+function stepsOf(seed: number, isInspected: boolean): string[] {
+  const [his = [], others = []] = [true, false].map((own) => allSteps().filter((step) => isInspecting(step) === own))
+  const number = 2 * Math.floor(seed / 5) + (seed % 5 === 0 ? 0 : 1)
+  const step = others[seed % others.length]!
+  return isInspected ? [step, his[number % his.length]!] : [step]
 }
 
 type SimStore = ReturnType<BackupWorld['process']>['store']

@@ -42,7 +42,7 @@ export const STEPS = {
   forget: ['put copy', 'look for snapshot', 'put record', 'look for copy', 'delete snapshot'],
   recall: ['read copy', 'put copy', 'look for copy', 'put snapshot', 'put record', 'look for snapshot'],
   purge: ['list trash', 'list snapshots', 'put record', 'delete copy'],
-  check: ['list everything', 'list index', 'list snapshots', 'list trash', 'read pack'],
+  check: ['list everything', 'list index', 'list trash', 'read pack'],
   repair: [
     'list plans',
     'list index',
@@ -70,7 +70,9 @@ export function stepOf(role: Role, kind: Kind, name: string): string | undefined
 }
 
 /** What only somebody does who looks whether all is whole. */
-export const INSPECTING: ReadonlySet<string> = new Set<Role>(['check', 'repair'])
+export function isInspecting(step: string): boolean {
+  return step.startsWith('check:') || step.startsWith('repair:')
+}
 
 export function allSteps(): string[] {
   return Object.entries(STEPS).flatMap(([role, steps]) => steps.map((step) => `${role}: ${step}`))
