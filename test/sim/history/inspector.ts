@@ -105,15 +105,20 @@ export class Inspector {
     return this.#history.world.openForReading(store)
   }
 
-  /** What only the trash needs nobody misses. */
+  /** One that a snapshot needs: what only the trash needs nobody misses. */
   async #losePack(): Promise<void> {
-    const { world } = this.#history
-    if ((await world.objects.list(PREFIXES.trash)).objects.length === 0) await this.#history.lose(PREFIXES.data)
+    const repo = await this.#open(this.#history.world.objects)
+    await repo.loadIndex()
+    const condemned = await repo.condemned()
+    for (const { body } of await snapshotsIn(repo)) {
+      const pack = repo.locate('tree', body.root)?.block.pack.objectName
+      if (pack !== undefined && !condemned.has(pack)) return this.#history.lose(pack)
+    }
   }
 
   async #loseKeys(): Promise<void> {
     const { world } = this.#history
-    const snapshots = await (await this.#open(world.objects)).snapshots()
+    const snapshots = await snapshotsIn(await this.#open(world.objects))
     if (snapshots.length > 0) await this.#history.lose(sessionKeysName(pick(world.rng, snapshots).sid))
   }
 
@@ -124,6 +129,14 @@ export class Inspector {
       await mirror.put(name, [world.disk.torn.get(name) ?? (await world.objects.get(name))])
     }
   }
+}
+
+/** None where one of them is rotten. */
+function snapshotsIn(repo: Repository) {
+  return repo.snapshots().catch((error: unknown) => {
+    if (error instanceof BackupError) return []
+    throw error
+  })
 }
 
 const DAMAGED: Readonly<Record<string, keyof typeof PREFIX_OF>> = {
