@@ -2,18 +2,15 @@
 // of the rest what it costs. It deletes nothing that it does not understand. Run on an OverlayStore it is its own rehearsal.
 import { BackupError, codeOf } from '../../base/errors.ts'
 import { seededRng } from '../../base/random.ts'
-import { hash, initHashing } from '../../crypto/hash.ts'
-import { damagedName, parseObjectName, PREFIXES, snapshotName } from '../../format/names.ts'
+import { initHashing } from '../../crypto/hash.ts'
+import { parseObjectName, PREFIXES, snapshotName } from '../../format/names.ts'
 import type { ObjectName } from '../../format/names.ts'
 import { readSnapshotHead } from '../../format/snapshot.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
 import { listPacks } from '../../repo/index/missing-packs.ts'
-import { Repository } from '../../repo/repository.ts'
+import type { Repository } from '../../repo/repository.ts'
 import { openWholePack, readDirectories } from '../../repo/packs/unindexed-packs.ts'
-import { newSessionSecrets } from '../../repo/declared-session.ts'
-import { WriteSession } from '../../repo/write-session.ts'
-import { writerIdentity } from '../../repo/writers/writer-identity.ts'
-import type { WriterIdentity } from '../../repo/writers/writer-identity.ts'
+import type { WriteSession } from '../../repo/write-session.ts'
 import { listAll } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { checkRepository } from '../check.ts'
@@ -23,8 +20,11 @@ import { ignoreEvents } from '../events.ts'
 import type { EventSink } from '../events.ts'
 import { ensureParity, HEAL_ORDER, ObjectHealing } from './heal-objects.ts'
 import type { OnSound } from './heal-objects.ts'
+import { mendIndex } from './mend-index.ts'
+import type { MendContext } from './mend-index.ts'
 import type { RepairOptions, RepairResult, RepairStep } from './options.ts'
 import { recordLosses } from './record-losses.ts'
+import { afresh, RepairSessions } from './repair-session.ts'
 import { SessionWriters } from './session-writers.ts'
 
 export type { RepairOptions, RepairResult, RepairStep } from './options.ts'
@@ -52,11 +52,12 @@ class Repair {
   readonly #healing: ObjectHealing
   readonly #verifier: ObjectVerifier
   readonly #sessions = new SessionWriters()
-  #writer: WriterIdentity | undefined
+  readonly #writing: RepairSessions
 
   constructor(repo: Repository, opts: RepairOptions) {
     this.#repo = repo
     this.#opts = opts
+    this.#writing = new RepairSessions(opts)
     this.#onEvent = opts.onEvent ?? ignoreEvents
     const facts = { repoId: repo.id, rootPublic: repo.bundle.rootPublic }
     this.#verifier = new ObjectVerifier(facts, repo.inDomains)
@@ -80,7 +81,7 @@ class Repair {
       for (const prefix of [PREFIXES.meta, PREFIXES.data]) await this.#healing.under(prefix, sound)
     }
     let found = await this.#bringBackAll()
-    if (await this.#mendIndex(found)) found = await this.#check()
+    if (await mendIndex(this.#mending, found)) found = await this.#check()
     // Of a pack of another domain nobody here can tell whether it is missed.
     if (found.damageCount === 0 && !this.#verifier.hasForeignDomains) await this.#tidyParity()
     const { damages, damageCount, unreadable } = found
@@ -153,8 +154,7 @@ class Repair {
     if (missing.length === 0) return false
     const before = this.#steps.length
     for (const { domain } of this.#repo.inDomains) {
-      const repo = afresh(this.#repo).inDomains.find((each) => each.domain === domain)!
-      await this.#inSession(repo, [], async (session) => {
+      await this.#writing.run(this.#repo, domain, [], async (session, repo) => {
         for (const name of missing) await this.#copyFrom(repo, session, name)
         await session.finishCopies()
       })
@@ -250,78 +250,13 @@ class Repair {
     })
   }
 
-  /**
-   * Indexes what no segment names where snapshots need it, says which packs may not be relied on, and sets segments aside that
-   * nobody can read. True if anything was changed, or was read well after all.
-   */
-  async #mendIndex({ damages, indexIncomplete }: CheckResult): Promise<boolean> {
-    const named = damages.flatMap(({ object }) => ({ object, parsed: parseObjectName(object) }))
-    const segments = named.flatMap(({ object, parsed }) => (parsed?.kind === 'index' ? [object] : []))
-    const packs = named.flatMap(({ object, parsed }) => (parsed?.kind === 'pack' ? [object] : []))
-    if (!indexIncomplete && segments.length + packs.length === 0) return false
-    const before = this.#steps.length
-    for (const { domain, index } of this.#repo.inDomains) {
-      const own = packs.filter((name) => index.hasPack(name) && !index.distrusted.has(name))
-      const distrust: string[] = []
-      for (const name of own) if ((await this.#repo.store.stat(name)) !== null) distrust.push(name)
-      if (!indexIncomplete && segments.length + distrust.length === 0) continue
-      const repo = afresh(this.#repo).inDomains.find((each) => each.domain === domain)!
-      await this.#inSession(repo, distrust, async (session) => {
-        if (!indexIncomplete && segments.length === 0) return
-        const indexed = await session.adoptUnindexed(() => this.#checkStopped())
-        if (indexed > 0) this.#steps.push({ kind: 'indexed', packs: indexed })
-      })
-      for (const object of distrust) this.#steps.push({ kind: 'distrusted', object })
-    }
-    let readAfterAll = false
-    for (const name of segments) if (await this.#setAside(name)) readAfterAll = true
-    return readAfterAll || this.#steps.length > before
-  }
-
-  async #inSession(
-    repo: Repository,
-    distrust: readonly string[],
-    work: (session: WriteSession) => Promise<void>,
-  ): Promise<void> {
-    const { random, clock, host, tool } = this.#opts
-    const writer = await this.#identity()
-    const secrets = newSessionSecrets(random)
-    const session = await WriteSession.begin(repo, { secrets, writer, clock, random, host, tool, distrust })
-    repo.useIndex(session.index)
-    await work(session)
-    await session.finishIndex()
-    await session.finishParity()
-    await session.end()
-  }
-
-  /**
-   * What is in its place under `damaged/` nobody needs any more: the packs say again what it said. One that can be read after
-   * all stays, since then nothing has said it again; then this gives true.
-   */
-  async #setAside(name: string): Promise<boolean> {
-    const { store } = this.#repo
-    let bytes: Uint8Array
-    try {
-      bytes = await store.get(name)
-      if (this.#isRight(name, bytes)) return true
-    } catch (cause) {
-      const code = codeOf(cause)
-      if (code === 'not-found' || code === 'io' || code === 'refused' || code === 'limit') return false
-      throw cause
-    }
-    await store.put(damagedName(name, hash(bytes)), [bytes])
-    await store.delete(name)
-    this.#steps.push({ kind: 'set-aside', object: name })
-    return false
-  }
-
-  #isRight(name: string, bytes: Uint8Array): boolean {
-    try {
-      this.#verify(name, parseObjectName(name)!, bytes)
-      return true
-    } catch (cause) {
-      if (cause instanceof BackupError) return false
-      throw cause
+  get #mending(): MendContext {
+    return {
+      repo: this.#repo,
+      sessions: this.#writing,
+      steps: this.#steps,
+      verify: (name, parsed, bytes) => this.#verify(name, parsed, bytes),
+      checkStopped: () => this.#checkStopped(),
     }
   }
 
@@ -350,14 +285,9 @@ class Repair {
     const healed = this.#steps.filter(({ kind }) => kind === 'healed' || kind === 'brought-back').length
     const lost = damages.filter(({ object }) => !this.#passing.has(object))
     const found = { damages: lost, healed, whole: readData !== false && isAll }
-    const writer = () => this.#identity()
+    const writer = () => this.#writing.writer(this.#repo)
     const names = await recordLosses(afresh(this.#repo), found, { writer, clock, by })
     for (const object of names) this.#steps.push({ kind: 'recorded', object })
-  }
-
-  async #identity(): Promise<WriterIdentity> {
-    const { state, clock, random, host } = this.#opts
-    return (this.#writer ??= await writerIdentity(this.#repo, { state, clock, random, host, act: 'store' }))
   }
 
   #checkStopped(): void {
@@ -368,11 +298,3 @@ class Repair {
 
 /** What something else says must be there. The rest has gone because somebody has taken it away since it was found damaged. */
 const MISSED: ReadonlySet<string> = new Set(['pack', 'session-keys', 'snapshot', 'log', 'writer'])
-
-/** What was found wrong before is not remembered. */
-function afresh(repo: Repository): Repository {
-  const { store, description, descriptionNumber, bundle, problems, newerDamaged, machineSeed } = repo
-  const again = new Repository({ store, description, descriptionNumber, bundle, problems, newerDamaged })
-  again.machineSeed = machineSeed
-  return again
-}
