@@ -4,11 +4,11 @@
 import { toHex } from '../../base/bytes.ts'
 import type { BackupError } from '../../base/errors.ts'
 import { LOCATOR_SIZE } from '../../format/block-table.ts'
-import type { DirectoryBlock } from '../../format/block-table.ts'
 import { HEADER_SIZE } from '../../format/object-header.ts'
 import { packName } from '../../format/names.ts'
 import { BLOCK_PENDING, BlobIndex } from './blob-index.ts'
 import type { BlobPlace } from './blob-place.ts'
+import { BlockList } from './block-list.ts'
 import { STANDING } from './index-coverage.ts'
 import type { FiledIndex } from './local-index.ts'
 import { recordOf } from './pack-record.ts'
@@ -38,9 +38,6 @@ export interface BlobLocation {
   /** Some other pack has it too, as of now: one of them may have something else under its locator. */
   readonly isContested?: boolean
 }
-
-/** Numbers kept of each block. */
-const BLOCK_WIDTH = 6
 
 export class LoadedIndex {
   readonly blobs: BlobIndex
@@ -77,36 +74,33 @@ export class LoadedIndex {
   readonly #standing: Uint8Array
   /** Numbers of blocks that are not in the file begin here. */
   readonly #firstBlock: number
-  readonly #sids: Uint8Array[]
-  readonly #sidNumbers = new Map<string, number>()
+  /** Those that are not in the file. */
+  readonly #listed: BlockList
   /** True when a blob was located that only a pack has which no segment names. */
   isIncomplete = false
   #unnamedFrom = Infinity
   /** Blobs in a table that the file has too. */
   #filedTwice = 0
-  #blocks = new Uint32Array(BLOCK_WIDTH * 1024)
-  #blockCount = 0
 
   /** `expectedBlobs` sizes the table so that it need not grow. Nothing of a file counts until `countFiled` says so. */
   constructor(expectedBlobs = 0, filed?: FiledIndex) {
     const packs = filed?.coverage.packs
     this.#filed = filed
-    this.#sids = [...(packs?.sids ?? [])]
+    this.#listed = new BlockList(packs?.sids)
     this.#filedPacks = packs?.count ?? 0
     this.#firstBlock = filed?.file.end ?? 0
     this.#standing = new Uint8Array(new SharedArrayBuffer(this.#filedPacks)).fill(STANDING.dead)
     this.blobs = BlobIndex.create(expectedBlobs, filed?.file.withStanding(this.#standing))
-    for (const [number, sid] of this.#sids.entries()) this.#sidNumbers.set(toHex(sid), number)
   }
 
   /** Blocks that are not in a file. Where there is none, their numbers are below this. */
   get blockCount(): number {
-    return this.#blockCount
+    return this.#listed.count
   }
 
   /** Sessions whose blocks are in it. */
   get sessionCount(): number {
-    return this.#sids.length
+    return this.#listed.sessionCount
   }
 
   /** Numbers of so many blocks that follow one another, from the one that is `first`. */
@@ -130,7 +124,7 @@ export class LoadedIndex {
       const end = coverage.packs.end(number, file.end)
       for (let block = coverage.packs.first(number); block < end; block = file.after(block)) yield this.block(block)
     }
-    for (let i = 0; i < this.#blockCount; i++) yield this.block(this.#firstBlock + i)
+    for (let i = 0; i < this.#listed.count; i++) yield this.block(this.#firstBlock + i)
   }
 
   /** Blobs that are stored, each counted once. */
@@ -194,10 +188,11 @@ export class LoadedIndex {
     const packNumber = this.#filedPacks + this.#records.length
     this.#records.push(record)
     this.#packNumbers.set(record.objectName, packNumber)
-    this.#firstBlocks.push(this.#firstBlock + this.#blockCount)
+    this.#firstBlocks.push(this.#firstBlock + this.#listed.count)
     let offset = HEADER_SIZE
     for (const block of pack.blocks) {
-      const number = this.#addBlock(packNumber, offset, block, this.#sidNumber(sessions[block.session]!))
+      const session = this.#listed.numberOf(sessions[block.session]!)
+      const number = this.#firstBlock + this.#listed.add(packNumber, offset, block, session)
       offset += block.storedLength
       let at = 0
       for (let i = 0; i < block.lengths.length; i++) {
@@ -325,24 +320,15 @@ export class LoadedIndex {
   block(number: number): BlockPlace {
     if (number < this.#firstBlock) {
       const { pack, sid, ...block } = this.#filed!.file.block(number)
-      return { number, ...block, pack: this.#record(pack), sid: this.#sids[sid]! }
+      return { number, ...block, pack: this.#record(pack), sid: this.#listed.sid(sid) }
     }
-    const at = (number - this.#firstBlock) * BLOCK_WIDTH
-    const b = this.#blocks
-    return {
-      number,
-      pack: this.#record(b[at]!),
-      offset: b[at + 1]!,
-      storedLength: b[at + 2]!,
-      plainLength: b[at + 3]!,
-      codec: b[at + 4]!,
-      sid: this.#sids[b[at + 5]!]!,
-    }
+    const { pack, offset, storedLength, plainLength, codec, sid } = this.#listed.at(number - this.#firstBlock)
+    return { number, pack: this.#record(pack), offset, storedLength, plainLength, codec, sid }
   }
 
   /** Numbers of blocks are below this one. */
   get #endBlock(): number {
-    return this.#firstBlock + this.#blockCount
+    return this.#firstBlock + this.#listed.count
   }
 
   #addCopy(loc: Uint8Array, { block, offset, length }: BlobPlace): void {
@@ -353,30 +339,8 @@ export class LoadedIndex {
   }
 
   #contest(block: number, otherPack: number): void {
-    const pack = this.#blocks[(block - this.#firstBlock) * BLOCK_WIDTH]!
+    const pack = this.#listed.packOf(block - this.#firstBlock)
     if (pack !== otherPack) this.#contested.add(pack)
-  }
-
-  #addBlock(pack: number, offset: number, block: DirectoryBlock, sid: number): number {
-    const at = this.#blockCount++ * BLOCK_WIDTH
-    if (at + BLOCK_WIDTH > this.#blocks.length) {
-      const larger = new Uint32Array(this.#blocks.length * 2)
-      larger.set(this.#blocks)
-      this.#blocks = larger
-    }
-    this.#blocks.set([pack, offset, block.storedLength, block.plainLength, block.codec, sid], at)
-    return this.#endBlock - 1
-  }
-
-  #sidNumber(sid: Uint8Array): number {
-    const key = toHex(sid)
-    let number = this.#sidNumbers.get(key)
-    if (number === undefined) {
-      number = this.#sids.length
-      this.#sids.push(sid.slice())
-      this.#sidNumbers.set(key, number)
-    }
-    return number
   }
 }
 
