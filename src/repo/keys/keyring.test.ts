@@ -237,8 +237,15 @@ test('a list of slots shows kind, role, time and label, the oldest first', async
   const { slots, problems } = await listSlots(store, bundle)
   const admin = { role: 'admin', detail: '', isRenewable: true, hasNewestKeys: true } as const
   assert.deepEqual(slots, [
-    { ...admin, name: first, kind: 'passphrase', created: DETAILS.created, label: 'laptop' },
-    { ...admin, name: second, kind: 'key-file', created: later.created, label: 'safe in the cellar' },
+    { ...admin, name: first, kind: 'passphrase', words: 'passphrase', created: DETAILS.created, label: 'laptop' },
+    {
+      ...admin,
+      name: second,
+      kind: 'key-file',
+      words: 'key file',
+      created: later.created,
+      label: 'safe in the cellar',
+    },
   ])
   assert.deepEqual(problems, [])
   assert.equal((await listSlots(store, newBundle(secureRandom))).slots[0]?.label, null)
