@@ -20,8 +20,18 @@ export interface Faults {
    * the object (a store that is not atomic).
    */
   readonly torn: boolean
+  /** What becomes of changes whose answers were lost, and that a crash has cut off: nothing more unless given. */
+  readonly late?: LateFaults
   /** A crash may take acknowledged writes too (a disk that lies). No order of writes helps: only detection can. */
   readonly lying: boolean
+}
+
+/** Somebody on the way keeps requests that nobody waits for any more, and delivers them when he can. */
+export interface LateFaults {
+  /** Probability that such a change is carried out, or once more. */
+  readonly probability: number
+  /** How much later at most, in virtual milliseconds; 0 for one that is never late. */
+  readonly msMaxOf: (kind: 'put' | 'delete' | 'replace', name: string) => number
 }
 
 /** Operations overtake one another, crashes keep or lose what was not acknowledged, and nothing else goes wrong. */

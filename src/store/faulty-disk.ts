@@ -32,6 +32,8 @@ export class FaultyDisk {
   readonly inner: Store
   /** What should be there, by the names of objects of which a part was stored. */
   readonly torn = new Map<string, Uint8Array>()
+  /** What came late and made a difference. */
+  readonly late: { readonly kind: UnsettledWrite['kind']; readonly name: string; readonly atMs: number }[] = []
   readonly #rng: Rng
   /** Objects of which a put or a deletion is safe, because it was acknowledged to somebody; the last one counts. */
   readonly #acknowledged = new Map<string, 'put' | 'delete'>()
@@ -69,6 +71,17 @@ export class FaultyDisk {
     write.before = await this.inner.get(write.name)
     write.applied = await this.inner.replace!(write.name, write.parts)
     return write.applied
+  }
+
+  /** A change comes once more, or for the first time, when nobody waits for it. */
+  async arrive({ kind, name, parts }: UnsettledWrite, listLagMs: number): Promise<void> {
+    const write = { kind, name, parts, applied: false, before: undefined }
+    if (kind === 'put') await this.applyPut(write, listLagMs)
+    else if (kind === 'delete') await this.applyDelete(write, listLagMs)
+    else await this.applyReplace(write)
+    if (!write.applied) return
+    this.acknowledge(write)
+    this.late.push({ kind, name, atMs: this.#clock.monotonic() })
   }
 
   /** Index segments that a writer has seen on a page are safe from then on. */

@@ -92,7 +92,7 @@ export class FaultyStore implements Store {
   /** Kills the process unless it is dead, and decides what became of the writes that were not acknowledged. */
   async settle(power: Power = 'fails'): Promise<void> {
     this.#crashed = true
-    const open = this.#open
+    const open = this.#open.filter((write) => write.applied || power === 'fails' || !this.#maybeLater(write))
     this.#open = []
     await this.#disk.settle(open, this.faults, power)
   }
@@ -178,14 +178,28 @@ export class FaultyStore implements Store {
     await this.#pause()
     if (chance(this.#rng, this.faults.failBefore)) {
       this.#open = this.#open.filter((each) => each !== write)
+      this.#maybeLater(write)
       throw this.#failure(write !== undefined && write.kind !== 'delete' ? NO_ROOM : NO_ANSWER, name)
     }
     const result = await effect()
     await this.#pause()
     // Carried out, and the answer is lost: the write stays unsettled unless a later put finds it and is acknowledged.
-    if (chance(this.#rng, this.faults.failAfter)) throw this.#failure(NO_ANSWER, name)
+    if (chance(this.#rng, this.faults.failAfter)) {
+      this.#maybeLater(write)
+      throw this.#failure(NO_ANSWER, name)
+    }
     if (write !== undefined) this.#acknowledge(write)
     return result
+  }
+
+  /** Somebody on the way keeps a request that nobody waits for any more, and delivers it when he can. */
+  #maybeLater(write: UnsettledWrite | undefined): boolean {
+    const { late, listLagMs } = this.faults
+    if (write === undefined || late === undefined || !chance(this.#rng, late.probability)) return false
+    const msMax = late.msMaxOf(write.kind, write.name)
+    if (msMax === 0) return false
+    void this.#sleep(this.#rng() * msMax).then(() => this.#disk.arrive(write, listLagMs))
+    return true
   }
 
   #acknowledge(write: UnsettledWrite): void {

@@ -3,6 +3,7 @@
 import { rememberSignatures } from '../../support/remembered-signatures.ts'
 import { assert } from '../../../src/base/assert.ts'
 import type { Clock } from '../../../src/base/clock.ts'
+import { seededRng } from '../../../src/base/random.ts'
 import { chance, NO_FAULTS, pick, randomBelow, swarmFaults } from '../../../src/store/faults.ts'
 import type { Faults } from '../../../src/store/faults.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
@@ -19,6 +20,7 @@ import { changeTree } from '../source-changes.ts'
 import { Administrator } from './administrator.ts'
 import { comeToAGoodEnd } from './good-end.ts'
 import { Inspector } from './inspector.ts'
+import { Lateness } from './late.ts'
 import { MortalStore, someIncidents } from './mortal-store.ts'
 import type { Incident } from './mortal-store.ts'
 import { Promises } from './promises.ts'
@@ -93,6 +95,8 @@ export class History {
   readonly #tears: boolean
   /** Bits fall over, or objects are lost. */
   #rots: boolean
+  /** Some requests come late. */
+  readonly #lateness: Lateness | undefined
   /** Somebody checks and repairs, too. */
   readonly #isInspected: boolean
   readonly #mistake: Mistake | undefined
@@ -112,6 +116,7 @@ export class History {
     this.listLagMs = lags ? Math.ceil(world.rng() * pick(world.rng, LAGS_MS)) : 0
     this.hasOlderKeys = world.seed % 5 === 0
     this.#tears = chance(world.rng, 0.3)
+    this.#lateness = world.seed % 4 === 3 ? new Lateness(seededRng(world.seed ^ 0x1a7e)) : undefined
     this.#isInspected = world.seed % 5 === 0 || world.seed % 5 === 4
     this.#steps = stepsOf(world.seed, this.#isInspected)
     this.#rots = chance(world.rng, 0.25)
@@ -220,7 +225,8 @@ export class History {
     const { rng } = this.world
     const { listLagMs } = this
     const faults = this.#isCalm || chance(rng, 0.4) ? NO_FAULTS : swarmFaults(rng)
-    return { ...faults, listLagMs, torn: this.#tears }
+    const all = { ...faults, listLagMs, torn: this.#tears }
+    return this.#isCalm ? all : (this.#lateness?.of(all) ?? all)
   }
 
   /** The clock of a machine that somebody has set wrong. */

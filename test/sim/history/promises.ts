@@ -1,6 +1,7 @@
 // What was promised to somebody in a history: a snapshot that was reported as done is there until it is forgotten, and can be
 // brought back for some days more.
 import { assert } from '../../../src/base/assert.ts'
+import { parseObjectName } from '../../../src/format/names.ts'
 import type { BackupWorld } from '../backup-world.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -54,7 +55,15 @@ export class Promises {
 
   /** Whether a snapshot may be in the trash and not in the history. */
   mayBeForgotten(id: string): boolean {
-    return this.#forgotten.has(id)
+    return this.#forgotten.has(id) || this.#wasDeletedLate(id)
+  }
+
+  /** By a request of somebody who had forgotten it before it was brought back: it is in the trash, and whoever prunes puts it back. */
+  #wasDeletedLate(id: string): boolean {
+    return this.#world.disk.late.some(({ kind, name }) => {
+      const parsed = parseObjectName(name)
+      return kind === 'delete' && parsed?.kind === 'snapshot' && parsed.hash === id
+    })
   }
 
   check(condition: boolean, id: string, what: string): void {
