@@ -1,4 +1,4 @@
-// `npm test`: reads the sources (tools/lint.ts), then runs every test file, two at a time.
+// `npm test`: reads the sources (tools/lint.ts), then runs every test file, several at a time.
 //   npm test                         everything
 //   npm test -- store seal           test files whose path contains one of the words
 //   HOLDFAST_TEST_ONLY='store|seal'  the same, as a regular expression
@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { lint, root } from './lint.ts'
 
 const FILE_TIMEOUT_MS = 900_000 // one test file that hangs must not take the whole run's time
-const CONCURRENCY = 2 // several files start Holdfast itself, which uses all cores
+/** Files at once: one for each core of a small machine, and one more while others wait for the disk. Many start Holdfast, which uses all cores. */
+const CONCURRENCY = 3
 
 const only = process.argv.slice(2).join('|') || (process.env['HOLDFAST_TEST_ONLY'] ?? '')
 const files = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
@@ -32,6 +33,7 @@ const run = spawnSync(
   process.execPath,
   [
     '--disable-warning=ExperimentalWarning',
+    `--require=${join(import.meta.dirname, 'untracked-promises.ts')}`,
     '--test',
     `--test-concurrency=${CONCURRENCY}`,
     `--test-timeout=${FILE_TIMEOUT_MS}`,
