@@ -175,6 +175,20 @@ test('the trash is purged by the clock of the store, from the last forgetting on
   assert.deepEqual(await scene.names('trash/'), [])
 })
 
+test('a machine whose clock is slow purges what is over by the clock of the store', async () => {
+  const scene = await HistoryScene.create()
+  const { machine, snapshots } = await threeOf(scene)
+  await forget(scene, machine, [snapshots[0]!.id])
+  const [repo, { clock, ...opts }] = await opened(scene, machine)
+  const slow = { ...opts, clock: { ...clock, now: () => clock.now() - 30 * DAY } }
+  assert.equal((await purgeTrash(repo, slow)).purged.length, 0)
+  scene.now += 8 * DAY
+  await machine.backup()
+  assert.equal((await purgeTrash(repo, slow)).purged.length, 1)
+  await forget(scene, machine, [snapshots[1]!.id])
+  assert.equal((await purgeTrash(repo, { ...slow, days: 0 })).purged.length, 1)
+})
+
 test('what is purged while it is brought back is told', async () => {
   const scene = await HistoryScene.create()
   const { machine, snapshots } = await threeOf(scene)

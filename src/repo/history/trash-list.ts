@@ -42,6 +42,12 @@ export interface Trash {
   readonly unexplained: readonly SnapshotInTrash[]
   /** Why records could not be read: what they say of the trash is not known. */
   readonly unread: readonly BackupError[]
+  /** Newest time of receipt that was met on the way: by the store's clock it is not earlier than that. */
+  readonly seenMs: number
+}
+
+type Lists = {
+  -readonly [K in keyof Trash as Trash[K] extends number ? never : K]: Extract<Trash[K], readonly unknown[]>[number][]
 }
 
 /** Names, sizes and times of all copies in the trash, also of what was brought back since, in order of name. */
@@ -59,17 +65,13 @@ export async function listTrash({ store }: HistorySource): Promise<TrashCopy[]> 
 /** What was forgotten and can be brought back. What is among the snapshots too is not forgotten. */
 export async function readTrash(repo: HistorySource): Promise<Trash> {
   const copies = await listTrash(repo)
-  const trash: { [K in keyof Trash]: Trash[K][number][] } = {
-    snapshots: [],
-    recalled: [],
-    leftOver: [],
-    unexplained: [],
-    unread: [],
-  }
-  if (copies.length === 0) return trash
+  const trash: Lists = { snapshots: [], recalled: [], leftOver: [], unexplained: [], unread: [] }
+  if (copies.length === 0) return { ...trash, seenMs: 0 }
   // In this order: what is brought back meanwhile is seen among the snapshots, what is forgotten has its record by then.
-  const present = new Set((await repo.catalog.list()).map(({ objectName }) => objectName))
+  const listed = await repo.catalog.list()
+  const present = new Set(listed.map(({ objectName }) => objectName))
   const { records, problems } = await readLog(repo, { roles: EXPLAINING_ROLES })
+  const seenMs = [...copies, ...listed, ...records].reduce((newest, { receivedMs }) => Math.max(newest, receivedMs), 0)
   trash.unread.push(...problems)
   const facts = new LogFacts(records)
   for (const [key, each] of groupCopies(copies, facts)) {
@@ -90,7 +92,7 @@ export async function readTrash(repo: HistorySource): Promise<Trash> {
       })
     }
   }
-  return trash
+  return { ...trash, seenMs }
 }
 
 /** By `placeKey`. */
