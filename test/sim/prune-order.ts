@@ -224,6 +224,8 @@ function checkKeysDeletion(own: readonly Operation[], removal: Operation, conten
 
 /** M7: the end of a session is acknowledged before its intent goes, unless the session is fenced. */
 function checkIntentDeletion({ operations }: OperationLog, own: readonly Operation[], removal: Operation): void {
+  // Somebody else had taken it away, and whoever waits for the session has that acknowledged (M2).
+  if (removal.outcome === 'ok' && !removal.found) return
   const end = sessionEndName(removal.name.slice(PREFIXES.sessions.length))
   // A part of an end, which a put has left that failed, says nothing: who has read it may fence the session.
   const whole = operations.find(({ kind, name }) => kind === 'put' && name === end)?.bytes
