@@ -32,6 +32,7 @@ import { CheckProgress } from './check/progress.ts'
 import { RecordChains } from './check/record-chains.ts'
 import { SnapshotCheck } from './check/snapshot-check.ts'
 import type { CheckedSnapshot } from './check/snapshot-check.ts'
+import { TrashKeys } from './check/trash-keys.ts'
 import { TreeCheck } from './check/tree-check.ts'
 import { passOverGone, passOverSuperseded } from './check/unneeded.ts'
 import { ignoreEvents } from './events.ts'
@@ -76,6 +77,7 @@ class Check {
   #indexes: readonly CheckedIndex[] = []
   readonly #sessions = new SessionFacts()
   readonly #records = new RecordChains()
+  readonly #trashKeys = new TrashKeys()
   readonly #attestable: AttestablePack[] = []
 
   constructor(opts: CheckOptions, looksLeft = LOOKS_MAX - 1) {
@@ -148,6 +150,7 @@ class Check {
         const verified = await verifyMeeting(this.#repo.store, this.#verifier, { name, parsed }, bytes)
         this.#sessions.note(parsed, verified)
         if (verified.record !== undefined) this.#records.note(name, verified.record)
+        if (verified.head !== undefined && givenUp?.has(name) === false) this.#trashKeys.note(name, verified.head)
         if (verified.foreign === true) this.#counts.objectsForeign++
         this.#progress.object(name)
       })
@@ -164,6 +167,7 @@ class Check {
     for (const { repo, index } of this.#indexes) repo.useIndex(index)
     for (const index of this.#indexes) await this.#checkSessions(index)
     await this.#snapshots.run(this.#listedSnapshots, this.#snapshotNames)
+    await this.#trashKeys.check(this.#repo, this.#survey)
     for (const index of this.#indexes) await this.#checkTrees(index)
     await readPacks?.()
     if (this.#opts.depth === 'all') await this.#checkParity()

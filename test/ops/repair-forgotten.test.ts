@@ -4,8 +4,9 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
-import { secureRandom } from '../../src/base/random.ts'
-import { PREFIXES } from '../../src/format/names.ts'
+import { secureRandom, seededRng } from '../../src/base/random.ts'
+import { PREFIXES, sessionKeysName } from '../../src/format/names.ts'
+import { checkRepository } from '../../src/ops/check.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import { readTrash, recallFromTrash } from '../../src/repo/history/trash.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
@@ -39,6 +40,30 @@ test('a forgotten snapshot is healed in the trash, and is not back', async (t) =
   damage(scene, trashed!)
   assert.deepEqual(await repaired(scene), [`healed ${trashed}`])
   assert.equal((await scene.names(PREFIXES.snapshots)).length, 1)
+})
+
+test('keys that nothing but a snapshot in the trash needs are missed, and come back', async (t) => {
+  const scene = await PruningScene.create(t, ['a'])
+  await scene.backUp()
+  await scene.backUp()
+  const unchanged = (await (await scene.scratch.open()).snapshots())[1]!
+  const keys = sessionKeysName(unchanged.sid)
+  await scene.forget([1], { purge: false })
+  rmSync(join(scene.scratch.location, keys))
+  const { damages } = await checkRepository({
+    repo: await scene.scratch.open(),
+    depth: 'structure',
+    rng: seededRng(1),
+    threads: 0,
+  })
+  assert.deepEqual(
+    damages.map(({ object, code }) => [object, code]),
+    [[keys, 'not-found']],
+  )
+  assert.deepEqual(await repaired(scene), [`brought-back ${keys}`])
+  const { recalled, snapshots } = await readTrash(await scene.scratch.open())
+  assert.deepEqual([recalled.length, snapshots.map(({ id }) => id)], [0, [unchanged.id]])
+  await scene.prune()
 })
 
 test('a snapshot that was brought back is healed, though copies of it are in the trash', async (t) => {

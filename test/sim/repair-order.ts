@@ -38,8 +38,8 @@ function checkDeletion(own: readonly Operation[], removal: Operation): void {
   const ends = own.filter((each) => isPut(each, 'session-end') && endedBefore(each, removal))
   const last = ends.at(-1)
   if (last === undefined) throw new OrderViolation('R3', 'no session has put again what it named', removal)
-  const look = own.find((each) => each.kind === 'get' && each.name === removal.name && each.began > last.ended!)
-  if (look === undefined || !endedBefore(look, removal)) {
+  const isLook = (each: Operation) => each.kind === 'get' && each.name === removal.name && each.began > last.ended!
+  if (!own.some((each) => isLook(each) && endedBefore(each, removal))) {
     throw new OrderViolation('R3', 'it was not read again since what it named is named elsewhere', removal)
   }
   const moved = own.some(

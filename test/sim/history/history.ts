@@ -304,7 +304,7 @@ export class History {
     if (names.length === 0) return undefined
     const name = pick(rng, names)
     const bytes = await objects.get(name)
-    await this.mirror.put(name, [bytes.slice()])
+    await this.mirror.put(name, [this.world.disk.torn.get(name) ?? bytes.slice()])
     return { name, bytes }
   }
 

@@ -109,7 +109,12 @@ export class Inspector {
   async #losePack(): Promise<void> {
     const repo = await this.#open(this.#history.world.objects)
     await repo.loadIndex()
-    const condemned = await repo.condemned()
+    // Nothing is known of what a plan takes away of which a put has left a part.
+    const condemned = await repo.condemned().catch((error: unknown) => {
+      if (error instanceof BackupError) return undefined
+      throw error
+    })
+    if (condemned === undefined) return
     for (const { body } of await snapshotsIn(repo)) {
       const pack = repo.locate('tree', body.root)?.block.pack.objectName
       if (pack !== undefined && !condemned.has(pack)) return this.#history.lose(pack)
