@@ -182,6 +182,8 @@ export class FaultyStore implements Store {
       throw this.#failure(write !== undefined && write.kind !== 'delete' ? NO_ROOM : NO_ANSWER, name)
     }
     const result = await effect()
+    // What has found its work done has happened: it is not on its way any more.
+    if (write?.applied === false) this.#open = this.#open.filter((each) => each !== write)
     await this.#pause()
     // Carried out, and the answer is lost: the write stays unsettled unless a later put finds it and is acknowledged.
     if (chance(this.#rng, this.faults.failAfter)) {

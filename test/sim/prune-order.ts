@@ -229,8 +229,9 @@ function checkIntentDeletion({ operations }: OperationLog, own: readonly Operati
   const end = sessionEndName(removal.name.slice(PREFIXES.sessions.length))
   // A part of an end, which a put has left that failed, says nothing: who has read it may fence the session.
   const whole = operations.find(({ kind, name }) => kind === 'put' && name === end)?.bytes
-  const seen = own.some(({ kind, name, ended, bytes }) => {
-    return kind === 'get' && name === end && ended! < removal.began && bytes === whole
+  // What showed to an earlier process a power cut may have taken away since.
+  const seen = own.some(({ actor, kind, name, ended, bytes }) => {
+    return actor === removal.actor && kind === 'get' && name === end && ended! < removal.began && bytes === whole
   })
   if (seen && !isAcknowledged(own, 'put', end, removal.began)) {
     throw new OrderViolation('M7', 'its end is not acknowledged', removal)
