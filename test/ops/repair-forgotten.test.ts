@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { secureRandom, seededRng } from '../../src/base/random.ts'
-import { PREFIXES, sessionKeysName } from '../../src/format/names.ts'
+import { parityName, PREFIXES, sessionKeysName } from '../../src/format/names.ts'
 import { checkRepository } from '../../src/ops/check.ts'
 import { repair } from '../../src/ops/repair/repair.ts'
 import { readTrash, recallFromTrash } from '../../src/repo/history/trash.ts'
 import { writerIdentity } from '../../src/repo/writers/writer-identity.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { PruningScene } from '../support/pruning.ts'
 
-async function repaired(scene: PruningScene): Promise<string[]> {
+async function repaired(scene: PruningScene, mirror?: Store): Promise<string[]> {
   const { steps, lostCount } = await repair(await scene.scratch.open(), {
     state: scene.state,
     clock: systemClock,
@@ -20,6 +22,7 @@ async function repaired(scene: PruningScene): Promise<string[]> {
     host: 'test',
     tool: 'test',
     by: 'test',
+    ...(mirror !== undefined && { mirror }),
   })
   assert.equal(lostCount, 0)
   return steps.flatMap((step) =>
@@ -77,6 +80,24 @@ test('a snapshot that was brought back is healed, though copies of it are in the
   damage(scene, first!)
   assert.deepEqual(await repaired(scene), [`healed ${first}`])
   assert.equal((await scene.scratch.readAll()).length, 2)
+})
+
+test('a snapshot that was forgotten does not come back from another copy beside the record that says so', async (t) => {
+  const scene = await PruningScene.create(t, ['a'], ['b'])
+  const mirror = new MemoryStore({ location: 'mirror:' })
+  const copyAll = async () => {
+    const store = await scene.scratch.store()
+    for (const name of await scene.names('')) await mirror.put(name, [await store.get(name)])
+  }
+  await copyAll()
+  await scene.forget([0])
+  await copyAll()
+  await scene.prune({ maxUnused: 0 })
+  const [record] = await scene.names(PREFIXES.log)
+  for (const name of [record!, parityName(record!)]) rmSync(join(scene.scratch.location, name))
+  const snapshots = await scene.names(PREFIXES.snapshots)
+  assert.deepEqual(await repaired(scene, mirror), [`brought-back ${record}`])
+  assert.deepEqual(await scene.names(PREFIXES.snapshots), snapshots)
 })
 
 test('nothing of what was purged and pruned comes back, and no parity of it stays', async (t) => {

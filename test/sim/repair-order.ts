@@ -35,7 +35,9 @@ function checkDeletion(own: readonly Operation[], removal: Operation): void {
   const kind = parseObjectName(removal.name)?.kind
   if (kind === 'parity') return
   if (kind !== 'index') throw new OrderViolation('R3', 'a repair deletes something else than a segment', removal)
-  const ends = own.filter((each) => isPut(each, 'session-end') && endedBefore(each, removal))
+  // That the end could not be noted makes no difference: its segments are acknowledged by then.
+  const isEnd = ({ kind, name }: Operation) => kind === 'put' && parseObjectName(name)?.kind === 'session-end'
+  const ends = own.filter((each) => isEnd(each) && each.ended! < removal.began)
   const last = ends.at(-1)
   if (last === undefined) throw new OrderViolation('R3', 'no session has put again what it named', removal)
   const isLook = (each: Operation) => each.kind === 'get' && each.name === removal.name && each.began > last.ended!

@@ -30,7 +30,7 @@ import { SessionWriters } from './session-writers.ts'
 export type { RepairOptions, RepairResult, RepairStep } from './options.ts'
 
 /** How often it is looked again what is missing: bringing back keys shows trees, and those what else is missing. */
-const ROUNDS_MAX = 4
+const ROUNDS_MAX = 5
 
 /**
  * What is lost for good is in the result. Throws `interrupted`, `unreachable`, `wrong-key` when the credential may not read
@@ -113,19 +113,29 @@ class Repair {
     for (let round = 1; ; round++) {
       const found = await this.#check()
       if (round === ROUNDS_MAX) return found
-      let changed = false
-      for (const damage of found.damages) {
-        for (const name of await this.#suspects(damage)) {
-          this.#checkStopped()
-          if (tried.has(name)) continue
-          tried.add(name)
-          changed = (await this.#tryAgain(name)) || changed
-        }
-      }
+      const isOfLog = ({ object }: Damage) => parseObjectName(object)?.kind === 'log'
+      // A record may say why something is missing: where one comes back it is looked again what is missed.
+      let changed = await this.#tryAll(found.damages.filter(isOfLog), tried)
+      if (changed) continue
+      changed = await this.#tryAll(found.damages, tried)
       const blobs = found.damages.some(({ object }) => parseObjectName(object) === null)
       if (!changed && blobs) changed = await this.#bringBackUnnamed(tried)
       if (!changed) return found
     }
+  }
+
+  /** Whether anything is right now that was not. */
+  async #tryAll(damages: readonly Damage[], tried: Set<string>): Promise<boolean> {
+    let changed = false
+    for (const damage of damages) {
+      for (const name of await this.#suspects(damage)) {
+        this.#checkStopped()
+        if (tried.has(name)) continue
+        tried.add(name)
+        changed = (await this.#tryAgain(name)) || changed
+      }
+    }
+    return changed
   }
 
   /**

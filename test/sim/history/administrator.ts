@@ -80,8 +80,9 @@ export class Administrator {
     const chosen = [...snapshots, ...recalled].filter(() => chance(world.rng, 0.6))
     for (const each of chosen) {
       promises.spoiled.add(each.id)
+      const { begun } = promises
       await recallFromTrash(repo, [each], await this.options(repo))
-      promises.broughtBack([each.id])
+      promises.broughtBack([each.id], begun)
     }
   }
 

@@ -13,6 +13,10 @@ export class Promises {
   readonly #forgotten = new Map<string, number>()
   /** Snapshots that somebody is about to forget, and how many are. */
   readonly #underWay = new Map<string, number>()
+  /** Of each the last time that somebody began to forget it, counted. */
+  readonly #begun = new Map<string, number>()
+  /** How often somebody has begun to forget something. */
+  begun = 0
   /** What was tried to be brought back too late, so that it may be there without its content. */
   readonly spoiled = new Set<string>()
 
@@ -22,7 +26,9 @@ export class Promises {
   }
 
   beginToForget(ids: readonly string[]): void {
+    this.begun++
     for (const id of ids) {
+      this.#begun.set(id, this.begun)
       this.#underWay.set(id, (this.#underWay.get(id) ?? 0) + 1)
       if (!this.#forgotten.has(id)) this.#forgotten.set(id, this.#world.clock.now())
     }
@@ -33,10 +39,10 @@ export class Promises {
     for (const id of ids) this.#underWay.set(id, this.#underWay.get(id)! - 1)
   }
 
-  /** It was reported that they are back. */
-  broughtBack(ids: readonly string[]): void {
+  /** It was reported that they are back, by who began when `begun` was so much: somebody may have forgotten them since. */
+  broughtBack(ids: readonly string[], begun = this.begun): void {
     for (const id of ids) {
-      if ((this.#underWay.get(id) ?? 0) > 0) continue
+      if ((this.#underWay.get(id) ?? 0) > 0 || (this.#begun.get(id) ?? 0) > begun) continue
       this.#forgotten.delete(id)
       this.spoiled.delete(id)
     }
